@@ -1,0 +1,200 @@
+-- Visitors, the append-only presentation log, and the one function that allocates.
+
+create table visitor (
+  id text primary key,
+  account_id text not null references account (id),
+  first_seen_at timestamptz not null
+);
+
+-- For explanation, replay and export; a match never reads it. Partitioned by day so that retention is a dropped partition.
+create table presentation (
+  account_id text not null,
+  number_id bigint not null,
+  ownership_epoch int not null,
+  seq bigint not null,
+  presented_at timestamptz not null,
+  id text not null,
+  presentation_id text not null,
+  visitor_id text not null,
+  pool_id text not null,
+  promo_number text not null,
+  kind text not null check (kind in ('presented', 'renewal')),
+  locked_until timestamptz not null,
+  retained_until timestamptz not null,
+  touch jsonb not null,
+  custom_data jsonb not null,
+  context jsonb not null,
+  primary key (account_id, number_id, seq, presented_at)
+) partition by range (presented_at);
+create index presentation_visitor on presentation (account_id, visitor_id, presented_at);
+create index presentation_recent on presentation (account_id, presented_at, id);
+create table presentation_default partition of presentation default;
+
+/*
+  Gives every waiting visitor of a batch a number, in one transaction. All arrays have one element an item, in order.
+
+  p_visitor: the id to use if it is new or already this account's; p_fresh: the id to use when it turns out to be another account's.
+  p_now: null in production (the database's clock); tests set it.
+
+  outcome: 'presented' | 'renewed' | 'exhausted' (e164 is then the pool's overflow number, or null) | 'busy' (another transaction is
+  serving the same visitor right now: ask again) | 'gone' (the pool was deleted meanwhile).
+*/
+create function present_batch(
+  p_account text[], p_pool text[], p_visitor text[], p_fresh text[], p_presentation text[], p_log text[],
+  p_touch jsonb[], p_custom jsonb[], p_context jsonb[], p_now timestamptz default null)
+returns table (item int, outcome text, visitor_id text, e164 text, presentation_id text, locked_until timestamptz, session_lifetime_s int)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := coalesce(p_now, now());
+  v_visitor text[];
+  v_open boolean[];
+  v_left int[];
+begin
+  if p_now is not null then
+    perform set_config('ringmatch.now', p_now::text, true);
+  end if;
+
+  -- 1. Visitors: adopt new ids for this account; an id that belongs to another account gives way to the fresh one.
+  insert into visitor (id, account_id, first_seen_at)
+    select distinct on (i.vid) i.vid, i.acc, v_now from unnest(p_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
+    on conflict (id) do nothing;
+  select array_agg(case when v.account_id = i.acc then i.vid else i.fresh end order by i.ord)
+    into v_visitor
+    from unnest(p_visitor, p_account, p_fresh) with ordinality as i (vid, acc, fresh, ord)
+    left join visitor v on v.id = i.vid;
+  if v_visitor <> p_visitor then
+    insert into visitor (id, account_id, first_seen_at)
+      select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
+      on conflict (id) do nothing;
+  end if;
+
+  -- 2. One transaction at a time serves a visitor of a pool; whoever comes second asks again instead of waiting.
+  select array_agg(pg_try_advisory_xact_lock(hashtextextended(i.pool || i.vid, 0)) order by i.ord)
+    into v_open
+    from unnest(p_pool, v_visitor) with ordinality as i (pool, vid, ord);
+  return query
+    select i.ord::int, 'busy', i.vid, null::text, null::text, null::timestamptz, null::int
+    from unnest(v_visitor, v_open) with ordinality as i (vid, is_open, ord) where not i.is_open;
+
+  -- 3. A visitor who holds a number keeps it. Held: retention has not passed. A lock that outlives the retention (renewals extend only the
+  --    lock) is a new presentation of the same number; a row held no longer lets go of its visitor.
+  return query
+    with renewed as (
+      update promo_number n set
+        visitor_id = case when n.retained_until >= v_now or n.locked_until > v_now then n.visitor_id end,
+        presentation_seq = n.presentation_seq + case when n.retained_until >= v_now or n.locked_until > v_now then 1 else 0 end,
+        presentation_id = case when n.retained_until < v_now and n.locked_until > v_now then i.prs else n.presentation_id end,
+        last_presented_at = case when n.retained_until >= v_now or n.locked_until > v_now then v_now else n.last_presented_at end,
+        touch = case when i.touch = '{}'::jsonb and n.retained_until >= v_now then n.touch else i.touch end,
+        custom_data = case when n.retained_until >= v_now then n.custom_data || i.custom else i.custom end,
+        locked_until = case when n.retained_until >= v_now or n.locked_until > v_now
+          then greatest(n.locked_until, v_now + make_interval(secs => p.session_lifetime_s)) else n.locked_until end,
+        retained_until = case when n.retained_until >= v_now or n.locked_until > v_now
+          then v_now + make_interval(secs => p.retention_s) else n.retained_until end
+      from unnest(p_pool, v_visitor, v_open, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
+             as i (pool, vid, is_open, prs, log, touch, custom, context, ord)
+        join pool p on p.id = i.pool and p.deleted_at is null
+      where i.is_open and n.visitor_id = i.vid and n.pool_id = i.pool and n.state = 'assigned' and n.role = 'pool'
+      returning i.ord, i.log, i.prs, i.context, i.vid, n.*, p.session_lifetime_s
+    ), logged as (
+      insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
+          promo_number, kind, locked_until, retained_until, touch, custom_data, context)
+        select r.account_id, r.id, r.ownership_epoch, r.presentation_seq, v_now, r.log, r.presentation_id, r.visitor_id, r.pool_id,
+          r.e164, case when r.presentation_id = r.prs then 'presented' else 'renewal' end, r.locked_until, r.retained_until,
+          r.touch, r.custom_data, r.context
+        from renewed r where r.visitor_id is not null
+    )
+    select r.ord::int, case when r.presentation_id = r.prs then 'presented' else 'renewed' end, r.vid, r.e164, r.presentation_id,
+      r.locked_until, r.session_lifetime_s
+    from renewed r where r.visitor_id is not null;
+
+  -- 4. Everybody else: the unlocked number presented longest ago; then, in pools that say reuse_oldest, the oldest whatever its lock. Numbers
+  --    of this batch's own visitors are spared: who is left then asks again in the next batch.
+  select array_agg(i.ord::int) into v_left
+    from unnest(p_pool, v_visitor, v_open) with ordinality as i (pool, vid, is_open, ord)
+    where i.is_open and not exists (select 1 from promo_number n
+      where n.visitor_id = i.vid and n.pool_id = i.pool and n.state = 'assigned' and n.role = 'pool');
+  for v_pass in 0..1 loop
+    exit when v_left is null;
+    return query
+      with want as materialized (
+        select i.*, p.session_lifetime_s, p.retention_s, row_number() over (partition by i.pool order by i.ord) as place
+        from unnest(p_pool, v_visitor, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
+               as i (pool, vid, prs, log, touch, custom, context, ord)
+          join pool p on p.id = i.pool and p.deleted_at is null
+        where i.ord = any (v_left) and (v_pass = 0 or p.overflow = 'reuse_oldest')
+      ), need as (
+        select w.pool, count(*) as numbers from want w group by w.pool
+      ), free as materialized (
+        select c.id, need.pool, row_number() over (partition by need.pool order by c.last_presented_at, c.id) as place
+        from need cross join lateral (
+          select n.id, n.last_presented_at from promo_number n
+          where n.pool_id = need.pool and n.state = 'assigned' and n.role = 'pool'
+            and (n.locked_until <= v_now or v_pass = 1 and n.visitor_id <> all (v_visitor))
+          order by n.last_presented_at, n.id limit need.numbers for update skip locked) c
+      ), given as (
+        update promo_number n set
+          visitor_id = w.vid, presentation_id = w.prs, presentation_seq = n.presentation_seq + 1, last_presented_at = v_now,
+          locked_until = v_now + make_interval(secs => w.session_lifetime_s),
+          retained_until = v_now + make_interval(secs => w.retention_s), touch = w.touch, custom_data = w.custom
+        from free f join want w on w.pool = f.pool and w.place = f.place
+        where n.id = f.id
+        returning w.ord, w.log, w.context, w.session_lifetime_s, n.*
+      ), logged as (
+        insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
+            promo_number, kind, locked_until, retained_until, touch, custom_data, context)
+          select g.account_id, g.id, g.ownership_epoch, g.presentation_seq, v_now, g.log, g.presentation_id, g.visitor_id, g.pool_id,
+            g.e164, 'presented', g.locked_until, g.retained_until, g.touch, g.custom_data, g.context
+          from given g
+      )
+      select g.ord::int, 'presented', g.visitor_id, g.e164, g.presentation_id, g.locked_until, g.session_lifetime_s from given g;
+    select array_agg(l.ord) into v_left
+      from unnest(v_left) as l (ord)
+      where not exists (select 1 from promo_number n
+        where n.visitor_id = v_visitor[l.ord] and n.pool_id = p_pool[l.ord] and n.state = 'assigned' and n.role = 'pool');
+    exit when v_left is null or not exists (
+      select 1 from pool p where p.id = any (p_pool) and p.overflow = 'reuse_oldest');
+  end loop;
+
+  -- 5. Nothing left for these.
+  if v_left is not null then
+    return query
+      select l.ord,
+        case when p.id is null then 'gone'
+             when p.overflow = 'reuse_oldest' and exists (
+               select 1 from promo_number n where n.pool_id = p.id and n.state = 'assigned' and n.role = 'pool') then 'busy'
+             else 'exhausted' end,
+        v_visitor[l.ord], o.e164, null::text, null::timestamptz, null::int
+      from unnest(v_left) as l (ord)
+        left join pool p on p.id = p_pool[l.ord] and p.deleted_at is null
+        left join promo_number o on o.pool_id = p.id and o.state = 'assigned' and o.role = 'overflow' and p.overflow = 'overflow_number';
+  end if;
+end $$;
+
+/*
+  Extends the lock of numbers a visitor still holds (POST /v1/presentations/renew): no log row, retention and place unchanged.
+  One row for every asked presentation; 'lost' when somebody else was presented the number, it left the pool, or retention is over.
+*/
+create function renew_locks(p_account text, p_visitor text, p_presentation text[], p_now timestamptz default null)
+returns table (presentation_id text, outcome text, locked_until timestamptz)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := coalesce(p_now, now());
+begin
+  if p_now is not null then
+    perform set_config('ringmatch.now', p_now::text, true);
+  end if;
+  return query
+    with kept as (
+      update promo_number n set locked_until = greatest(n.locked_until, v_now + make_interval(secs => p.session_lifetime_s))
+      from pool p
+      where p.id = n.pool_id and p.deleted_at is null and n.account_id = p_account and n.visitor_id = p_visitor
+        and n.presentation_id = any (p_presentation) and n.state = 'assigned' and n.role = 'pool'
+        and (n.retained_until >= v_now or n.locked_until > v_now)
+      returning n.presentation_id, n.locked_until
+    )
+    select a.id, case when k.presentation_id is null then 'lost' else 'renewed' end, k.locked_until
+    from unnest(p_presentation) with ordinality as a (id, ord) left join kept k on k.presentation_id = a.id order by a.ord;
+end $$;

@@ -1,0 +1,114 @@
+/**
+ * Credentials of carriers, per account and carrier, and the platform's own (account null). Stored sealed; opened only to verify a signature.
+ * A PUT for the same account and carrier keeps its credential id.
+ */
+import { sql, type Queryable } from "../db/database.js";
+import { AppError } from "../kernel/errors.js";
+import type { CredentialId, IdSource } from "../kernel/ids.js";
+import type { Secrets } from "../kernel/secrets.js";
+
+export const CARRIERS = ["twilio", "telnyx", "signalwire", "plivo", "vonage", "bandwidth", "sinch"] as const;
+export type Carrier = (typeof CARRIERS)[number];
+
+export type InterceptMode = "reject" | "announce";
+
+export interface CarrierCredential {
+  readonly id: CredentialId;
+  readonly carrier: Carrier;
+  readonly accountId: string | null;
+  /** Names and values as the carrier calls them, e.g. `{ auth_tokens: ["…"] }`. Never logged. */
+  readonly secrets: Readonly<Record<string, unknown>>;
+  readonly intercept: InterceptMode;
+}
+
+interface Row {
+  id: CredentialId;
+  carrier: Carrier;
+  accountId: string | null;
+  sealed: Buffer;
+  intercept: InterceptMode;
+}
+
+const COLUMNS = `id, carrier, account_id as "accountId", secrets_enc as sealed, intercept`;
+
+const UPSERT = sql(
+  "credential_upsert",
+  `insert into carrier_credential (id, carrier, account_id, secrets_enc, intercept) values ($1, $2, $3, $4, $5)
+   on conflict (carrier, account_id) do update set secrets_enc = excluded.secrets_enc, intercept = excluded.intercept, updated_at = now()
+   returning id`,
+);
+const SELECT_FOR = sql(
+  "credential_select_for",
+  `select ${COLUMNS} from carrier_credential where carrier = $1 and account_id is not distinct from $2`,
+);
+const SELECT_ONE = sql("credential_select_one", `select ${COLUMNS} from carrier_credential where id = $1`);
+const SELECT_ALL_OF = sql(
+  "credential_select_all_of",
+  `select ${COLUMNS} from carrier_credential where carrier = $1 and ($2::text is null or account_id = $2) order by id`,
+);
+
+/** @returns the credential's id, the same as before for the same carrier and account */
+export async function putCredential(
+  deps: { db: Queryable; ids: IdSource; secrets: Secrets },
+  input: {
+    carrier: Carrier;
+    accountId: string | null;
+    secrets: Readonly<Record<string, unknown>>;
+    intercept: InterceptMode;
+  },
+): Promise<CredentialId> {
+  const sealed = deps.secrets.seal(JSON.stringify(input.secrets));
+  const [row] = await deps.db.query<{ id: CredentialId }>(UPSERT, [
+    deps.ids.next("crd"),
+    input.carrier,
+    input.accountId,
+    sealed,
+    input.intercept,
+  ]);
+  return (row as { id: CredentialId }).id;
+}
+
+/**
+ * The credential that may speak for a number: the one it names; else its host account's (the account it was hosted under when it left it),
+ * or its owner's while it never left; else the platform's. Null when there is none.
+ */
+export async function credentialFor(
+  deps: { db: Queryable; secrets: Secrets },
+  input: { carrier: Carrier; credentialId: string | null; hostAccountId: string | null; accountId: string | null },
+): Promise<CarrierCredential | null> {
+  if (input.credentialId !== null) {
+    const [named] = await deps.db.query<Row>(SELECT_ONE, [input.credentialId]);
+    return named !== undefined && named.carrier === input.carrier ? opened(deps.secrets, named) : null;
+  }
+  const host = input.hostAccountId ?? input.accountId;
+  const own = host === null ? [] : await deps.db.query<Row>(SELECT_FOR, [input.carrier, host]);
+  const [row] = own.length > 0 ? own : await deps.db.query<Row>(SELECT_FOR, [input.carrier, null]);
+  return row === undefined ? null : opened(deps.secrets, row);
+}
+
+/** @throws AppError("not_found") */
+export async function getCredential(deps: { db: Queryable; secrets: Secrets }, id: string): Promise<CarrierCredential> {
+  const [row] = await deps.db.query<Row>(SELECT_ONE, [id]);
+  if (row === undefined) throw new AppError("not_found", "There is no such carrier credential.");
+  return opened(deps.secrets, row);
+}
+
+/** @param accountId null: all of them, the platform's included */
+export async function listCredentials(
+  deps: { db: Queryable; secrets: Secrets },
+  input: { carrier: Carrier; accountId: string | null },
+): Promise<CarrierCredential[]> {
+  const rows = await deps.db.query<Row>(SELECT_ALL_OF, [input.carrier, input.accountId]);
+  return rows.map((row) => opened(deps.secrets, row));
+}
+
+function opened(secrets: Secrets, row: Row): CarrierCredential {
+  const { id, carrier, accountId, intercept } = row;
+  return {
+    id,
+    carrier,
+    accountId,
+    intercept,
+    secrets: JSON.parse(secrets.open(row.sealed)) as Record<string, unknown>,
+  };
+}

@@ -1,0 +1,191 @@
+/** Destinations: the businesses' own numbers, where calls end up. Unique per account, not globally. */
+import { sql, sqlState, type Queryable } from "../db/database.js";
+import type { Instant } from "../kernel/clock.js";
+import { AppError } from "../kernel/errors.js";
+import type { AccountId, DestinationId, IdSource } from "../kernel/ids.js";
+import type { E164 } from "../telephony/e164.js";
+import { classifyNumber, type NumberType } from "../telephony/npa.js";
+
+export const DESTINATION_STATUSES = ["tracked", "discovered", "ignored"] as const;
+export type DestinationStatus = (typeof DESTINATION_STATUSES)[number];
+
+export interface Destination {
+  readonly id: DestinationId;
+  readonly accountId: AccountId;
+  readonly number: E164;
+  readonly numberType: NumberType;
+  readonly npa: string | null;
+  readonly name: string | null;
+  readonly sipUri: string | null;
+  /** E.164 numbers or SIP URIs, tried in order after the destination itself. */
+  readonly failover: readonly string[];
+  readonly maxConcurrentCalls: number | null;
+  readonly ringTimeoutS: number;
+  readonly status: DestinationStatus;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+}
+
+export interface DestinationInput {
+  readonly number: E164;
+  readonly name?: string | null | undefined;
+  readonly sipUri?: string | null | undefined;
+  readonly failover?: readonly string[] | undefined;
+  readonly maxConcurrentCalls?: number | null | undefined;
+  readonly ringTimeoutS?: number | undefined;
+  readonly status?: DestinationStatus | undefined;
+}
+
+/** What may be changed. `null` clears, `undefined` leaves. */
+export type DestinationChanges = Omit<DestinationInput, "number">;
+
+/** Pages can name any number, so what was merely seen is bounded. */
+export const DISCOVERED_MAX_PER_ACCOUNT = 1_000;
+const RING_TIMEOUT_S_DEFAULT = 30;
+
+const COLUMNS = `id, account_id as "accountId", number, number_type as "numberType", npa, name, sip_uri as "sipUri", failover,
+  max_concurrent_calls as "maxConcurrentCalls", ring_timeout_s as "ringTimeoutS", status, created_at as "createdAt", updated_at as "updatedAt"`;
+
+const INSERT = sql(
+  "destination_insert",
+  `insert into destination (id, account_id, number, number_type, npa, name, sip_uri, failover, max_concurrent_calls, ring_timeout_s, status)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
+);
+const INSERT_DISCOVERED = sql(
+  "destination_insert_discovered",
+  `insert into destination (id, account_id, number, number_type, npa, status)
+   select $1, $2, $3, $4, $5, 'discovered'
+   where (select count(*) from destination d where d.account_id = $2 and d.status = 'discovered') < ${DISCOVERED_MAX_PER_ACCOUNT}
+   on conflict (account_id, number) do nothing returning id`,
+);
+const SELECT_ONE = sql(
+  "destination_select_one",
+  `select ${COLUMNS} from destination where id = $1 and ($2::text is null or account_id = $2)`,
+);
+const SELECT_BY_NUMBER = sql(
+  "destination_select_by_number",
+  `select ${COLUMNS} from destination where account_id = $1 and number = $2`,
+);
+const SELECT_PAGE = sql(
+  "destination_select_page",
+  `select ${COLUMNS} from destination
+   where id > $1 and ($2::text is null or account_id = $2) and ($3::text is null or status = $3) order by id limit $4`,
+);
+const UPDATE = sql(
+  "destination_update",
+  `update destination set name = $2, sip_uri = $3, failover = $4, max_concurrent_calls = $5, ring_timeout_s = $6, status = $7,
+     updated_at = now() where id = $1 returning ${COLUMNS}`,
+);
+const DELETE = sql("destination_delete", `delete from destination where id = $1 returning id`);
+
+/** @throws AppError("already_exists") when the account tracks that number already */
+export async function createDestination(
+  deps: { db: Queryable; ids: IdSource },
+  accountId: string,
+  input: DestinationInput,
+): Promise<Destination> {
+  const { type, npa } = classifyNumber(input.number);
+  const status = input.status ?? "tracked";
+  try {
+    const [row] = await deps.db.query<Destination>(INSERT, [
+      deps.ids.next("dst"),
+      accountId,
+      input.number,
+      type,
+      npa,
+      input.name ?? null,
+      input.sipUri ?? null,
+      input.failover ?? [],
+      input.maxConcurrentCalls ?? null,
+      input.ringTimeoutS ?? RING_TIMEOUT_S_DEFAULT,
+      status,
+    ]);
+    return row as Destination;
+  } catch (error) {
+    if (sqlState(error) !== "23505") throw error;
+    return adoptDiscovered(deps.db, accountId, input, status);
+  }
+}
+
+/** A number seen on a page before anybody entered it: entering it now is no conflict. */
+async function adoptDiscovered(
+  db: Queryable,
+  accountId: string,
+  input: DestinationInput,
+  status: DestinationStatus,
+): Promise<Destination> {
+  const known = await findDestination(db, { accountId, number: input.number });
+  if (known === null || known.status !== "discovered") {
+    throw new AppError("already_exists", `The account has a destination ${input.number} already.`);
+  }
+  return updateDestination(db, known, { ...input, status });
+}
+
+/** A number found on a page. @returns whether it was new */
+export async function discoverDestination(
+  deps: { db: Queryable; ids: IdSource },
+  accountId: string,
+  number: E164,
+): Promise<boolean> {
+  const { type, npa } = classifyNumber(number);
+  return (await deps.db.query(INSERT_DISCOVERED, [deps.ids.next("dst"), accountId, number, type, npa])).length > 0;
+}
+
+/** @param accountId null: any account (admin). @throws AppError("not_found") */
+export async function getDestination(
+  db: Queryable,
+  input: { id: string; accountId: string | null },
+): Promise<Destination> {
+  const [row] = await db.query<Destination>(SELECT_ONE, [input.id, input.accountId]);
+  if (row === undefined) throw new AppError("not_found", "There is no such destination.");
+  return row;
+}
+
+export async function findDestination(
+  db: Queryable,
+  input: { accountId: string; number: string },
+): Promise<Destination | null> {
+  const [row] = await db.query<Destination>(SELECT_BY_NUMBER, [input.accountId, input.number]);
+  return row ?? null;
+}
+
+export async function listDestinations(
+  db: Queryable,
+  page: { accountId: string | null; status: DestinationStatus | null; after: string; limit: number },
+): Promise<Destination[]> {
+  return db.query<Destination>(SELECT_PAGE, [page.after, page.accountId, page.status, page.limit]);
+}
+
+export async function updateDestination(
+  db: Queryable,
+  known: Destination,
+  changes: DestinationChanges,
+): Promise<Destination> {
+  const next = { ...known, ...definedOf(changes) };
+  const [row] = await db.query<Destination>(UPDATE, [
+    known.id,
+    next.name,
+    next.sipUri,
+    next.failover,
+    next.maxConcurrentCalls,
+    next.ringTimeoutS,
+    next.status,
+  ]);
+  return row as Destination;
+}
+
+/** @throws AppError("conflict") while a pool, even a deleted one with records, points to it */
+export async function deleteDestination(db: Queryable, known: Destination): Promise<void> {
+  try {
+    await db.query(DELETE, [known.id]);
+  } catch (error) {
+    if (sqlState(error) === "23503") {
+      throw new AppError("conflict", "Pools point to this destination; set its status to ignored instead.");
+    }
+    throw error;
+  }
+}
+
+function definedOf<T extends object>(changes: T): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,297 @@
+/** Call records in the database: the one insert that gives an ingress call its record, the folding of events into it, and reading. */
+import { sql, timestamp, type Queryable } from "../db/database.js";
+import type { Instant } from "../kernel/clock.js";
+import { AppError } from "../kernel/errors.js";
+import type { CallId } from "../kernel/ids.js";
+import type { ReleasedBy } from "../telephony/call-event.js";
+import { type CallState, type CallStatus, statusOf, timingsOf } from "../telephony/call-state.js";
+import type { AttributionOutcome } from "./match.js";
+
+export const DISPOSITIONS = ["routed", "intercepted", "unknown_number", "rejected"] as const;
+export type Disposition = (typeof DISPOSITIONS)[number];
+
+export const ATTRIBUTIONS = [
+  "matched",
+  "overflow",
+  "expired",
+  "never_presented",
+  "quarantined",
+  "unattributable",
+] as const;
+
+/** A caller as it is stored: never plain. All null for an anonymous caller. */
+export interface SealedCaller {
+  readonly enc: Buffer | null;
+  readonly hash: Buffer | null;
+  readonly last4: string | null;
+}
+
+export interface AttributionFields {
+  readonly outcome: AttributionOutcome;
+  readonly presentationId: string | null;
+  readonly visitorId: string | null;
+  readonly presentedAt: Instant | null;
+  readonly matchedSeq: number | null;
+  readonly touch: Readonly<Record<string, unknown>> | null;
+  readonly customData: Readonly<Record<string, unknown>> | null;
+  readonly late: boolean;
+}
+
+export interface NewCall {
+  readonly id: CallId;
+  /** Identity of the ingress call: carrier (credential, carrier's id) or SIP (trunk, Call-ID, From tag). */
+  readonly ingressKey: string;
+  readonly ingress: string;
+  readonly ingressCallId: string;
+  readonly receivedAt: Instant;
+  readonly promoNumber: string;
+  readonly accountId: string | null;
+  readonly poolId: string | null;
+  readonly numberId: number | null;
+  readonly ownershipEpoch: number | null;
+  readonly caller: SealedCaller;
+  readonly disposition: Disposition;
+  readonly destinationNumber: string | null;
+  readonly progress: CallState;
+  readonly verstat: string | null;
+  readonly attribution: AttributionFields;
+  readonly node: string | null;
+}
+
+export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" | "node"> {
+  readonly status: CallStatus;
+  readonly attribution: AttributionFields & { readonly confidence: number | null };
+  readonly answeredAt: Instant | null;
+  readonly endedAt: Instant | null;
+  readonly pddMs: number | null;
+  readonly ringMs: number | null;
+  readonly talkMs: number | null;
+  readonly hangupCause: string | null;
+  readonly releasedBy: ReleasedBy | null;
+  readonly updatedAt: Instant;
+}
+
+const INSERT = sql(
+  "call_insert",
+  `with key as (
+     insert into call_key (ingress_key, call_id, received_at) values ($1, $2, $3) on conflict (ingress_key) do nothing returning call_id
+   )
+   insert into call (id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
+     caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
+     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node, updated_at)
+   select $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28,
+     $29, $30, clock_timestamp() from key
+   returning id`,
+);
+const SELECT_BY_KEY = sql(
+  "call_select_by_key",
+  `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
+);
+const LOCK_PROGRESS = sql(
+  "call_lock_progress",
+  `select progress, attribution, presentation_id as "presentationId", account_id as "accountId", number_id as "numberId",
+     ownership_epoch as "ownershipEpoch", matched_seq as "matchedSeq", confidence
+   from call where id = $1 and received_at = $2 for update`,
+);
+const UPDATE_PROGRESS = sql(
+  "call_update_progress",
+  `update call set progress = $3, status = $4, answered_at = $5, ended_at = $6, pdd_ms = $7, ring_ms = $8, talk_ms = $9, hangup_cause = $10,
+     released_by = $11, confidence = $12, updated_at = clock_timestamp()
+   where id = $1 and received_at = $2`,
+);
+const COLUMNS = `c.id, c.account_id as "accountId", c.pool_id as "poolId", c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch",
+  c.received_at as "receivedAt", c.ingress, c.ingress_call_id as "ingressCallId", c.promo_number as "promoNumber", c.caller_enc as "callerEnc",
+  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
+  c.progress, c.answered_at as "answeredAt", c.ended_at as "endedAt", c.pdd_ms as "pddMs", c.ring_ms as "ringMs", c.talk_ms as "talkMs",
+  c.hangup_cause as "hangupCause", c.released_by as "releasedBy", c.verstat, c.attribution as outcome,
+  c.presentation_id as "presentationId", c.visitor_id as "visitorId", c.presented_at as "presentedAt", c.matched_seq as "matchedSeq",
+  c.confidence, c.touch, c.custom_data as "customData", c.late, c.updated_at as "updatedAt"`;
+const SELECT_ONE = sql(
+  "call_select_one",
+  `select ${COLUMNS} from call c where c.id = $1 and ($2::text is null or c.account_id = $2)`,
+);
+const SELECT_PAGE = sql(
+  "call_select_page",
+  `select ${COLUMNS} from call c
+   where ($1::text is null or c.account_id = $1)
+     and c.received_at >= coalesce($2, '-infinity'::timestamptz) and c.received_at < coalesce($3, 'infinity'::timestamptz)
+     and ($4::text is null or c.promo_number = $4) and ($5::text is null or c.pool_id = $5) and ($6::text is null or c.disposition = $6)
+     and ($7::text is null or c.attribution = $7) and ($8::timestamptz is null or c.updated_at >= $8)
+     and ($9::timestamptz is null or (c.received_at, c.id) < ($9, $10))
+   order by c.received_at desc, c.id desc limit $11`,
+);
+const SELECT_OPEN = sql(
+  "call_select_open",
+  `select id, received_at as "receivedAt" from call
+   where status in ('ringing', 'in_progress') and (node = $1 or received_at < now() - make_interval(secs => $2)) limit $3`,
+);
+
+/** @returns false when the ingress call has its record already; nothing was written then */
+export async function insertCall(tx: Queryable, call: NewCall): Promise<boolean> {
+  const { attribution: a, caller, progress } = call;
+  const rows = await tx.query(INSERT, [
+    call.ingressKey,
+    call.id,
+    timestamp(call.receivedAt),
+    call.ingress,
+    call.ingressCallId,
+    call.promoNumber,
+    call.accountId,
+    call.poolId,
+    call.numberId,
+    call.ownershipEpoch,
+    caller.enc,
+    caller.hash,
+    caller.last4,
+    call.disposition,
+    statusOf(progress),
+    call.destinationNumber,
+    progress,
+    timestamp(progress.end?.at ?? null),
+    progress.end?.cause ?? null,
+    progress.end?.releasedBy ?? null,
+    call.verstat,
+    a.outcome,
+    a.presentationId,
+    a.visitorId,
+    timestamp(a.presentedAt),
+    a.matchedSeq,
+    a.touch,
+    a.customData,
+    a.late,
+    call.node,
+  ]);
+  return rows.length > 0;
+}
+
+export interface CallRef {
+  readonly callId: CallId;
+  readonly receivedAt: Instant;
+}
+
+export async function findCallByKey(db: Queryable, ingressKey: string): Promise<CallRef | null> {
+  const [row] = await db.query<CallRef>(SELECT_BY_KEY, [ingressKey]);
+  return row ?? null;
+}
+
+export interface LockedProgress {
+  readonly progress: CallState;
+  readonly attribution: AttributionOutcome;
+  readonly presentationId: string | null;
+  readonly accountId: string | null;
+  readonly numberId: number | null;
+  readonly ownershipEpoch: number | null;
+  readonly matchedSeq: number | null;
+  readonly confidence: number | null;
+}
+
+/** @returns null when there is no such record (yet: its start may still be in the spool) */
+export async function lockProgress(tx: Queryable, ref: CallRef): Promise<LockedProgress | null> {
+  const [row] = await tx.query<LockedProgress>(LOCK_PROGRESS, [ref.callId, timestamp(ref.receivedAt)]);
+  return row ?? null;
+}
+
+export async function writeProgress(
+  tx: Queryable,
+  ref: CallRef,
+  input: { progress: CallState; confidence: number | null },
+): Promise<void> {
+  const { progress, confidence } = input;
+  const { pddMs, ringMs, talkMs } = timingsOf(progress);
+  await tx.query(UPDATE_PROGRESS, [
+    ref.callId,
+    timestamp(ref.receivedAt),
+    progress,
+    statusOf(progress),
+    timestamp(progress.answeredAt),
+    timestamp(progress.end?.at ?? null),
+    pddMs,
+    ringMs,
+    talkMs,
+    progress.end?.cause ?? null,
+    progress.end?.releasedBy ?? null,
+    confidence,
+  ]);
+}
+
+/** @param accountId null: any account (admin). @throws AppError("not_found") */
+export async function getCall(db: Queryable, input: { id: string; accountId: string | null }): Promise<CallRecord> {
+  const [row] = await db.query<Row>(SELECT_ONE, [input.id, input.accountId]);
+  if (row === undefined) throw new AppError("not_found", "There is no such call.");
+  return recordOf(row);
+}
+
+export interface CallPage {
+  readonly accountId: string | null;
+  readonly from: Instant | null;
+  readonly to: Instant | null;
+  readonly promoNumber: string | null;
+  readonly poolId: string | null;
+  readonly disposition: Disposition | null;
+  readonly attribution: AttributionOutcome | null;
+  readonly updatedSince: Instant | null;
+  readonly before: { readonly at: Instant; readonly id: string } | null;
+  readonly limit: number;
+}
+
+/** Newest first; stable while calls arrive. */
+export async function listCalls(db: Queryable, page: CallPage): Promise<CallRecord[]> {
+  const rows = await db.query<Row>(SELECT_PAGE, [
+    page.accountId,
+    timestamp(page.from),
+    timestamp(page.to),
+    page.promoNumber,
+    page.poolId,
+    page.disposition,
+    page.attribution,
+    timestamp(page.updatedSince),
+    timestamp(page.before?.at ?? null),
+    page.before?.id ?? "",
+    page.limit,
+  ]);
+  return rows.map(recordOf);
+}
+
+/** Calls that nobody will end: left open by this node's former life, or older than any call may last. */
+export async function listOrphanedCalls(
+  db: Queryable,
+  input: { formerNode: string | null; olderThanS: number; limit: number },
+): Promise<CallRef[]> {
+  const rows = await db.query<{ id: CallId; receivedAt: Instant }>(SELECT_OPEN, [
+    input.formerNode,
+    input.olderThanS,
+    input.limit,
+  ]);
+  return rows.map((row) => ({ callId: row.id, receivedAt: row.receivedAt }));
+}
+
+type Row = Omit<CallRecord, "caller" | "attribution"> &
+  Omit<AttributionFields, never> & {
+    confidence: number | null;
+    callerEnc: Buffer | null;
+    callerHash: Buffer | null;
+    callerLast4: string | null;
+  };
+
+function recordOf(row: Row): CallRecord {
+  const {
+    callerEnc,
+    callerHash,
+    callerLast4,
+    outcome,
+    presentationId,
+    visitorId,
+    presentedAt,
+    matchedSeq,
+    confidence,
+    touch,
+    customData,
+    late,
+    ...rest
+  } = row;
+  return {
+    ...rest,
+    caller: { enc: callerEnc, hash: callerHash, last4: callerLast4 },
+    attribution: { outcome, presentationId, visitorId, presentedAt, matchedSeq, confidence, touch, customData, late },
+  };
+}

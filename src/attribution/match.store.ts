@@ -1,0 +1,195 @@
+/**
+ * What a match reads. In time: the number's own row, one probe whatever the size of the log. Late: the log and the number's history, as they stood
+ * when the call came. For the explanation: the log at or below the sequence the match saw.
+ */
+import { sql, timestamp, type Queryable } from "../db/database.js";
+import type { Instant } from "../kernel/clock.js";
+import type { NumberRole, NumberState } from "../pool/promo-number.js";
+import type { NumberStanding, PresentedTo } from "./match.js";
+
+/** A number as a call finds it. */
+export interface NumberFacts {
+  readonly numberId: number;
+  readonly e164: string;
+  readonly state: NumberState;
+  readonly accountId: string | null;
+  readonly formerAccountId: string | null;
+  readonly poolId: string | null;
+  readonly ownershipEpoch: number;
+  readonly credentialId: string | null;
+  readonly hostAccountId: string | null;
+  readonly standing: NumberStanding;
+  /** The number's sequence at the match; a record keeps it so that replay can stop there. */
+  readonly seq: number;
+  readonly touch: Readonly<Record<string, unknown>> | null;
+  readonly customData: Readonly<Record<string, unknown>> | null;
+  readonly destination: DestinationFacts | null;
+}
+
+export interface DestinationFacts {
+  readonly number: string;
+  readonly sipUri: string | null;
+  readonly failover: readonly string[];
+  readonly ringTimeoutS: number;
+  readonly maxConcurrentCalls: number | null;
+}
+
+export const MATCH_NUMBER = sql(
+  "match_number",
+  `select clock_timestamp() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch,
+     n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until, n.touch,
+     n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls
+   from (values (1)) as always left join promo_number n on n.e164 = $1
+     left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id`,
+);
+
+interface MatchRow {
+  now: Instant;
+  id: number | null;
+  e164: string;
+  state: NumberState;
+  role: NumberRole | null;
+  account_id: string | null;
+  former_account_id: string | null;
+  pool_id: string | null;
+  ownership_epoch: number;
+  credential_id: string | null;
+  host_account_id: string | null;
+  presentation_seq: number;
+  presentation_id: string | null;
+  visitor_id: string | null;
+  last_presented_at: Instant;
+  retained_until: Instant;
+  touch: Record<string, unknown> | null;
+  custom_data: Record<string, unknown> | null;
+  number: string | null;
+  sip_uri: string | null;
+  failover: string[] | null;
+  ring_timeout_s: number | null;
+  max_concurrent_calls: number | null;
+}
+
+/** @returns the database's time of the look-up, which is the call's arrival, and the number or null */
+export async function readNumberFacts(
+  db: Queryable,
+  e164: string,
+): Promise<{ now: Instant; facts: NumberFacts | null }> {
+  const [row] = await db.query<MatchRow>(MATCH_NUMBER, [e164]);
+  const found = row as MatchRow;
+  return { now: found.now, facts: found.id === null ? null : factsOf(found, found.id, latestOnRow(found)) };
+}
+
+// The last move at or before the call says who held the number then; the pool and destination are those of that move.
+const FACTS_AT = sql(
+  "match_number_at",
+  `select now() as now, n.id, n.e164, e.state, e.role, e.account_id, n.former_account_id, e.pool_id, e.ownership_epoch, n.credential_id,
+     n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
+     '-infinity'::timestamptz as retained_until, null::jsonb as touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
+     d.ring_timeout_s, d.max_concurrent_calls
+   from promo_number n
+     join lateral (select * from number_event e where e.number_id = n.id and e.at <= $2 order by e.id desc limit 1) e on true
+     left join pool p on p.id = e.pool_id left join destination d on d.id = p.destination_id
+   where n.e164 = $1`,
+);
+const LATEST_AT = sql(
+  "match_latest_at",
+  `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
+     retained_until as "retainedUntil", touch, custom_data as "customData"
+   from presentation where account_id = $1 and number_id = $2 and ownership_epoch = $3 and presented_at <= $4
+   order by seq desc limit 1`,
+);
+
+type LoggedRow = PresentedTo & { touch: Record<string, unknown>; customData: Record<string, unknown> };
+
+/** As the number stood at `at`, from its history and the presentation log: for a call that could not be matched in time. */
+export async function readNumberFactsAt(
+  db: Queryable,
+  input: { e164: string; at: Instant },
+): Promise<NumberFacts | null> {
+  const [row] = await db.query<MatchRow>(FACTS_AT, [input.e164, timestamp(input.at)]);
+  if (row === undefined || row.id === null) return null;
+  if (row.account_id === null) return factsOf(row, row.id, null);
+  const [latest] = await db.query<LoggedRow>(LATEST_AT, [
+    row.account_id,
+    row.id,
+    row.ownership_epoch,
+    timestamp(input.at),
+  ]);
+  if (latest === undefined) return factsOf(row, row.id, null);
+  const { touch, customData, ...presented } = latest;
+  return factsOf({ ...row, presentation_seq: latest.seq, touch, custom_data: customData }, row.id, presented);
+}
+
+const CANDIDATES = sql(
+  "match_candidates",
+  `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
+     retained_until as "retainedUntil"
+   from presentation
+   where account_id = $1 and number_id = $2 and ownership_epoch = $3 and seq <= $4 and presented_at >= $5::timestamptz - interval '3 days 1 hour'
+   order by seq desc limit $6`,
+);
+
+/** An explanation lists no more: beyond it the shares are nil. */
+export const CANDIDATES_MAX = 200;
+
+/** Presentations the match could see, newest first. */
+export async function readCandidates(
+  db: Queryable,
+  input: { accountId: string; numberId: number; ownershipEpoch: number; matchedSeq: number; receivedAt: Instant },
+): Promise<PresentedTo[]> {
+  return db.query<PresentedTo>(CANDIDATES, [
+    input.accountId,
+    input.numberId,
+    input.ownershipEpoch,
+    input.matchedSeq,
+    timestamp(input.receivedAt),
+    CANDIDATES_MAX,
+  ]);
+}
+
+function latestOnRow(row: MatchRow): PresentedTo | null {
+  if (row.presentation_id === null) return null;
+  return {
+    seq: row.presentation_seq,
+    presentationId: row.presentation_id,
+    // Null after a visitor came back past retention and was given another number: nobody can be matched here any more.
+    visitorId: row.visitor_id ?? "",
+    presentedAt: row.last_presented_at,
+    retainedUntil: row.retained_until,
+  };
+}
+
+function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null): NumberFacts {
+  return {
+    numberId,
+    e164: row.e164,
+    state: row.state,
+    accountId: row.account_id,
+    formerAccountId: row.former_account_id,
+    poolId: row.pool_id,
+    ownershipEpoch: row.ownership_epoch,
+    credentialId: row.credential_id,
+    hostAccountId: row.host_account_id,
+    standing: standingOf(row, latest),
+    seq: row.presentation_seq,
+    touch: row.touch,
+    customData: row.custom_data,
+    destination:
+      row.number === null
+        ? null
+        : {
+            number: row.number,
+            sipUri: row.sip_uri,
+            failover: row.failover ?? [],
+            ringTimeoutS: row.ring_timeout_s ?? 30,
+            maxConcurrentCalls: row.max_concurrent_calls,
+          },
+  };
+}
+
+function standingOf(row: MatchRow, latest: PresentedTo | null): NumberStanding {
+  if (row.state !== "assigned" && row.state !== "draining") return { kind: "unrouted" };
+  if (row.role === "overflow") return { kind: "overflow" };
+  if (row.role === "static") return { kind: "static" };
+  return { kind: "pooled", latest };
+}

@@ -1,0 +1,41 @@
+/** The marketing touch of a page view: campaign parameters and click ids from its URL; what the page says itself wins. Pure. */
+
+export type Touch = Readonly<Record<string, string>>;
+
+export const TOUCH_PARAMETERS = [
+  "utm_source",
+  "utm_medium",
+  "utm_campaign",
+  "utm_term",
+  "utm_content",
+  "utm_id",
+  "gclid",
+  "gbraid",
+  "wbraid",
+  "dclid",
+  "fbclid",
+  "msclkid",
+  "ttclid",
+  "li_fat_id",
+  "twclid",
+] as const;
+
+/** Longer values are cut: campaign names are short, and a click id that does not fit is useless to its network anyway. */
+export const TOUCH_VALUE_CHARS_MAX = 512;
+
+export function touchOf(input: { url: string; given: Touch | undefined }): Touch {
+  const touch: Record<string, string> = {};
+  const parameters = queryOf(input.url);
+  for (const name of TOUCH_PARAMETERS) {
+    const value = parameters.get(name);
+    if (value) touch[name] = value.slice(0, TOUCH_VALUE_CHARS_MAX);
+  }
+  return { ...touch, ...input.given };
+}
+
+function queryOf(url: string): URLSearchParams {
+  const start = url.indexOf("?");
+  if (start < 0) return new URLSearchParams();
+  const end = url.indexOf("#", start);
+  return new URLSearchParams(url.slice(start, end < 0 ? undefined : end));
+}

@@ -1,0 +1,183 @@
+/**
+ * PostgreSQL, the one truth. Named prepared statements only; times go in as ISO text and come out as Instants (ms), bigints as numbers.
+ * Faults of the connection become AppError("database_unavailable"); what the database refuses (SQLSTATE) is passed on with its `code`.
+ */
+import pg from "pg";
+import type { Instant } from "../kernel/clock.js";
+import { AppError, messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
+
+/** A named query: prepared once a connection. The name is unique in the code base (a test checks it). */
+export interface NamedQuery {
+  readonly name: string;
+  readonly text: string;
+}
+
+export function sql(name: string, text: string): NamedQuery {
+  return { name, text };
+}
+
+export type Row = Record<string, unknown>;
+
+export interface Queryable {
+  query<R = Row>(query: NamedQuery, values?: readonly unknown[]): Promise<R[]>;
+}
+
+export interface Database extends Queryable {
+  /** Read committed. Rolled back when `work` throws. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /** A connection of its own, e.g. for LISTEN; the caller ends it. */
+  connect(): Promise<pg.Client>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** 16 by default: measured enough to keep a 2-core PostgreSQL busy. */
+  readonly connectionsMax?: number;
+  readonly applicationName?: string;
+  readonly log: Log;
+}
+
+/** A connection that is not there after this long is as good as none: a phone is ringing. */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** No statement of the service takes longer; reports set their own limit. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+/** A transaction left open by a dying process must not hold back vacuum (storage notes: the one real danger). */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+/** The client's own limit, for a server that accepts and then says nothing. */
+const QUERY_TIMEOUT_MS = 12_000;
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const config: pg.PoolConfig = {
+    connectionString: options.url,
+    max: options.connectionsMax ?? 16,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    application_name: options.applicationName ?? "ringmatch",
+    keepAlive: true,
+    types: { getTypeParser: typeParser },
+  };
+  const pool = new pg.Pool(config);
+  pool.on("error", (error) => options.log.warn("db.idle_connection_lost", { error: messageOf(error) }));
+
+  return {
+    query: (query, values) => withClient(pool, (client) => run(client, query, values)),
+    transaction: (work) =>
+      withClient(pool, async (client) => {
+        await client.query("begin");
+        try {
+          const result = await work({ query: (query, values) => run(client, query, values) });
+          await client.query("commit");
+          return result;
+        } catch (error) {
+          await rollBack(client);
+          throw error;
+        }
+      }),
+    connect: async () => {
+      const client = new pg.Client({ ...config, statement_timeout: 0, query_timeout: 0 });
+      try {
+        await client.connect();
+        return client;
+      } catch (error) {
+        throw classified(error);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+/** ISO text for a timestamptz parameter. */
+export function timestamp(at: Instant | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
+/** The SQLSTATE of a refusal by the database, or null when the error is something else. */
+export function sqlState(error: unknown): string | null {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+}
+
+/** True for what another attempt, or another server, may cure: the connection, not the statement, is at fault. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof AppError && error.code === "database_unavailable";
+}
+
+async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  let client: pg.PoolClient;
+  try {
+    client = await pool.connect();
+  } catch (error) {
+    throw classified(error);
+  }
+  // pool.query would destroy the connection, and its prepared statements, at every refused statement.
+  let broken = false;
+  try {
+    return await work(client);
+  } catch (error) {
+    const known = classified(error);
+    broken = isUnavailable(known);
+    throw known;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function run<R>(client: pg.PoolClient, query: NamedQuery, values: readonly unknown[] = []): Promise<R[]> {
+  const result = await client.query({ name: query.name, text: query.text, values: values as unknown[] });
+  return result.rows as R[];
+}
+
+async function rollBack(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query("rollback");
+  } catch (error) {
+    // The connection is gone and the transaction with it; the error that led here is the one worth telling.
+    void error;
+  }
+}
+
+/** Classes 08 and 57P0x, too many connections, read-only after a failover, serialization by failover, and everything without a SQLSTATE. */
+function classified(error: unknown): unknown {
+  if (error instanceof AppError) return error;
+  const state = sqlState(error);
+  if (state !== null && !/^(08|57P0|53300|25006)/.test(state)) return error;
+  if (!(error instanceof Error) || (state === null && !isConnectionFault(error))) return error;
+  return new AppError(
+    "database_unavailable",
+    "PostgreSQL cannot be reached; check DATABASE_URL and that the server runs.",
+    {
+      cause: error,
+    },
+  );
+}
+
+function isConnectionFault(error: Error): boolean {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === "string" && /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/.test(code)) return true;
+  return /connection terminated|timeout exceeded|query read timeout|not queryable|client has encountered a connection error|ended|server closed/i.test(
+    error.message,
+  );
+}
+
+const TYPE_TIMESTAMPTZ = 1184;
+const TYPE_INT8 = 20;
+const TYPE_DATE = 1082;
+
+function typeParser(oid: number, format?: "text" | "binary"): (text: string) => unknown {
+  if (oid === TYPE_TIMESTAMPTZ) return parseInstant;
+  if (oid === TYPE_INT8) return Number;
+  if (oid === TYPE_DATE) return String;
+  return (pg.types.getTypeParser as (oid: number, format?: string) => (text: string) => unknown)(oid, format);
+}
+
+function parseInstant(text: string): Instant {
+  if (text === "-infinity") return Number.NEGATIVE_INFINITY;
+  if (text === "infinity") return Number.POSITIVE_INFINITY;
+  // PostgreSQL writes "2026-11-23 17:42:14.123456+00"; the session's time zone may be any.
+  const iso = text.replace(" ", "T").replace(/([+-]\d{2})$/, "$1:00");
+  return Date.parse(iso);
+}

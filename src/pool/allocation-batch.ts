@@ -1,0 +1,142 @@
+/**
+ * Micro-batching of presentations: everybody waiting in this process is allocated by ONE statement, answered after its commit. No timer: what
+ * arrives while a statement runs is the next batch (storage notes §C measured 4x the rate of one statement a request).
+ */
+import type { Database } from "../db/database.js";
+import { isUnavailable, sqlState } from "../db/database.js";
+import type { Clock, Instant } from "../kernel/clock.js";
+import { AppError, messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
+import { FairQueue } from "./fair-queue.js";
+import { type Allocation, type AllocationRequest, type BatchOutcome, presentBatch } from "./presentations.store.js";
+
+/** Larger batches gained nothing and lengthen the wait of the first in line. */
+export const BATCH_MAX = 256;
+/** No account takes more of a batch while others wait. */
+export const ACCOUNT_SHARE_MAX = 0.5;
+/** One batch at a time a process: a second one in flight measured no better, and this one's order is simple. */
+const IN_FLIGHT_MAX = 1;
+/** About half a second of work at the measured rate; beyond it the page keeps its original numbers. */
+export const WAITING_MAX = 10_000;
+/** The tag gives up after 1.5 s; who has waited longer than this is answered without a number. */
+const WAIT_MS_MAX = 1_200;
+/** When a batch held only visitors that another process is serving: let it finish. */
+const BUSY_PAUSE_MS = 5;
+
+interface Waiting {
+  readonly request: AllocationRequest;
+  readonly since: number;
+  readonly resolve: (allocation: Allocation) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface AllocationBatchOptions {
+  readonly db: Database;
+  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly log: Log;
+  /** Tests only: the time the database judges locks by. */
+  readonly now?: () => Instant;
+}
+
+export class AllocationBatch {
+  private readonly queue = new FairQueue<Waiting>();
+  private inFlight = 0;
+
+  constructor(private readonly options: AllocationBatchOptions) {}
+
+  get waiting(): number {
+    return this.queue.size;
+  }
+
+  /**
+   * @throws AppError("overloaded") when too many wait or the wait grew too long; AppError("database_unavailable"); AppError("invalid_value")
+   *   when the database refuses this very request
+   */
+  allocate(request: AllocationRequest): Promise<Allocation> {
+    if (this.queue.size >= WAITING_MAX) return Promise.reject(overloaded());
+    return new Promise((resolve, reject) => {
+      const since = this.options.clock.monotonicMs();
+      this.queue.push(request.accountId, { request, since, resolve, reject });
+      this.pump();
+    });
+  }
+
+  private pump(): void {
+    while (this.inFlight < IN_FLIGHT_MAX && this.queue.size > 0) {
+      const batch = this.nextBatch();
+      if (batch.length === 0) continue;
+      this.inFlight++;
+      void this.serve(batch).finally(() => {
+        this.inFlight--;
+        this.pump();
+      });
+    }
+  }
+
+  private nextBatch(): Waiting[] {
+    const visitors = new Set<string>();
+    const fits = ({ request }: Waiting): boolean => {
+      // A visitor asking twice at once gets the second answer from the next batch: as a renewal of the first.
+      const key = `${request.poolId} ${request.visitorId}`;
+      if (visitors.has(key)) return false;
+      visitors.add(key);
+      return true;
+    };
+    const batch = this.queue.take({ max: BATCH_MAX, share: ACCOUNT_SHARE_MAX, fits });
+    const oldest = this.options.clock.monotonicMs() - WAIT_MS_MAX;
+    const inTime = batch.filter((waiting) => waiting.since >= oldest);
+    for (const waiting of batch) if (waiting.since < oldest) waiting.reject(overloaded());
+    return inTime;
+  }
+
+  private async serve(batch: readonly Waiting[]): Promise<void> {
+    let outcomes: BatchOutcome[];
+    try {
+      outcomes = await presentBatch(
+        this.options.db,
+        batch.map((w) => w.request),
+        this.options.now?.() ?? null,
+      );
+    } catch (error) {
+      return this.serveHalves(batch, error);
+    }
+    let served = 0;
+    for (const [index, waiting] of batch.entries()) {
+      const outcome = outcomes[index];
+      if (outcome !== undefined && outcome.kind !== "busy") {
+        waiting.resolve(outcome);
+        served++;
+      } else this.queue.push(waiting.request.accountId, waiting);
+    }
+    if (served === 0) await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+  }
+
+  /** One bad row must not cost the others their number: the batch is halved until only the culprit fails. */
+  private async serveHalves(batch: readonly Waiting[], error: unknown): Promise<void> {
+    const [only] = batch;
+    if (isUnavailable(error) || only === undefined) {
+      for (const waiting of batch) waiting.reject(error);
+      return;
+    }
+    if (batch.length === 1) return only.reject(refusalOf(error));
+    this.options.log.warn("presentation.batch_split", {
+      size: batch.length,
+      sqlState: sqlState(error),
+      error: messageOf(error),
+    });
+    const middle = batch.length >> 1;
+    await this.serve(batch.slice(0, middle));
+    await this.serve(batch.slice(middle));
+  }
+}
+
+/** Class 22 and 23: the data is at fault. Everything else is ours. */
+function refusalOf(error: unknown): unknown {
+  const state = sqlState(error);
+  if (state === null || !/^2[23]/.test(state)) return error;
+  return new AppError("invalid_value", "The database cannot store this presentation.", { cause: error });
+}
+
+function overloaded(): AppError {
+  return new AppError("overloaded", "Too many visitors are waiting for a number.", { retryAfterS: 1 });
+}

@@ -1,0 +1,51 @@
+/** Waiting requests of many accounts: first come first served within an account, turn about between accounts. Pure data structure. */
+
+export class FairQueue<T> {
+  private readonly lanes = new Map<string, T[]>();
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  push(account: string, item: T): void {
+    const lane = this.lanes.get(account);
+    if (lane === undefined) this.lanes.set(account, [item]);
+    else lane.push(item);
+    this.count++;
+  }
+
+  /**
+   * Takes up to `max` items. While several accounts wait none gets more than `share` of `max`, unless the others leave room.
+   * @param fits says whether an item may go along with those taken so far; who may not keeps its place
+   */
+  take(input: { max: number; share: number; fits: (item: T) => boolean }): T[] {
+    const { max, share, fits } = input;
+    const taken: T[] = [];
+    const cap = this.lanes.size > 1 ? Math.max(1, Math.floor(max * share)) : max;
+    this.takeUpTo(taken, { max, cap, fits });
+    // Room that the others did not use goes to whoever still waits.
+    if (taken.length < max && this.count > 0) this.takeUpTo(taken, { max, cap: max, fits });
+    return taken;
+  }
+
+  private takeUpTo(taken: T[], limit: { max: number; cap: number; fits: (item: T) => boolean }): void {
+    for (const [account, lane] of [...this.lanes]) {
+      const kept: T[] = [];
+      let mine = 0;
+      let seen = 0;
+      for (; seen < lane.length && mine < limit.cap && taken.length < limit.max; seen++) {
+        const item = lane[seen] as T;
+        if (limit.fits(item)) {
+          taken.push(item);
+          mine++;
+        } else kept.push(item);
+      }
+      this.count -= mine;
+      // To the end of the turn, so that the next batch starts with who has waited.
+      this.lanes.delete(account);
+      const rest = [...kept, ...lane.slice(seen)];
+      if (rest.length > 0) this.lanes.set(account, rest);
+    }
+  }
+}

@@ -1,0 +1,256 @@
+/** Promo numbers in the database: import, reading, and the rows that moves (number-moves.ts) lock and write. */
+import { sql, timestamp as iso, type Queryable } from "../db/database.js";
+import type { Instant } from "../kernel/clock.js";
+import { AppError } from "../kernel/errors.js";
+import type { E164 } from "../telephony/e164.js";
+import { classifyNumber, type NumberType } from "../telephony/npa.js";
+import type { NumberRole, NumberState } from "./promo-number.js";
+
+export interface PromoNumber {
+  readonly id: number;
+  readonly e164: E164;
+  readonly type: NumberType;
+  readonly npa: string | null;
+  readonly carrier: string | null;
+  readonly credentialId: string | null;
+  readonly hostAccountId: string | null;
+  readonly state: NumberState;
+  readonly role: NumberRole | null;
+  readonly accountId: string | null;
+  readonly poolId: string | null;
+  readonly formerAccountId: string | null;
+  readonly ownershipEpoch: number;
+  readonly stateSince: Instant;
+  readonly nextCheckAt: Instant | null;
+  readonly quarantinedAt: Instant | null;
+  readonly retainedUntil: Instant;
+}
+
+export interface NumberEvent {
+  readonly state: NumberState;
+  readonly at: Instant;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+const COLUMNS = `n.id, n.e164, n.number_type as type, n.npa, n.carrier, n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
+  n.state, n.role, n.account_id as "accountId", n.pool_id as "poolId", n.former_account_id as "formerAccountId",
+  n.ownership_epoch as "ownershipEpoch", n.state_since as "stateSince", n.next_check_at as "nextCheckAt",
+  n.quarantined_at as "quarantinedAt", n.retained_until as "retainedUntil"`;
+
+const INSERT_MANY = sql(
+  "number_insert_many",
+  `with added as (
+     insert into promo_number (e164, number_type, npa, carrier, credential_id)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+       on conflict (e164) do nothing returning id, e164, state, state_since
+   ), logged as (
+     insert into number_event (number_id, at, from_state, state, ownership_epoch, reason, actor)
+       select id, state_since, null, state, 0, $6, $7 from added
+   )
+   select e164 from added`,
+);
+const SELECT_ONE = sql("number_select_one", `select ${COLUMNS} from promo_number n where n.e164 = $1`);
+const LOCK_ONE = sql(
+  "number_lock_one",
+  `select ${COLUMNS}, now() as now from promo_number n where n.e164 = $1 for update`,
+);
+const SELECT_PAGE = sql(
+  "number_select_page",
+  `select ${COLUMNS} from promo_number n
+   where n.e164 > $1 and ($2::text is null or n.account_id = $2) and ($3::text is null or n.state = $3)
+     and ($4::text is null or n.pool_id = $4) and ($5::text is null or n.number_type = $5) and ($6::text is null or n.npa = $6)
+   order by n.e164 limit $7`,
+);
+const SELECT_HISTORY = sql(
+  "number_select_history",
+  `select state, at, reason, actor from number_event where number_id = $1 order by id`,
+);
+const UPDATE_MOVED = sql(
+  "number_update_moved",
+  `with moved as (
+     update promo_number n set state = $2, role = $3, account_id = $4, pool_id = $5, former_account_id = $6, host_account_id = $7,
+       ownership_epoch = $8, quarantined_at = $9, next_check_at = $10, state_since = $11,
+       -- A change of owner, and only that, clears the latest presentation and any lock.
+       visitor_id = case when n.ownership_epoch = $8 then n.visitor_id end,
+       presentation_id = case when n.ownership_epoch = $8 then n.presentation_id end,
+       last_presented_at = case when n.ownership_epoch = $8 then n.last_presented_at else '-infinity' end,
+       locked_until = case when n.ownership_epoch = $8 then n.locked_until else '-infinity' end,
+       retained_until = case when n.ownership_epoch = $8 then n.retained_until else '-infinity' end,
+       touch = case when n.ownership_epoch = $8 then n.touch end,
+       custom_data = case when n.ownership_epoch = $8 then n.custom_data end
+     where n.id = $1 returning n.*
+   ), logged as (
+     insert into number_event (number_id, at, from_state, state, role, account_id, pool_id, ownership_epoch, reason, actor)
+       select id, $11, $12, state, role, account_id, pool_id, ownership_epoch, $13, $14 from moved
+   )
+   select ${COLUMNS} from moved n`,
+);
+const UPDATE_NEXT_CHECK = sql("number_update_next_check", `update promo_number set next_check_at = $2 where id = $1`);
+const SELECT_DUE = sql(
+  "number_select_due",
+  `select e164, ownership_epoch as "ownershipEpoch" from promo_number where next_check_at <= now() - make_interval(secs => $1)
+   order by next_check_at limit $2`,
+);
+const PICK_AVAILABLE = sql(
+  "number_pick_available",
+  `select ${COLUMNS}, now() as now from promo_number n
+   where n.state = 'available' and n.number_type = $1 and ($1 = 'toll_free' or n.npa = $2)
+   order by n.e164 limit $3 for update skip locked`,
+);
+const PICK_LEAST_RECENT = sql(
+  "number_pick_least_recent",
+  `select ${COLUMNS}, now() as now from promo_number n
+   where n.pool_id = $1 and n.state = 'assigned' and n.role = 'pool' order by n.last_presented_at, n.id limit $2 for update`,
+);
+const LOCK_POOL_NUMBERS = sql(
+  "number_lock_pool_numbers",
+  `select ${COLUMNS}, now() as now from promo_number n where n.pool_id = $1 and n.state = 'assigned' order by n.id for update`,
+);
+
+export interface NewNumber {
+  readonly number: E164;
+  readonly carrier: string | null;
+  readonly credentialId: string | null;
+}
+
+/** Adds numbers to the available inventory. @returns those that were new */
+export async function insertNumbers(
+  db: Queryable,
+  input: { numbers: readonly NewNumber[]; reason: string; actor: string },
+): Promise<Set<string>> {
+  const { numbers } = input;
+  const classes = numbers.map((n) => classifyNumber(n.number));
+  const rows = await db.query<{ e164: string }>(INSERT_MANY, [
+    numbers.map((n) => n.number),
+    classes.map((c) => c.type),
+    classes.map((c) => c.npa),
+    numbers.map((n) => n.carrier),
+    numbers.map((n) => n.credentialId),
+    input.reason,
+    input.actor,
+  ]);
+  return new Set(rows.map((row) => row.e164));
+}
+
+/** @param accountId null: any owner (admin). @throws AppError("not_found") */
+export async function getNumber(
+  db: Queryable,
+  input: { e164: string; accountId: string | null },
+): Promise<PromoNumber> {
+  const [row] = await db.query<PromoNumber>(SELECT_ONE, [input.e164]);
+  if (row === undefined || (input.accountId !== null && row.accountId !== input.accountId)) {
+    throw new AppError("not_found", "There is no such number.");
+  }
+  return row;
+}
+
+export async function findNumber(db: Queryable, e164: string): Promise<PromoNumber | null> {
+  const [row] = await db.query<PromoNumber>(SELECT_ONE, [e164]);
+  return row ?? null;
+}
+
+/** Ascending by number; `after` is the last number of the page before, or "". */
+export async function listNumbers(
+  db: Queryable,
+  page: {
+    accountId: string | null;
+    state: NumberState | null;
+    poolId: string | null;
+    type: NumberType | null;
+    npa: string | null;
+    after: string;
+    limit: number;
+  },
+): Promise<PromoNumber[]> {
+  return db.query<PromoNumber>(SELECT_PAGE, [
+    page.after,
+    page.accountId,
+    page.state,
+    page.poolId,
+    page.type,
+    page.npa,
+    page.limit,
+  ]);
+}
+
+export async function historyOf(db: Queryable, numberId: number): Promise<NumberEvent[]> {
+  return db.query<NumberEvent>(SELECT_HISTORY, [numberId]);
+}
+
+/** A row under lock, with the database's time of the transaction. */
+export type LockedNumber = PromoNumber & { readonly now: Instant };
+
+/** @throws AppError("not_found") */
+export async function lockNumber(tx: Queryable, e164: string): Promise<LockedNumber> {
+  const [row] = await tx.query<LockedNumber>(LOCK_ONE, [e164]);
+  if (row === undefined) throw new AppError("not_found", "There is no such number.");
+  return row;
+}
+
+/** Lowest number first; rows another transaction is taking are passed over. Local numbers need an area code. */
+export async function pickAvailable(
+  tx: Queryable,
+  input: { type: NumberType; npa: string | null; count: number },
+): Promise<LockedNumber[]> {
+  return tx.query<LockedNumber>(PICK_AVAILABLE, [input.type, input.npa, input.count]);
+}
+
+export async function pickLeastRecentlyPresented(
+  tx: Queryable,
+  input: { poolId: string; count: number },
+): Promise<LockedNumber[]> {
+  return tx.query<LockedNumber>(PICK_LEAST_RECENT, [input.poolId, input.count]);
+}
+
+export async function lockNumbersOfPool(tx: Queryable, poolId: string): Promise<LockedNumber[]> {
+  return tx.query<LockedNumber>(LOCK_POOL_NUMBERS, [poolId]);
+}
+
+/** What a move changes; the rest of the row stays. */
+export interface NumberMove {
+  readonly state: NumberState;
+  readonly role: NumberRole | null;
+  readonly accountId: string | null;
+  readonly poolId: string | null;
+  readonly nextCheckAt: Instant | null;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+/** Writes a move and its audit row. The epoch rises, and the latest presentation is cleared, when the owner changes. */
+export async function writeMove(tx: Queryable, known: LockedNumber, move: NumberMove): Promise<PromoNumber> {
+  const changesOwner = known.accountId !== move.accountId;
+  const epoch = known.ownershipEpoch + (changesOwner ? 1 : 0);
+  const loses = changesOwner && known.accountId !== null;
+  const former = loses ? known.accountId : move.accountId === null ? known.formerAccountId : null;
+  const [row] = await tx.query<PromoNumber>(UPDATE_MOVED, [
+    known.id,
+    move.state,
+    move.role,
+    move.accountId,
+    move.poolId,
+    former,
+    known.hostAccountId ?? (loses ? known.accountId : null),
+    epoch,
+    move.state === "quarantined" ? iso(known.now) : null,
+    iso(move.nextCheckAt),
+    iso(known.now),
+    known.state,
+    move.reason,
+    move.actor,
+  ]);
+  return row as PromoNumber;
+}
+
+export async function writeNextCheck(tx: Queryable, numberId: number, at: Instant): Promise<void> {
+  await tx.query(UPDATE_NEXT_CHECK, [numberId, iso(at)]);
+}
+
+/** Numbers whose check is overdue by `graceS`: their job was lost or is late. */
+export async function listDueNumbers(
+  db: Queryable,
+  input: { graceS: number; limit: number },
+): Promise<{ e164: string; ownershipEpoch: number }[]> {
+  return db.query(SELECT_DUE, [input.graceS, input.limit]);
+}

@@ -1,0 +1,222 @@
+/** What changes a pool and its numbers together: create and fill, add, remove, scale, edit, delete. Each is one transaction. */
+import type { Destination } from "../account/destinations.store.js";
+import type { Queryable } from "../db/database.js";
+import { AppError } from "../kernel/errors.js";
+import type { IdSource } from "../kernel/ids.js";
+import { assignNumber, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
+import {
+  lockNumber,
+  lockNumbersOfPool,
+  type LockedNumber,
+  pickAvailable,
+  pickLeastRecentlyPresented,
+  type PromoNumber,
+} from "./numbers.store.js";
+import {
+  insertPool,
+  getPool,
+  lockPool,
+  markPoolDeleted,
+  type NewPool,
+  type Pool,
+  type PoolSettings,
+  updatePool,
+} from "./pools.store.js";
+import { firstFill } from "./ring-pool.js";
+
+export type PoolDeps = MoveDeps & { readonly ids: IdSource };
+
+/** Makes the pool and fills it from the available inventory, lowest number first; fewer numbers than planned are no error (see `size`). */
+export async function createPool(
+  deps: PoolDeps,
+  input: { pool: NewPool; fillImmediately: boolean; actor: string },
+): Promise<Pool> {
+  const id = await deps.db.transaction(async (tx) => {
+    const poolId = await insertPool({ db: tx, ids: deps.ids }, input.pool);
+    const plan = firstFill({
+      maxSize: input.pool.maxSize,
+      overflow: input.pool.overflow,
+      fillImmediately: input.fillImmediately,
+    });
+    const pool = await getPool(tx, { id: poolId, accountId: null });
+    await takeFromInventory(tx, pool, {
+      count: plan.pooled,
+      withOverflow: plan.overflow,
+      reason: "pool created",
+      actor: input.actor,
+    });
+    return poolId;
+  });
+  return getPool(deps.db, { id, accountId: null });
+}
+
+/** @throws AppError("inventory_short") and AppError("conflict") over max_size; then nothing was added */
+export async function addNumbers(
+  deps: PoolDeps,
+  input:
+    | { poolId: string; count: number; actor: string }
+    | { poolId: string; numbers: readonly string[]; actor: string },
+): Promise<Pool> {
+  return deps.db.transaction(async (tx) => {
+    const pool = await lockPool(tx, input.poolId);
+    const count = "count" in input ? input.count : input.numbers.length;
+    assertRoom(pool, count);
+    if ("count" in input) await addAny(tx, pool, { count, reason: "added to the pool", actor: input.actor });
+    else for (const e164 of input.numbers) await addNamed(tx, pool, { e164, actor: input.actor });
+    return getPool(tx, { id: pool.id, accountId: null });
+  });
+}
+
+/** @throws AppError("not_found") when the number is not one of the pool's */
+export async function removeFromPool(
+  deps: PoolDeps,
+  input: { poolId: string; e164: string; skipDraining: boolean; reason: string; actor: string },
+): Promise<PromoNumber> {
+  const { number, check } = await deps.db.transaction(async (tx) => {
+    const pool = await lockPool(tx, input.poolId);
+    const known = await lockNumber(tx, input.e164);
+    if (known.poolId !== pool.id) throw new AppError("not_found", "The pool has no such number.");
+    return removeNumber(tx, known, { ...input, drainS: pool.drainS, retentionS: pool.retentionS });
+  });
+  deps.schedule.checkLater(check);
+  return number;
+}
+
+/** To exactly `size` numbers, the overflow number included. @throws AppError("inventory_short" | "conflict"); then nothing changed */
+export async function scalePool(deps: PoolDeps, input: { poolId: string; size: number; actor: string }): Promise<Pool> {
+  const { pool, checks } = await deps.db.transaction(async (tx) => {
+    const known = await lockPool(tx, input.poolId);
+    const missing = input.size - known.size;
+    const why = { reason: `scaled to ${input.size}`, actor: input.actor };
+    if (missing > 0) {
+      assertRoom(known, missing);
+      await addAny(tx, known, { count: missing, ...why });
+    }
+    const drained = missing < 0 ? await drainLeastRecent(tx, known, { count: -missing, ...why }) : [];
+    return { pool: await getPool(tx, { id: known.id, accountId: null }), checks: drained };
+  });
+  for (const check of checks) deps.schedule.checkLater(check);
+  return pool;
+}
+
+/** New settings hold for later presentations; locks already given keep theirs. A lower max_size drains the least recently presented. */
+export async function editPool(
+  deps: PoolDeps,
+  input: { poolId: string; changes: Partial<PoolSettings>; destination: Destination | null; actor: string },
+): Promise<Pool> {
+  const { pool, checks } = await deps.db.transaction(async (tx) => {
+    const known = await lockPool(tx, input.poolId);
+    const settings = { ...known, ...input.changes, destinationId: input.destination?.id ?? known.destinationId };
+    if (settings.sessionLifetimeS > settings.retentionS) {
+      throw new AppError("invalid_value", "session_lifetime_s must not be above retention_s.", {
+        fields: [{ path: "session_lifetime_s", message: "must not be above retention_s" }],
+      });
+    }
+    await updatePool(tx, known.id, settings);
+    const surplus = known.size - settings.maxSize;
+    const why = { reason: `max_size lowered to ${settings.maxSize}`, actor: input.actor };
+    const drained = surplus > 0 ? await drainLeastRecent(tx, known, { count: surplus, ...why }) : [];
+    return { pool: await getPool(tx, { id: known.id, accountId: null }), checks: drained };
+  });
+  for (const check of checks) deps.schedule.checkLater(check);
+  return pool;
+}
+
+/** Every number drains; records stay, and draining numbers still reach the last destination. */
+export async function deletePool(deps: PoolDeps, input: { poolId: string; actor: string }): Promise<void> {
+  const checks = await deps.db.transaction(async (tx) => {
+    const pool = await lockPool(tx, input.poolId);
+    const numbers = await lockNumbersOfPool(tx, pool.id);
+    const drained = await drainAll(tx, pool, numbers, { reason: "pool deleted", actor: input.actor });
+    await markPoolDeleted(tx, pool.id);
+    return drained;
+  });
+  for (const check of checks) deps.schedule.checkLater(check);
+}
+
+interface Why {
+  readonly reason: string;
+  readonly actor: string;
+}
+
+async function addAny(tx: Queryable, pool: Pool, input: Why & { count: number }): Promise<void> {
+  const withOverflow =
+    pool.overflow === "overflow_number" && pool.overflowNumber === null && pool.size + input.count >= 2;
+  const count = input.count - (withOverflow ? 1 : 0);
+  const taken = await takeFromInventory(tx, pool, { ...input, count, withOverflow });
+  if (taken < input.count) {
+    throw new AppError(
+      "inventory_short",
+      `The inventory has ${taken} of ${input.count} matching ${describe(pool)} numbers; import or buy more.`,
+    );
+  }
+}
+
+async function addNamed(tx: Queryable, pool: Pool, input: { e164: string; actor: string }): Promise<void> {
+  const known = await lockNumber(tx, input.e164);
+  const fits = known.type === pool.numberType && (pool.numberType === "toll_free" || known.npa === pool.npa);
+  if (!fits) throw new AppError("conflict", `${known.e164} is not a ${describe(pool)} number.`);
+  await assignNumber(tx, known, {
+    accountId: pool.accountId,
+    poolId: pool.id,
+    role: "pool",
+    reason: "added to the pool",
+    actor: input.actor,
+  });
+}
+
+/** Visitors' numbers first, the overflow number last. @returns how many there were */
+async function takeFromInventory(
+  tx: Queryable,
+  pool: Pool,
+  input: Why & { count: number; withOverflow: boolean },
+): Promise<number> {
+  const wanted = input.count + (input.withOverflow ? 1 : 0);
+  const numbers = await pickAvailable(tx, { type: pool.numberType, npa: pool.npa, count: wanted });
+  for (const [index, number] of numbers.entries()) {
+    const role = index < input.count ? "pool" : "overflow";
+    await assignNumber(tx, number, {
+      accountId: pool.accountId,
+      poolId: pool.id,
+      role,
+      reason: input.reason,
+      actor: input.actor,
+    });
+  }
+  return numbers.length;
+}
+
+async function drainLeastRecent(tx: Queryable, pool: Pool, input: Why & { count: number }): Promise<NumberCheck[]> {
+  const numbers = await pickLeastRecentlyPresented(tx, { poolId: pool.id, count: input.count });
+  const checks = await drainAll(tx, pool, numbers, input);
+  if (numbers.length === input.count) return checks;
+  // Only the overflow number is left to give.
+  const rest = await lockNumbersOfPool(tx, pool.id);
+  return [...checks, ...(await drainAll(tx, pool, rest.slice(0, input.count - numbers.length), input))];
+}
+
+async function drainAll(tx: Queryable, pool: Pool, numbers: readonly LockedNumber[], why: Why): Promise<NumberCheck[]> {
+  const checks: NumberCheck[] = [];
+  for (const number of numbers) {
+    const { check } = await removeNumber(tx, number, {
+      ...why,
+      drainS: pool.drainS,
+      retentionS: pool.retentionS,
+      skipDraining: false,
+    });
+    checks.push(check);
+  }
+  return checks;
+}
+
+function assertRoom(pool: Pool, count: number): void {
+  if (pool.size + count <= pool.maxSize) return;
+  throw new AppError(
+    "conflict",
+    `The pool holds ${pool.size} numbers and may hold ${pool.maxSize}; raise max_size first.`,
+  );
+}
+
+function describe(pool: Pool): string {
+  return pool.numberType === "toll_free" ? "toll-free" : `local (${pool.npa ?? "any area"})`;
+}

@@ -1,0 +1,190 @@
+/**
+ * A page asks for numbers: resolve each, allocate, answer. Called by `POST /v1/presentations`. Never fails a page: whatever is wrong with us,
+ * the visitor sees the original number. What is answered as presented is committed.
+ */
+import { discoverDestination } from "../account/destinations.store.js";
+import type { Database } from "../db/database.js";
+import type { Instant } from "../kernel/clock.js";
+import { AppError, messageOf } from "../kernel/errors.js";
+import { type IdSource, VISITOR_ID_PATTERN, type VisitorId } from "../kernel/ids.js";
+import type { Log } from "../kernel/log.js";
+import { normalizeNumber } from "../telephony/e164.js";
+import type { AllocationBatch } from "./allocation-batch.js";
+import type { Directory, DirectoryAccount } from "./directory.js";
+import { choosePool, type PresentationOutcome, renewAfterS } from "./presentation.js";
+import type { Allocation } from "./presentations.store.js";
+
+export interface PresentDeps {
+  readonly db: Database;
+  readonly directory: Directory;
+  readonly batch: AllocationBatch;
+  readonly ids: IdSource;
+  readonly log: Log;
+}
+
+export interface PageRequest {
+  readonly tagKey: string;
+  readonly visitorId: string | null;
+  /** As found on the page, any notation. */
+  readonly numbers: readonly string[];
+  readonly touch: Readonly<Record<string, string>>;
+  readonly customData: Readonly<Record<string, unknown>>;
+  readonly context: Readonly<Record<string, unknown>>;
+  /** A suspected bot takes no number from a visitor. */
+  readonly suspectedBot: boolean;
+}
+
+export interface PresentedNumber {
+  readonly presentationId: string | null;
+  /** The asked number in E.164, or as asked when it is no number. */
+  readonly destinationNumber: string;
+  readonly promoNumber: string | null;
+  readonly outcome: PresentationOutcome;
+  readonly lockedUntil: Instant | null;
+  readonly renewAfterS: number | null;
+}
+
+export interface PageAnswer {
+  readonly visitorId: string;
+  /** One entry for each asked number, same order. */
+  readonly presentations: readonly PresentedNumber[];
+}
+
+/** @throws AppError("not_found") for an unknown tag key, AppError("invalid_value") when the database cannot hold what the page sent */
+export async function presentPage(deps: PresentDeps, request: PageRequest): Promise<PageAnswer> {
+  const fresh = deps.ids.next("vis");
+  const asked = request.visitorId !== null && VISITOR_ID_PATTERN.test(request.visitorId) ? request.visitorId : fresh;
+  let account: DirectoryAccount | null;
+  try {
+    account = await deps.directory.byTagKey(request.tagKey);
+  } catch (error) {
+    deps.log.warn("presentation.directory_unavailable", { error: messageOf(error) });
+    return {
+      visitorId: asked,
+      presentations: request.numbers.map((number) => original(normalizeNumber(number) ?? number)),
+    };
+  }
+  if (account === null) throw new AppError("not_found", "There is no account with this tag_key.");
+
+  let visitorId: string = asked;
+  const served = new Map<string, Promise<PresentedNumber>>();
+  const presentations = await Promise.all(
+    request.numbers.map((text) => {
+      const number = normalizeNumber(text);
+      if (number === null) return Promise.resolve(original(text));
+      // The same number written twice on a page is one presentation.
+      const known = served.get(number);
+      if (known !== undefined) return known;
+      const one = presentNumber(deps, {
+        account,
+        number,
+        request,
+        asked,
+        fresh,
+        isRetry: false,
+        onVisitor: (id) => (visitorId = id),
+      });
+      served.set(number, one);
+      return one;
+    }),
+  );
+  return { visitorId, presentations };
+}
+
+interface OneNumber {
+  readonly account: DirectoryAccount;
+  readonly number: NonNullable<ReturnType<typeof normalizeNumber>>;
+  readonly request: PageRequest;
+  readonly asked: string;
+  readonly fresh: VisitorId;
+  readonly isRetry: boolean;
+  readonly onVisitor: (visitorId: string) => void;
+}
+
+async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<PresentedNumber> {
+  const { account, number, request, asked, fresh } = input;
+  const destination = account.destinations.get(number);
+  try {
+    if (destination === undefined) {
+      if (!request.suspectedBot) await discover(deps, account.account.id, number);
+      return original(number);
+    }
+    const pool = destination.status === "tracked" ? choosePool(destination, request.touch["utm_campaign"]) : null;
+    if (pool === null) return original(number);
+    if (request.suspectedBot) return await withoutVisitor(deps, pool.id, number);
+    const allocation = await deps.batch.allocate({
+      accountId: account.account.id,
+      poolId: pool.id,
+      visitorId: asked,
+      freshVisitorId: fresh,
+      presentationId: deps.ids.next("prs"),
+      logId: deps.ids.next("prl"),
+      touch: request.touch,
+      customData: request.customData,
+      context: request.context,
+    });
+    input.onVisitor(allocation.visitorId);
+    if (allocation.kind === "gone" && !input.isRetry) return await retryWithNewDirectory(deps, input);
+    return presentedOf(number, allocation);
+  } catch (error) {
+    if (error instanceof AppError && error.code === "invalid_value") throw error;
+    deps.log.warn("presentation.fell_back_to_original", { error: messageOf(error) });
+    return original(number);
+  }
+}
+
+/** The pool was deleted since the directory was read: read it again, once. */
+async function retryWithNewDirectory(deps: PresentDeps, input: OneNumber): Promise<PresentedNumber> {
+  deps.directory.clear();
+  const account = await deps.directory.byTagKey(input.request.tagKey);
+  return account === null ? original(input.number) : presentNumber(deps, { ...input, account, isRetry: true });
+}
+
+async function discover(deps: PresentDeps, accountId: string, number: OneNumber["number"]): Promise<void> {
+  if (await discoverDestination(deps, accountId, number)) deps.directory.clear();
+}
+
+const SELECT_OVERFLOW = {
+  name: "presentation_select_overflow",
+  text: `select n.e164 from promo_number n join pool p on p.id = n.pool_id
+         where n.pool_id = $1 and n.state = 'assigned' and n.role = 'overflow' and p.overflow = 'overflow_number'`,
+} as const;
+
+async function withoutVisitor(deps: PresentDeps, poolId: string, number: string): Promise<PresentedNumber> {
+  const [row] = await deps.db.query<{ e164: string }>(SELECT_OVERFLOW, [poolId]);
+  return row === undefined ? original(number) : overflow(number, row.e164);
+}
+
+function presentedOf(number: string, allocation: Allocation): PresentedNumber {
+  switch (allocation.kind) {
+    case "presented":
+    case "renewed":
+      return {
+        presentationId: allocation.presentationId,
+        destinationNumber: number,
+        promoNumber: allocation.promoNumber,
+        outcome: allocation.kind,
+        lockedUntil: allocation.lockedUntil,
+        renewAfterS: renewAfterS(allocation.sessionLifetimeS),
+      };
+    case "exhausted":
+      return allocation.overflowNumber === null ? original(number) : overflow(number, allocation.overflowNumber);
+    case "gone":
+      return original(number);
+  }
+}
+
+function overflow(number: string, promoNumber: string): PresentedNumber {
+  return { ...original(number), promoNumber, outcome: "overflow" };
+}
+
+function original(number: string): PresentedNumber {
+  return {
+    presentationId: null,
+    destinationNumber: number,
+    promoNumber: null,
+    outcome: "original",
+    lockedUntil: null,
+    renewAfterS: null,
+  };
+}

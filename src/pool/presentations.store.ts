@@ -1,0 +1,168 @@
+/** The SQL side of presenting: one call allocates for a whole batch; another extends locks; a third reads the log. */
+import { sql, timestamp, type Queryable } from "../db/database.js";
+import type { Instant } from "../kernel/clock.js";
+import type { PresentationId, PresentationLogId, VisitorId } from "../kernel/ids.js";
+
+/** One visitor waiting for a number of one pool. */
+export interface AllocationRequest {
+  readonly accountId: string;
+  readonly poolId: string;
+  /** Used if it is new or this account's already. */
+  readonly visitorId: string;
+  /** Used when `visitorId` turns out to be another account's. */
+  readonly freshVisitorId: VisitorId;
+  readonly presentationId: PresentationId;
+  readonly logId: PresentationLogId;
+  readonly touch: Readonly<Record<string, string>>;
+  readonly customData: Readonly<Record<string, unknown>>;
+  /** Page, referrer, consent: kept in the log only. */
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+export type Allocation =
+  | {
+      readonly kind: "presented" | "renewed";
+      readonly visitorId: string;
+      readonly promoNumber: string;
+      readonly presentationId: string;
+      readonly lockedUntil: Instant;
+      readonly sessionLifetimeS: number;
+    }
+  /** The pool has nothing left; `overflowNumber` is its shared number, if it has one. */
+  | { readonly kind: "exhausted"; readonly visitorId: string; readonly overflowNumber: string | null }
+  /** The pool was deleted since it was looked up. */
+  | { readonly kind: "gone"; readonly visitorId: string };
+
+/** `busy`: another transaction serves the same visitor at this moment; ask again. */
+export type BatchOutcome = Allocation | { readonly kind: "busy" };
+
+interface Row {
+  item: number;
+  outcome: "presented" | "renewed" | "exhausted" | "busy" | "gone";
+  visitor_id: string;
+  e164: string | null;
+  presentation_id: string;
+  locked_until: Instant;
+  session_lifetime_s: number;
+}
+
+export const PRESENT_BATCH = sql(
+  "present_batch",
+  `select item, outcome, visitor_id, e164, presentation_id, locked_until, session_lifetime_s
+   from present_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+);
+const RENEW = sql(
+  "renew_locks",
+  `select presentation_id as "presentationId", outcome, locked_until as "lockedUntil" from renew_locks($1, $2, $3, $4)`,
+);
+const SELECT_PAGE = sql(
+  "presentation_select_page",
+  `select id, presentation_id as "presentationId", visitor_id as "visitorId", promo_number as "promoNumber", seq, kind,
+     presented_at as "presentedAt", locked_until as "lockedUntil", pool_id as "poolId", touch, custom_data as "customData", context
+   from presentation
+   where ($1::text is null or account_id = $1) and ($2::text is null or promo_number = $2) and ($3::text is null or visitor_id = $3)
+     and presented_at >= coalesce($4, '-infinity'::timestamptz) and presented_at < coalesce($5, 'infinity'::timestamptz)
+     and ($6::timestamptz is null or (presented_at, id) < ($6, $7))
+   order by presented_at desc, id desc limit $8`,
+);
+
+/** @param now null: the database's clock (always, outside of tests). @returns one outcome a request, in order */
+export async function presentBatch(
+  db: Queryable,
+  requests: readonly AllocationRequest[],
+  now: Instant | null = null,
+): Promise<BatchOutcome[]> {
+  const rows = await db.query<Row>(PRESENT_BATCH, [...columnsOf(requests), timestamp(now)]);
+  const outcomes = new Array<BatchOutcome>(requests.length);
+  for (const row of rows) outcomes[row.item - 1] = outcomeOf(row);
+  return outcomes;
+}
+
+/** The arrays present_batch takes, without `now`. */
+export function columnsOf(requests: readonly AllocationRequest[]): unknown[] {
+  return [
+    requests.map((r) => r.accountId),
+    requests.map((r) => r.poolId),
+    requests.map((r) => r.visitorId),
+    requests.map((r) => r.freshVisitorId),
+    requests.map((r) => r.presentationId),
+    requests.map((r) => r.logId),
+    requests.map((r) => r.touch),
+    requests.map((r) => r.customData),
+    requests.map((r) => r.context),
+  ];
+}
+
+export type Renewal =
+  | { readonly presentationId: string; readonly outcome: "renewed"; readonly lockedUntil: Instant }
+  | { readonly presentationId: string; readonly outcome: "lost"; readonly lockedUntil: null };
+
+/** One answer for each asked presentation, in order. */
+export async function renewLocks(
+  db: Queryable,
+  input: { accountId: string; visitorId: string; presentationIds: readonly string[] },
+  now: Instant | null = null,
+): Promise<Renewal[]> {
+  return db.query<Renewal>(RENEW, [input.accountId, input.visitorId, input.presentationIds, timestamp(now)]);
+}
+
+export interface LoggedPresentation {
+  readonly id: string;
+  readonly presentationId: string;
+  readonly visitorId: string;
+  readonly promoNumber: string;
+  readonly seq: number;
+  readonly kind: "presented" | "renewal";
+  readonly presentedAt: Instant;
+  readonly lockedUntil: Instant;
+  readonly poolId: string;
+  readonly touch: Readonly<Record<string, string>>;
+  readonly customData: Readonly<Record<string, unknown>>;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** Newest first. */
+export async function listPresentations(
+  db: Queryable,
+  page: {
+    accountId: string | null;
+    promoNumber: string | null;
+    visitorId: string | null;
+    from: Instant | null;
+    to: Instant | null;
+    before: { at: Instant; id: string } | null;
+    limit: number;
+  },
+): Promise<LoggedPresentation[]> {
+  return db.query<LoggedPresentation>(SELECT_PAGE, [
+    page.accountId,
+    page.promoNumber,
+    page.visitorId,
+    timestamp(page.from),
+    timestamp(page.to),
+    timestamp(page.before?.at ?? null),
+    page.before?.id ?? "",
+    page.limit,
+  ]);
+}
+
+function outcomeOf(row: Row): BatchOutcome {
+  switch (row.outcome) {
+    case "presented":
+    case "renewed":
+      return {
+        kind: row.outcome,
+        visitorId: row.visitor_id,
+        promoNumber: row.e164 as string,
+        presentationId: row.presentation_id,
+        lockedUntil: row.locked_until,
+        sessionLifetimeS: row.session_lifetime_s,
+      };
+    case "exhausted":
+      return { kind: "exhausted", visitorId: row.visitor_id, overflowNumber: row.e164 };
+    case "gone":
+      return { kind: "gone", visitorId: row.visitor_id };
+    case "busy":
+      return { kind: "busy" };
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The life of a promo number: available → assigned → draining → quarantined → available | retired. Pure; the store and a trigger in the
+ * database keep the same table (a test compares them).
+ */
+
+export const NUMBER_STATES = ["available", "assigned", "draining", "quarantined", "retired"] as const;
+export type NumberState = (typeof NUMBER_STATES)[number];
+
+/** pool: given to one visitor at a time · overflow: shared by everybody a full pool cannot serve · static: belongs to a source. */
+export const NUMBER_ROLES = ["pool", "overflow", "static"] as const;
+export type NumberRole = (typeof NUMBER_ROLES)[number];
+
+const MOVES: Readonly<Record<NumberState, readonly NumberState[]>> = {
+  available: ["assigned", "quarantined", "retired"],
+  assigned: ["draining", "quarantined"],
+  draining: ["assigned", "quarantined"],
+  quarantined: ["available", "retired"],
+  retired: [],
+};
+
+export function canMove(from: NumberState, to: NumberState): boolean {
+  return MOVES[from].includes(to);
+}
+
+/** States in which calls reach the business and are attributed. In all others they are intercepted. */
+export function isRouted(state: NumberState): boolean {
+  return state === "assigned" || state === "draining";
+}
+
+export type Removal =
+  | { readonly to: "quarantined" }
+  /** Keeps routing and attributing until then, never presented again. */
+  | { readonly to: "draining"; readonly until: number };
+
+/**
+ * Where a number goes that is taken out of its pool: to quarantine at once when nobody can still be attributed to it, else it drains until
+ * the last visitor's retention is over, `drainS` at most.
+ * @param retainedUntil end of the latest presentation's retention, ms; null when it was never presented to anyone in this pool
+ */
+export function removalOf(input: {
+  retainedUntil: number | null;
+  drainS: number;
+  skipDraining: boolean;
+  now: number;
+}): Removal {
+  const { retainedUntil, drainS, skipDraining, now } = input;
+  if (skipDraining || retainedUntil === null || retainedUntil < now || drainS === 0) return { to: "quarantined" };
+  return { to: "draining", until: Math.min(retainedUntil, now + drainS * 1000) };
+}

@@ -1,0 +1,86 @@
+/**
+ * From an inbound call to a decision. Matching comes first and is given 150 ms; a phone rings in any case: when the database does not answer in
+ * time, the routing table decides and the record is attributed afterwards. Called by every ingress, once for each INVITE or voice webhook.
+ */
+import type { CallRef } from "../attribution/calls.store.js";
+import { sqlState } from "../db/database.js";
+import type { Clock } from "../kernel/clock.js";
+import { messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
+import type { CallLog } from "./call-log.js";
+import { type Decision, decide } from "./decision.js";
+import type { InboundCall } from "./inbound-call.js";
+import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
+import type { RoutingTable } from "./routing-table.js";
+
+/** Longer than any match that works (p99 is a few ms), shorter than a caller notices (contract §5). */
+export const MATCH_LIMIT_MS = 150;
+
+export interface RoutedCall {
+  readonly ref: CallRef;
+  readonly decision: Decision;
+  readonly isRepeat: boolean;
+  /** The record is written later, from the spool. */
+  readonly isLate: boolean;
+}
+
+export interface RouteCallDeps extends OpenCallDeps {
+  readonly table: RoutingTable;
+  readonly callLog: CallLog;
+  readonly databaseClock: DatabaseClock;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The database's clock as last seen, for calls that arrive while it is away. */
+export class DatabaseClock {
+  private offsetMs = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  seen(databaseNow: number): void {
+    this.offsetMs = databaseNow - this.clock.now();
+  }
+
+  now(): number {
+    return this.clock.now() + this.offsetMs;
+  }
+}
+
+/** Never throws. */
+export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise<RoutedCall> {
+  const callId = deps.ids.next("call");
+  const arrivedAt = deps.databaseClock.now();
+  const opening = openCall(deps, { call, callId, late: null });
+  const opened = await inTime(deps, opening);
+  if (opened !== null) {
+    deps.databaseClock.seen(opened.databaseNow);
+    const { ref, decision, isRepeat } = opened;
+    return { ref, decision, isRepeat, isLate: false };
+  }
+  // The insert may still succeed behind our back; the spool then finds the record under the call's key and leaves it.
+  deps.callLog.openLate({ call, callId, receivedAt: arrivedAt });
+  return {
+    ref: { callId, receivedAt: arrivedAt },
+    decision: decide(deps.table.find(call.promoNumber)),
+    isRepeat: false,
+    isLate: true,
+  };
+}
+
+async function inTime(deps: RouteCallDeps, opening: Promise<OpenedCall>): Promise<OpenedCall | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), MATCH_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([opening, limit]);
+  } catch (error) {
+    deps.log.warn("call.match_failed", { error: messageOf(error), sqlState: sqlState(error) });
+    return null;
+  } finally {
+    clearTimeout(timer);
+    // A failure after the limit was decided upon is nobody's surprise any more.
+    opening.catch(() => undefined);
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Where a request goes (RFC 3263, without NAPTR): an address as it is, a name with a port by A or AAAA, a name alone by SRV and then by A or
+ * AAAA at 5060. Literal addresses are answered at once; answers for one name come in the order of the questions, so that an ACK never
+ * overtakes, nor a BYE.
+ */
+import { promises as dns } from "node:dns";
+import { isIP } from "node:net";
+import type { Clock } from "../../kernel/clock.js";
+import { messageOf } from "../../kernel/errors.js";
+import type { Random } from "../../kernel/random.js";
+import { DNS_CACHE_ENTRIES, DNS_CACHE_MS, DNS_TIMEOUT_MS, MAX_DNS_LOOKUPS } from "./limits.js";
+import { type SipUri, uriTransport } from "./sip-uri.js";
+import type { TransportKind } from "./transport.js";
+import { DEFAULT_SIP_PORT } from "./via.js";
+
+export interface NextHop {
+  readonly transport: TransportKind;
+  readonly address: string;
+  readonly port: number;
+}
+
+export type Located = { readonly kind: "found"; readonly hop: NextHop } | { readonly kind: "failed"; readonly reason: string };
+
+export interface SrvRecord {
+  readonly name: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
+/** The two questions asked of the name service; both reject when there is no answer. */
+export interface NameService {
+  srv(name: string): Promise<readonly SrvRecord[]>;
+  address(name: string): Promise<string>;
+}
+
+export type Locate = (uri: SipUri, done: (located: Located) => void) => void;
+
+export const systemNameService: NameService = {
+  srv: (name) => new dns.Resolver({ timeout: DNS_TIMEOUT_MS, tries: 1 }).resolveSrv(name),
+  // getaddrinfo knows /etc/hosts and container names, which the resolver does not.
+  address: async (name) => (await dns.lookup(name, { verbatim: false })).address,
+};
+
+export function createLocate(names: NameService, clock: Clock, random: Random): Locate {
+  const cache = new Map<string, { readonly place: Place; readonly until: number }>();
+  const waiting = new Map<string, ((located: Place | string) => void)[]>();
+
+  const resolve = (host: string, port: number | null, transport: TransportKind, done: (place: Place | string) => void): void => {
+    const key = `${transport}|${host}|${port ?? ""}`;
+    const entry = cache.get(key);
+    if (entry !== undefined && entry.until > clock.monotonicMs()) return done(entry.place);
+    const queue = waiting.get(key);
+    if (queue !== undefined) {
+      queue.push(done);
+      return;
+    }
+    if (waiting.size >= MAX_DNS_LOOKUPS) return done("too many name look-ups");
+    const callers = [done];
+    waiting.set(key, callers);
+    const finish = (place: Place | string): void => {
+      waiting.delete(key);
+      if (typeof place !== "string") {
+        if (cache.size >= DNS_CACHE_ENTRIES) cache.clear();
+        cache.set(key, { place, until: clock.monotonicMs() + DNS_CACHE_MS });
+      }
+      for (const caller of callers) caller(place);
+    };
+    lookUp(names, random, { host, port, transport }).then(finish, (error: unknown) => finish(messageOf(error)));
+  };
+
+  return (uri, done) => {
+    const transport = transportOf(uri);
+    if (transport === null) return done({ kind: "failed", reason: "requested protocol/transport not available" });
+    if (isIP(uri.host) !== 0) {
+      return done({ kind: "found", hop: { transport, address: uri.host, port: uri.port ?? DEFAULT_SIP_PORT } });
+    }
+    resolve(uri.host, uri.port, transport, (place) =>
+      done(typeof place === "string" ? { kind: "failed", reason: place } : { kind: "found", hop: { transport, ...place } }),
+    );
+  };
+}
+
+interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** sips: needs TLS, which this edge does not speak yet; no transport named means UDP (RFC 3263 §4.1). */
+function transportOf(uri: SipUri): TransportKind | null {
+  const named = uriTransport(uri) ?? "udp";
+  return uri.scheme === "sip" && (named === "udp" || named === "tcp") ? named : null;
+}
+
+async function lookUp(
+  names: NameService,
+  random: Random,
+  what: { readonly host: string; readonly port: number | null; readonly transport: TransportKind },
+): Promise<Place> {
+  if (what.port !== null) return { address: await names.address(what.host), port: what.port };
+  const records = await names.srv(`_sip._${what.transport}.${what.host}`).catch(() => []);
+  const chosen = chooseSrv(records, random);
+  if (chosen === null) return { address: await names.address(what.host), port: DEFAULT_SIP_PORT };
+  return { address: await names.address(chosen.name), port: chosen.port };
+}
+
+/** RFC 2782: lowest priority, among those by weight. */
+export function chooseSrv(records: readonly SrvRecord[], random: Random): SrvRecord | null {
+  const best = Math.min(...records.map((record) => record.priority));
+  const candidates = records.filter((record) => record.priority === best);
+  const total = candidates.reduce((sum, record) => sum + record.weight, 0);
+  let left = total === 0 ? 0 : random.bytes(4).readUInt32BE() % (total + 1);
+  for (const record of candidates) {
+    left -= record.weight;
+    if (left <= 0) return record;
+  }
+  return candidates[0] ?? null;
+}

@@ -1,0 +1,27 @@
+/** Reason phrases of the answers that the edge gives by itself (RFC 3261 §21). An app's own phrase is passed on as it is. */
+
+const PHRASES = {
+  100: "Trying",
+  200: "OK",
+  400: "Bad Request",
+  408: "Request Timeout",
+  413: "Request Entity Too Large",
+  416: "Unsupported URI Scheme",
+  420: "Bad Extension",
+  481: "Call/Transaction Does Not Exist",
+  482: "Loop Detected",
+  483: "Too Many Hops",
+  487: "Request Terminated",
+  491: "Request Pending",
+  500: "Server Internal Error",
+  503: "Service Unavailable",
+  504: "Server Time-out",
+  505: "Version Not Supported",
+  513: "Message Too Large",
+} as const;
+
+export type EdgeStatus = keyof typeof PHRASES;
+
+export function reasonPhrase(status: EdgeStatus): string {
+  return PHRASES[status];
+}

@@ -1,0 +1,50 @@
+/**
+ * The durations of RFC 3261 §17 (table 4) and the scheduler that all edge code gets its timers from. Tests shrink T1; nothing else in the
+ * edge names a number of milliseconds that belongs to the protocol.
+ */
+
+export interface SipTimers {
+  /** T1, round-trip estimate; every other timer is built from it. */
+  readonly t1Ms: number;
+  /** T2, the longest retransmission interval of requests other than INVITE and of INVITE responses. */
+  readonly t2Ms: number;
+  /** T4, the longest a message stays in the network. */
+  readonly t4Ms: number;
+  /** Timer D: how long a failed INVITE's retransmitted answers are acknowledged; at least 32 s over UDP. */
+  readonly timerDMs: number;
+  /** The app must send its first frame for an INVITE within this time, else the caller gets 503 (drachtio-server: 64 s of silence). */
+  readonly appSilentMs: number;
+}
+
+export const DEFAULT_SIP_TIMERS: SipTimers = { t1Ms: 500, t2Ms: 4_000, t4Ms: 5_000, timerDMs: 32_000, appSilentMs: 5_000 };
+
+/** Timers B, F, H, J, L and M, and the life of an unacknowledged 2xx: 64*T1. */
+export function transactionTimeoutMs(timers: SipTimers): number {
+  return 64 * timers.t1Ms;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Scheduler {
+  after(ms: number, act: () => void): Timer;
+}
+
+/** `stop` makes every pending timer a no-op, so that nothing runs after the edge has closed its sockets. */
+export function createScheduler(): Scheduler & { stop(): void } {
+  let stopped = false;
+  return {
+    after(ms, act) {
+      const timeout = setTimeout(() => {
+        if (!stopped) act();
+      }, ms);
+      // The sockets keep the process alive, not a timer J of a call that is over.
+      timeout.unref();
+      return { cancel: () => clearTimeout(timeout) };
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * One TCP listener and the connections made from it (RFC 3261 §18). Responses go back on the connection of their request; requests reuse an
+ * open connection to the same address and port, else make one. Started by listeners.ts.
+ */
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { messageOf } from "../../kernel/errors.js";
+import { MAX_TCP_CONNECTIONS, MAX_TCP_CONNECTIONS_PER_ADDRESS } from "./limits.js";
+import { isWildcard } from "./local-address.js";
+import { plainAddress } from "./source-filter.js";
+import { TcpConnection, type TcpConnectionEvents } from "./tcp-connection.js";
+import type { Scheduler } from "./timers.js";
+import type { Destination, Transport } from "./transport.js";
+import type { TransportDeps } from "./transport-udp.js";
+
+export interface TcpDeps extends TransportDeps {
+  readonly scheduler: Scheduler;
+}
+
+export class TcpTransport implements Transport {
+  readonly kind = "tcp";
+  readonly host: string;
+  port: number;
+  private readonly deps: TcpDeps;
+  private readonly server: Server;
+  /** `address|port` → the newest connection with that peer. */
+  private readonly byPeer = new Map<string, TcpConnection>();
+  private readonly connections = new Set<TcpConnection>();
+  private readonly perAddress = new Map<string, number>();
+  private readonly events: TcpConnectionEvents;
+
+  constructor(host: string, port: number, deps: TcpDeps) {
+    this.host = host;
+    this.port = port;
+    this.deps = deps;
+    this.server = createServer((socket) => this.onAccepted(socket));
+    this.events = {
+      onParsed: (parsed, connection) => this.onParsed(parsed, connection),
+      onPing: () => deps.counters.add("keepalives"),
+      onClosed: (connection) => this.forget(connection),
+    };
+  }
+
+  /** Resolves once bound; rejects with the system's error (EADDRINUSE …). */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once("error", reject);
+      this.server.listen({ host: this.host, port: this.port, exclusive: true }, () => {
+        this.server.removeListener("error", reject);
+        this.server.on("error", (error) => this.deps.log.warn("edge.tcp_error", { message: messageOf(error) }));
+        const address = this.server.address();
+        if (address !== null && typeof address === "object") this.port = address.port;
+        resolve();
+      });
+    });
+  }
+
+  send(message: string, to: Destination, onError: (reason: string) => void): void {
+    const fail = (reason: string): void => {
+      this.deps.counters.add("transport_errors");
+      onError(reason);
+    };
+    const connection = this.connectionTo(to);
+    if (connection === null) {
+      queueMicrotask(() => fail("too many TCP connections"));
+      return;
+    }
+    this.deps.counters.add("messages_sent");
+    connection.write(message, fail);
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+    });
+    for (const connection of this.connections) connection.destroy();
+    await closed;
+  }
+
+  private connectionTo(to: Destination): TcpConnection | null {
+    const preferred = to.connection;
+    if (preferred instanceof TcpConnection && preferred.isOpen) return preferred;
+    const known = this.byPeer.get(`${to.address}|${to.port}`);
+    if (known?.isOpen === true) return known;
+    if (this.connections.size >= MAX_TCP_CONNECTIONS) return null;
+    const socket = createConnection({
+      host: to.address,
+      port: to.port,
+      ...(isWildcard(this.host) ? {} : { localAddress: this.host }),
+    });
+    return this.adopt(socket, to);
+  }
+
+  private onAccepted(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? "");
+    const port = socket.remotePort;
+    if (address === "" || port === undefined || this.deps.sources.verdict(address) === "stranger") {
+      this.deps.counters.add("dropped_source");
+      socket.destroy();
+      return;
+    }
+    const fromThere = this.perAddress.get(address) ?? 0;
+    if (this.connections.size >= MAX_TCP_CONNECTIONS || fromThere >= MAX_TCP_CONNECTIONS_PER_ADDRESS) {
+      this.deps.counters.add("dropped_connection_limit");
+      socket.destroy();
+      return;
+    }
+    this.adopt(socket, { address, port });
+  }
+
+  private adopt(socket: Socket, peer: { readonly address: string; readonly port: number }): TcpConnection {
+    const connection = new TcpConnection(socket, peer, this.deps.scheduler, this.events);
+    this.connections.add(connection);
+    this.byPeer.set(`${peer.address}|${peer.port}`, connection);
+    this.perAddress.set(peer.address, (this.perAddress.get(peer.address) ?? 0) + 1);
+    return connection;
+  }
+
+  private forget(connection: TcpConnection): void {
+    const key = `${connection.address}|${connection.port}`;
+    this.connections.delete(connection);
+    if (this.byPeer.get(key) === connection) this.byPeer.delete(key);
+    const left = (this.perAddress.get(connection.address) ?? 1) - 1;
+    if (left === 0) this.perAddress.delete(connection.address);
+    else this.perAddress.set(connection.address, left);
+  }
+
+  private onParsed(parsed: Parameters<TcpDeps["receive"]>[0], connection: TcpConnection): void {
+    const verdict = this.deps.sources.verdict(connection.address);
+    if (verdict === "stranger") {
+      this.deps.counters.add("dropped_source");
+      return;
+    }
+    this.deps.receive(parsed, {
+      transport: this,
+      localHost: plainAddress(connection.localAddress),
+      peer: { address: connection.address, port: connection.port, connection },
+      isTrusted: verdict === "trusted",
+    });
+  }
+}

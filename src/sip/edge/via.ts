@@ -1,0 +1,59 @@
+/** One Via element (RFC 3261 §20.42) and where a response to it goes (§18.2, RFC 3581). */
+import { formatParams, type Params, parseParams } from "./params.js";
+import { formatHost, parseHostPort } from "./sip-uri.js";
+
+export interface Via {
+  /** Upper case: `UDP`, `TCP`, `TLS`, or a transport we do not know. */
+  readonly transport: string;
+  readonly host: string;
+  readonly port: number | null;
+  readonly params: Params;
+}
+
+/** RFC 3261 §8.1.1.7: a branch that begins so is unique over space and time. */
+export const MAGIC_COOKIE = "z9hG4bK";
+
+const PROTOCOL = /^SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+/i;
+
+export function parseVia(text: string): Via | null {
+  const protocol = PROTOCOL.exec(text);
+  const transport = protocol?.[1];
+  if (protocol === null || transport === undefined) return null;
+  const rest = text.slice(protocol[0].length);
+  const semicolon = rest.indexOf(";");
+  const sentBy = (semicolon === -1 ? rest : rest.slice(0, semicolon)).replace(/[ \t]*:[ \t]*/g, ":").trim();
+  const place = parseHostPort(sentBy);
+  const params = parseParams(semicolon === -1 ? "" : rest.slice(semicolon));
+  if (place === null || params === null) return null;
+  return { transport: transport.toUpperCase(), ...place, params };
+}
+
+export function formatVia(via: Via): string {
+  const port = via.port === null ? "" : `:${via.port}`;
+  return `SIP/2.0/${via.transport} ${formatHost(via.host)}${port}${formatParams(via.params)}`;
+}
+
+/**
+ * What the receiver adds to the top Via: `received` when the packet's source is not the sent-by host, and, when the sender asked by an empty
+ * `rport`, its port as well (RFC 3581 §4, which wants `received` then in any case). What the sender put there itself is overwritten.
+ */
+export function stampVia(via: Via, source: { readonly address: string; readonly port: number }): Via {
+  const params = new Map(via.params);
+  params.delete("received");
+  const wantsPort = params.has("rport");
+  if (wantsPort) params.set("rport", String(source.port));
+  if (wantsPort || via.host !== source.address) params.set("received", source.address);
+  return { ...via, params };
+}
+
+/**
+ * Where the response to a request with this (stamped) Via goes over UDP. `maddr` is not followed: it would let a sender point our answers at
+ * a third party, and multicast SIP is not offered.
+ */
+export function responseAddress(stamped: Via): { readonly address: string; readonly port: number } {
+  const rport = stamped.params.get("rport");
+  const port = rport === undefined || rport === null ? (stamped.port ?? DEFAULT_SIP_PORT) : Number(rport);
+  return { address: stamped.params.get("received") ?? stamped.host, port };
+}
+
+export const DEFAULT_SIP_PORT = 5060;

@@ -1,0 +1,124 @@
+/**
+ * The state of one call, folded from its events in any order. Rules: it never moves backwards (ringing → in progress → ended), an event
+ * that comes twice changes nothing, and what arrives late only fills what is still unknown.
+ */
+import type { Instant } from "../kernel/clock.js";
+import { unreachable } from "../kernel/invariant.js";
+import type { CallEvent, ReleasedBy, TerminalStatus } from "./call-event.js";
+
+export interface Attempt {
+  readonly target: string;
+  readonly startedAt: Instant;
+  readonly sipStatus: number | null;
+  readonly cause: string | null;
+}
+
+export interface CallEnd {
+  readonly status: TerminalStatus;
+  readonly releasedBy: ReleasedBy | null;
+  readonly cause: string | null;
+  readonly authority: 1 | 2;
+  readonly talkMs: number | null;
+  readonly at: Instant;
+}
+
+export interface CallState {
+  readonly attempts: readonly (Attempt | null)[];
+  readonly ringingAt: Instant | null;
+  readonly answeredAt: Instant | null;
+  readonly end: CallEnd | null;
+}
+
+export type CallStatus = "ringing" | "in_progress" | TerminalStatus;
+
+export const newCall: CallState = { attempts: [], ringingAt: null, answeredAt: null, end: null };
+
+export function applyCallEvent(state: CallState, event: CallEvent): CallState {
+  switch (event.kind) {
+    case "attempt_started":
+      return withAttempt(state, event.index, (known) => ({
+        target: event.target,
+        startedAt: event.at,
+        sipStatus: known?.sipStatus ?? null,
+        cause: known?.cause ?? null,
+      }));
+    case "attempt_failed":
+      return withAttempt(state, event.index, (known) => ({
+        target: known?.target ?? "",
+        startedAt: known?.startedAt ?? event.at,
+        sipStatus: known?.sipStatus ?? event.sipStatus,
+        cause: known?.cause ?? event.cause,
+      }));
+    case "ringing":
+      return { ...state, ringingAt: earlier(state.ringingAt, event.at) };
+    case "answered":
+      return { ...state, answeredAt: earlier(state.answeredAt, event.at) };
+    case "retried":
+      return state.answeredAt === null ? { ...state, end: null } : state;
+    case "ended":
+      return { ...state, end: betterEnd(state.end, event) };
+    default:
+      return unreachable(event);
+  }
+}
+
+export function statusOf(state: CallState): CallStatus {
+  if (state.end !== null) return state.end.status;
+  return state.answeredAt === null ? "ringing" : "in_progress";
+}
+
+export interface CallTimings {
+  /** Post-dial delay: first attempt sent → first ringing, progress or answer from any target. Hunting on does not restart it. RFC 6076 §4.3. */
+  readonly pddMs: number | null;
+  /** First ringing → answer, or → end when nobody answered. */
+  readonly ringMs: number | null;
+  /** Answer → end. Null until the call has ended, and for calls never answered. */
+  readonly talkMs: number | null;
+}
+
+export function timingsOf(state: CallState): CallTimings {
+  const firstAttemptAt = state.attempts[0]?.startedAt ?? null;
+  const firstSignAt = state.ringingAt === null ? state.answeredAt : earlier(state.answeredAt, state.ringingAt);
+  const ringEndAt = state.answeredAt ?? state.end?.at ?? null;
+  const measuredTalkMs = state.end?.talkMs ?? null;
+  return {
+    pddMs: between(firstAttemptAt, firstSignAt),
+    ringMs: between(state.ringingAt, ringEndAt),
+    talkMs: measuredTalkMs ?? (state.end === null ? null : between(state.answeredAt, state.end.at)),
+  };
+}
+
+function withAttempt(state: CallState, index: number, change: (known: Attempt | null) => Attempt): CallState {
+  const attempts = [...state.attempts];
+  while (attempts.length <= index) attempts.push(null);
+  attempts[index] = change(attempts[index] ?? null);
+  return { ...state, attempts };
+}
+
+function betterEnd(known: CallEnd | null, event: CallEnd): CallEnd {
+  const { status, releasedBy, cause, authority, talkMs, at } = event;
+  const end: CallEnd = { status, releasedBy, cause, authority, talkMs, at };
+  if (known === null) return end;
+  if (known.authority >= authority) {
+    return {
+      ...known,
+      releasedBy: known.releasedBy ?? releasedBy,
+      cause: known.cause ?? cause,
+      talkMs: known.talkMs ?? talkMs,
+    };
+  }
+  return {
+    ...end,
+    releasedBy: releasedBy ?? known.releasedBy,
+    cause: cause ?? known.cause,
+    talkMs: talkMs ?? known.talkMs,
+  };
+}
+
+function earlier(known: Instant | null, at: Instant): Instant {
+  return known === null ? at : Math.min(known, at);
+}
+
+function between(from: Instant | null, to: Instant | null): number | null {
+  return from === null || to === null ? null : Math.max(0, Math.round(to - from));
+}

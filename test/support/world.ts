@@ -1,0 +1,102 @@
+/** Builders for the usual cast: an account with a destination, numbers in the inventory, a pool, and what presents from it. */
+import { type Account, createAccount } from "../../src/account/accounts.store.js";
+import { createDestination, type Destination } from "../../src/account/destinations.store.js";
+import type { Database } from "../../src/db/database.js";
+import { systemClock } from "../../src/kernel/clock.js";
+import { createIdSource } from "../../src/kernel/ids.js";
+import { systemRandom } from "../../src/kernel/random.js";
+import { createSecrets } from "../../src/kernel/secrets.js";
+import type { NumberCheck } from "../../src/pool/number-moves.js";
+import { insertNumbers } from "../../src/pool/numbers.store.js";
+import { createPool } from "../../src/pool/pool-changes.js";
+import type { NewPool, Pool } from "../../src/pool/pools.store.js";
+import type { AllocationRequest } from "../../src/pool/presentations.store.js";
+import type { E164 } from "../../src/telephony/e164.js";
+
+export const ids = createIdSource(systemClock, systemRandom);
+export const secrets = createSecrets("a secret for tests only, 32 characters", systemRandom);
+
+/** Remembers what was asked for, as the job queue would. */
+export class RecordingSchedule {
+  readonly checks: NumberCheck[] = [];
+  checkLater(check: NumberCheck): void {
+    this.checks.push(check);
+  }
+}
+
+let serial = 0;
+
+/** Distinct numbers: +1 888 5xx xxxx. */
+export function tollFreeNumbers(count: number): E164[] {
+  return Array.from({ length: count }, () => `+1888${String(5_000_000 + serial++)}` as E164);
+}
+
+export async function makeAccount(db: Database, name = "Acme"): Promise<Account> {
+  return createAccount({ db, ids, random: systemRandom }, { name, autoCreatePools: false });
+}
+
+export async function makeDestination(db: Database, account: Account, number = "+18005550100"): Promise<Destination> {
+  return createDestination({ db, ids }, account.id, { number: number as E164, sipUri: "sip:business@127.0.0.1:5090" });
+}
+
+export async function addInventory(db: Database, numbers: readonly E164[]): Promise<void> {
+  const entries = numbers.map((number) => ({ number, carrier: null, credentialId: null }));
+  await insertNumbers(db, { numbers: entries, reason: "import", actor: "test" });
+}
+
+export interface World {
+  readonly account: Account;
+  readonly destination: Destination;
+  readonly pool: Pool;
+  /** The pool's numbers for visitors, ascending. */
+  readonly numbers: readonly E164[];
+  readonly schedule: RecordingSchedule;
+}
+
+/** One account, one destination, one full toll-free pool of `size` numbers for visitors (and none for overflow unless asked). */
+export async function makeWorld(db: Database, size: number, settings: Partial<NewPool> = {}): Promise<World> {
+  const account = await makeAccount(db);
+  const destination = await makeDestination(db, account);
+  const overflow = settings.overflow ?? "original_number";
+  const numbers = tollFreeNumbers(size + (overflow === "overflow_number" ? 1 : 0));
+  await addInventory(db, numbers);
+  const schedule = new RecordingSchedule();
+  const pool = await createPool(
+    { db, ids, schedule },
+    {
+      pool: {
+        accountId: account.id,
+        name: "pool",
+        kind: "automatic",
+        campaign: null,
+        destinationId: destination.id,
+        numberType: "toll_free",
+        npa: null,
+        sessionLifetimeS: 1800,
+        retentionS: 259_200,
+        maxSize: numbers.length,
+        drainS: 259_200,
+        autoscale: null,
+        ...settings,
+        overflow,
+      },
+      fillImmediately: true,
+      actor: "test",
+    },
+  );
+  return { account, destination, pool, numbers: numbers.slice(0, size), schedule };
+}
+
+export function allocationFor(world: Pick<World, "account" | "pool">, visitorId: string = ids.next("vis")): AllocationRequest {
+  return {
+    accountId: world.account.id,
+    poolId: world.pool.id,
+    visitorId,
+    freshVisitorId: ids.next("vis"),
+    presentationId: ids.next("prs"),
+    logId: ids.next("prl"),
+    touch: {},
+    customData: {},
+    context: {},
+  };
+}
