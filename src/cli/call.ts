@@ -1,0 +1,77 @@
+import { parseArgs } from "node:util";
+import { loadConfig } from "../config.js";
+import { SipPhone } from "../dev/sip-phone.js";
+import { systemClock } from "../kernel/clock.js";
+import { AppError } from "../kernel/errors.js";
+import { createLog } from "../kernel/log.js";
+import { systemRandom } from "../kernel/random.js";
+import { normalizeNumber } from "../telephony/e164.js";
+import type { Command } from "./command.js";
+
+const RING_MS_MAX = 40_000;
+const TALK_MS_DEFAULT = 2_000;
+
+export const callCommand: Command = {
+  name: "call",
+  summary: "place one real SIP call to a running service",
+  help: `Usage: ringmatch call --to +1888… [--from +1415…] [--sip HOST:PORT] [--talk SECONDS]
+
+Calls over UDP from this machine and prints what happened. --sip defaults to the first udp address of SIP_LISTEN.`,
+  run: async (words) => {
+    const { values } = parseArgs({
+      args: [...words],
+      options: {
+        to: { type: "string" },
+        from: { type: "string", default: "+14155550123" },
+        sip: { type: "string" },
+        talk: { type: "string" },
+      },
+    });
+    const to = values.to === undefined ? null : normalizeNumber(values.to);
+    const from = normalizeNumber(values.from);
+    if (to === null || from === null)
+      throw new AppError("invalid_value", "Give --to (and --from) as a phone number, e.g. +18885550100.");
+    const talkMs = values.talk === undefined ? TALK_MS_DEFAULT : Number(values.talk) * 1000;
+    const phone = new SipPhone({
+      host: "127.0.0.1",
+      port: 0,
+      clock: systemClock,
+      random: systemRandom,
+      log: createLog("warn"),
+    });
+    await phone.start();
+    try {
+      await placeCall(phone, { uri: `sip:${to}@${values.sip ?? sipAddress()}`, from, talkMs });
+    } finally {
+      await phone.stop();
+    }
+  },
+};
+
+function sipAddress(): string {
+  const udp = loadConfig().sipListen.find(({ transport }) => transport === "udp");
+  if (udp === undefined || udp.port === 0)
+    throw new AppError("invalid_value", "SIP_LISTEN names no fixed udp address; give --sip HOST:PORT.");
+  return `${udp.host}:${udp.port}`;
+}
+
+async function placeCall(phone: SipPhone, input: { uri: string; from: string; talkMs: number }): Promise<void> {
+  console.log(`INVITE ${input.uri} from ${input.from}`);
+  const result = await phone.call({ targetUri: input.uri, fromUser: input.from, ringTimeoutMs: RING_MS_MAX });
+  if (result.kind !== "answered") {
+    console.log(result.kind === "refused" ? `refused: ${result.status} ${result.reason}` : result.kind);
+    process.exitCode = 1;
+    return;
+  }
+  console.log(
+    `answered after ${result.provisional.join(", ") || "no ringing"}; post-dial delay ${Math.round(result.pddMs)} ms`,
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const talked = new Promise<"talked">((resolve) => {
+    timer = setTimeout(() => resolve("talked"), input.talkMs);
+  });
+  const end = await Promise.race([talked, result.call.waitEnd()]);
+  clearTimeout(timer);
+  if (end === "talked") await result.call.hangUp();
+  console.log(end === "talked" ? `hung up after ${input.talkMs / 1000} s` : "the business hung up");
+}

@@ -1,0 +1,36 @@
+import { type Config, loadConfig, VARIABLES } from "../config.js";
+import type { Command } from "./command.js";
+
+export const configCommand: Command = {
+  name: "config check",
+  summary: "explain the configuration and check it",
+  help: "Usage: ringmatch config check\n\nLists every variable with its meaning, then what is in force. Exits 1 when something is not usable. Shows no secret.",
+  run: async () => {
+    for (const [name, meaning] of Object.entries(VARIABLES)) console.log(`${name}\n    ${meaning}`);
+    console.log("\nIn force:");
+    for (const [name, value] of Object.entries(shown(loadConfig()))) console.log(`  ${name.padEnd(20)}${value}`);
+  },
+};
+
+const set = (value: unknown): string => (value === null ? "not set" : "set");
+
+function shown(config: Config): Record<string, string> {
+  const { httpListen, sipListen, drachtioUrls } = config;
+  return {
+    mode: config.isEmbedded ? "embedded (own PostgreSQL)" : "with DATABASE_URL",
+    http: `${httpListen.host}:${httpListen.port}`,
+    sip:
+      drachtioUrls.length > 0
+        ? `${drachtioUrls.length} drachtio-server`
+        : sipListen.map((a) => `${a.transport}/${a.host}:${a.port}`).join(", "),
+    redis: config.redisUrl === null ? "own" : "with REDIS_URL",
+    roles: config.roles.join(", "),
+    data_dir: config.dataDir,
+    public_base_url: config.publicBaseUrl ?? "not set: carriers' signatures are checked against the listening address",
+    admin_api_key: set(config.adminApiKey),
+    secrets_key: config.secretsKey === null ? "kept in the data directory" : "set",
+    intercept_uri: config.interceptUri ?? "not set: 404",
+    trusted_cidrs: config.presentTrustedCidrs.join(", ") || "none",
+    log_level: config.logLevel,
+  };
+}

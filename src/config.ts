@@ -1,0 +1,214 @@
+/**
+ * The only reader of the environment. Every variable has a default that works for a single machine, or a failure at start with the sentence that fixes
+ * it. An empty variable counts as unset; secrets may come from a file (`NAME_FILE`).
+ */
+import { readFileSync } from "node:fs";
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+import { AppError, type FieldError, messageOf } from "./kernel/errors.js";
+import { LOG_LEVELS, type LogLevel } from "./kernel/log.js";
+
+export interface HostPort {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+export interface SipAddress extends HostPort {
+  readonly transport: "udp" | "tcp";
+}
+
+export const ROLES = ["sip", "http", "jobs"] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Config {
+  readonly httpListen: HostPort;
+  readonly publicBaseUrl: string | null;
+  /** Null: the service starts its own. */
+  readonly databaseUrl: string | null;
+  readonly redisUrl: string | null;
+  /** Empty: the service starts its own SIP edge. */
+  readonly drachtioUrls: readonly string[];
+  readonly sipListen: readonly SipAddress[];
+  readonly dataDir: string;
+  readonly adminApiKey: string | null;
+  readonly logLevel: LogLevel;
+  readonly roles: readonly Role[];
+  readonly secretsKey: string | null;
+  readonly interceptUri: string | null;
+  readonly presentTrustedCidrs: readonly string[];
+  /** No DATABASE_URL: everything on this machine, for trying out, development and small sites. */
+  readonly isEmbedded: boolean;
+  /** To find the servers of the system's packages. */
+  readonly searchPath: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What each variable means, for `ringmatch config check`. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  HTTP_LISTEN:
+    "host:port of the HTTP API; port 0 = any free one. Default 127.0.0.1:8080 embedded, 0.0.0.0:8080 otherwise",
+  PUBLIC_BASE_URL: "https://… as carriers and browsers see the service; carriers sign this URL",
+  DATABASE_URL: "postgres://…; unset: an own PostgreSQL in the data directory",
+  REDIS_URL:
+    "redis://… or rediss://…, several separated by commas for a cluster; unset: an own Redis in the data directory",
+  DRACHTIO_URL: "drachtio://:SECRET@host:9022, several separated by commas; unset: the embedded SIP edge",
+  SIP_LISTEN: "addresses of the embedded SIP edge. Default udp/127.0.0.1:5060,tcp/127.0.0.1:5060",
+  RINGMATCH_DATA_DIR: "where the service keeps its files. Default .ringmatch",
+  ADMIN_API_KEY: "the first admin key, 24 or more printable characters; unset in embedded mode: made and shown once",
+  LOG_LEVEL: `one of ${LOG_LEVELS.join(", ")}. Default info`,
+  ROLES: `all, or a list of ${ROLES.join(",")}. Default all`,
+  SECRETS_KEY:
+    "encrypts callers' numbers and carriers' credentials, 16 or more characters; made in embedded mode, required otherwise",
+  INTERCEPT_URI: "sip:… of an announcement for calls to quarantined numbers; unset: 404",
+  PRESENT_TRUSTED_CIDRS: "networks exempt from bot rules and address limits. Embedded default 127.0.0.0/8,::1/128",
+};
+
+const SECRET_VARIABLES = ["DATABASE_URL", "REDIS_URL", "DRACHTIO_URL", "ADMIN_API_KEY", "SECRETS_KEY"] as const;
+
+export function loadConfig(environment: Environment = process.env): Config {
+  const { values, errors } = readVariables(environment);
+  const parsed = schema.safeParse(values);
+  if (!parsed.success)
+    errors.push(...parsed.error.issues.map(({ path, message }) => ({ path: String(path[0]), message })));
+  if (errors.length > 0 || !parsed.success) throw refused(errors);
+  const v = parsed.data;
+  const isEmbedded = v.DATABASE_URL === undefined;
+  if (!isEmbedded && v.SECRETS_KEY === undefined) {
+    throw refused([
+      {
+        path: "SECRETS_KEY",
+        message: "is required with DATABASE_URL, e.g. from `openssl rand -hex 32`; keep it, it cannot be replaced",
+      },
+    ]);
+  }
+  return {
+    httpListen: v.HTTP_LISTEN ?? { host: isEmbedded ? "127.0.0.1" : "0.0.0.0", port: 8080 },
+    publicBaseUrl: v.PUBLIC_BASE_URL ?? null,
+    databaseUrl: v.DATABASE_URL ?? null,
+    redisUrl: v.REDIS_URL ?? null,
+    drachtioUrls: v.DRACHTIO_URL ?? [],
+    sipListen: v.SIP_LISTEN,
+    dataDir: v.RINGMATCH_DATA_DIR,
+    adminApiKey: v.ADMIN_API_KEY ?? null,
+    logLevel: v.LOG_LEVEL,
+    roles: v.ROLES,
+    secretsKey: v.SECRETS_KEY ?? null,
+    interceptUri: v.INTERCEPT_URI ?? null,
+    presentTrustedCidrs: v.PRESENT_TRUSTED_CIDRS ?? (isEmbedded ? ["127.0.0.0/8", "::1/128"] : []),
+    isEmbedded,
+    searchPath: environment["PATH"] ?? "",
+  };
+}
+
+function readVariables(environment: Environment): { values: Record<string, string>; errors: FieldError[] } {
+  const values: Record<string, string> = {};
+  const errors: FieldError[] = [];
+  for (const name of Object.keys(VARIABLES)) {
+    const value = environment[name];
+    if (value !== undefined && value.trim() !== "") values[name] = value.trim();
+  }
+  for (const name of SECRET_VARIABLES) {
+    const file = environment[`${name}_FILE`];
+    if (file === undefined || file === "") continue;
+    if (values[name] !== undefined)
+      errors.push({ path: `${name}_FILE`, message: `set either ${name} or ${name}_FILE, not both` });
+    try {
+      values[name] = readFileSync(file, "utf8").trim();
+    } catch (error) {
+      errors.push({ path: `${name}_FILE`, message: `cannot be read: ${messageOf(error)}` });
+    }
+  }
+  return { values, errors };
+}
+
+function refused(errors: readonly FieldError[]): AppError {
+  const list = errors.map(({ path, message }) => `${path} ${message}`).join("; ");
+  return new AppError(
+    "config_invalid",
+    `The configuration is not usable: ${list}. See \`npx ringmatch config check\`.`,
+    { fields: errors },
+  );
+}
+
+const PORT_MAX = 65_535;
+
+function parseHostPort(text: string): HostPort | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  return host === undefined || port > PORT_MAX ? null : { host, port };
+}
+
+function parseSipListen(text: string): SipAddress[] | null {
+  const addresses = listOf(text).map((entry) => {
+    const match = /^(udp|tcp)\/(.+)$/.exec(entry);
+    const address = match?.[2] === undefined ? null : parseHostPort(match[2]);
+    return address === null ? null : { transport: match?.[1] as "udp" | "tcp", ...address };
+  });
+  return addresses.length === 0 || addresses.includes(null) ? null : (addresses as SipAddress[]);
+}
+
+function parseRoles(text: string): Role[] | null {
+  const names = listOf(text);
+  if (names.includes("all")) return names.length === 1 ? [...ROLES] : null;
+  return names.length > 0 && names.every((name): name is Role => (ROLES as readonly string[]).includes(name))
+    ? [...new Set(names)]
+    : null;
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+/** A field that is parsed by `parse`; null from it is a refusal with `message`. */
+function parsedBy<T>(parse: (text: string) => T | null, message: string) {
+  return z.string().transform((text, context) => {
+    const value = parse(text);
+    if (value !== null) return value;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+}
+
+function urlWith(...protocols: string[]) {
+  return (text: string): string | null =>
+    URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null;
+}
+
+const schema = z.object({
+  HTTP_LISTEN: parsedBy(parseHostPort, "must be host:port, e.g. 127.0.0.1:8080 or [::1]:8080").optional(),
+  PUBLIC_BASE_URL: parsedBy((text) => {
+    const url = urlWith("http:", "https:")(text);
+    return url === null || new URL(url).search !== "" || new URL(url).hash !== "" ? null : url.replace(/\/+$/, "");
+  }, "must be an http(s) URL without query or fragment").optional(),
+  DATABASE_URL: parsedBy(urlWith("postgres:", "postgresql:"), "must be a postgres:// URL").optional(),
+  REDIS_URL: parsedBy(
+    (text) => (listOf(text).every((url) => urlWith("redis:", "rediss:")(url) !== null) ? text : null),
+    "must be a redis:// or rediss:// URL, or a comma list of them",
+  ).optional(),
+  DRACHTIO_URL: parsedBy(
+    (text) => (listOf(text).every((url) => urlWith("drachtio:")(url) !== null) ? listOf(text) : null),
+    "must be drachtio://:SECRET@host:9022, or a comma list of them",
+  ).optional(),
+  SIP_LISTEN: parsedBy(parseSipListen, "must be a list like udp/127.0.0.1:5060,tcp/127.0.0.1:5060").prefault(
+    "udp/127.0.0.1:5060,tcp/127.0.0.1:5060",
+  ),
+  RINGMATCH_DATA_DIR: z.string().default(".ringmatch"),
+  ADMIN_API_KEY: parsedBy(
+    (text) => (/^[\x21-\x7e]{24,512}$/.test(text) ? text : null),
+    "must be 24 or more printable characters without spaces",
+  ).optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
+  ROLES: parsedBy(parseRoles, `must be all, or a list of ${ROLES.join(",")}`).prefault("all"),
+  SECRETS_KEY: parsedBy((text) => (text.length >= 16 ? text : null), "must have 16 or more characters").optional(),
+  INTERCEPT_URI: parsedBy((text) => (/^sips?:[^\s<>"]+$/.test(text) ? text : null), "must be a SIP URI").optional(),
+  PRESENT_TRUSTED_CIDRS: parsedBy(
+    (text) => (listOf(text).every((cidr) => ipaddr.isValidCIDR(cidr)) ? listOf(text) : null),
+    "must be a list of networks like 10.0.0.0/8",
+  ).optional(),
+});

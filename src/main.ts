@@ -1,0 +1,4 @@
+/** `npm start`: the same as `ringmatch start`. */
+import { runCommand } from "./cli/ringmatch.js";
+
+await runCommand(["start"]);

@@ -1,0 +1,41 @@
+/** Gauges read when Prometheus asks; counters of the embedded edge appear as one metric with a label. */
+import { Gauge, type Registry, collectDefaultMetrics } from "prom-client";
+import type { RoutingTable } from "../routing/routing-table.js";
+import type { SipSide } from "./sip-side.js";
+
+export interface Watched {
+  readonly metrics: Registry;
+  readonly routingTable: RoutingTable;
+  readonly sip: SipSide | null;
+  readonly spool: { readonly isEmpty: boolean; readonly appended: number };
+}
+
+export function watchGauges(watched: Watched): void {
+  const { metrics, routingTable, sip, spool } = watched;
+  collectDefaultMetrics({ register: metrics });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [metrics],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge("ringmatch_routing_table_numbers", "Numbers in the routing table", () => routingTable.size);
+  gauge("ringmatch_spool_lines", "Lines written to the call spool since start", () => spool.appended);
+  gauge("ringmatch_spool_waiting", "1 while call events wait in the spool", () => (spool.isEmpty ? 0 : 1));
+  if (sip === null) return;
+  gauge("ringmatch_sip_live_calls", "Calls that are up on this node", () => sip.liveCalls());
+  gauge("ringmatch_sip_link_up", "1 while a drachtio connection is up", () => (sip.isUp() ? 1 : 0));
+  new Gauge({
+    name: "ringmatch_sip_edge_events",
+    help: "Counters of the embedded SIP edge since start",
+    labelNames: ["event"],
+    registers: [metrics],
+    collect() {
+      for (const [event, count] of Object.entries(sip.counters())) this.set({ event }, count);
+    },
+  });
+}

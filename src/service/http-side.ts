@@ -1,0 +1,117 @@
+/** The HTTP role: API, carrier webhooks, health and metrics on one listener. */
+import type { AddressInfo } from "node:net";
+import { Counter, type Registry } from "prom-client";
+import type { Config } from "../config.js";
+import type { Database } from "../db/database.js";
+import { buildHttpServer } from "../http/server.js";
+import type { NumberJobs } from "../jobs/number-jobs.js";
+import type { IdSource } from "../kernel/ids.js";
+import type { Secrets } from "../kernel/secrets.js";
+import { AllocationBatch } from "../pool/allocation-batch.js";
+import { CredentialCache } from "../webhooks/inbound/hosting.js";
+import { carrierWebhooks, type WebhookDeps } from "../webhooks/inbound/inbound-route.js";
+import { twilio } from "../webhooks/inbound/twilio.js";
+import type { AdminKey } from "./admin-key.js";
+import type { Infrastructure } from "./infrastructure.js";
+import { addressTaken } from "./listen-check.js";
+import type { Ambient, Routing } from "./service.js";
+import type { SipSide } from "./sip-side.js";
+
+/** What changes while the service lives. */
+export interface State {
+  isReady: boolean;
+  isDraining: boolean;
+  sip: SipSide | null;
+}
+
+export interface HttpSideInput {
+  readonly config: Config;
+  readonly infrastructure: Infrastructure;
+  readonly ambient: Ambient;
+  readonly ids: IdSource;
+  readonly secrets: Secrets;
+  readonly adminKey: AdminKey;
+  readonly routing: Routing;
+  readonly jobs: NumberJobs;
+  readonly metrics: Registry;
+  readonly state: State;
+}
+
+/** @returns the URL it listens at. @throws AppError("address_taken") naming HTTP_LISTEN */
+export async function startHttp(input: HttpSideInput): Promise<string> {
+  const { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, metrics, state } = input;
+  const { db, stack } = infrastructure;
+  let url = "";
+  const app = buildHttpServer({
+    db,
+    ids,
+    secrets,
+    metrics,
+    ...ambient,
+    batch: new AllocationBatch({ db, ...ambient }),
+    directory: routing.directory,
+    schedule: jobs,
+    adminKeyHash: adminKey.hash,
+    readiness: () => readinessOf(input),
+    isDraining: () => state.isDraining,
+    embedded: config.isEmbedded,
+    presentTrustedCidrs: config.presentTrustedCidrs,
+    publicBaseUrl: config.publicBaseUrl,
+    plugins: [
+      carrierWebhooks(
+        webhookDeps(input, () => url),
+        [twilio],
+      ),
+    ],
+    onDirectoryChange: () => routing.directory.clear(),
+    onTrunksChanged: () => void state.sip?.reloadTrunks(),
+  });
+  stack.push("http", () => app.close());
+  try {
+    await app.listen(config.httpListen);
+  } catch (error) {
+    throw addressTaken("HTTP_LISTEN", config.httpListen, error);
+  }
+  url = urlOf(app.server.address() as AddressInfo);
+  return url;
+}
+
+function webhookDeps({ config, routing, metrics }: HttpSideInput, fallbackBaseUrl: () => string): WebhookDeps {
+  const webhooks = new Counter({
+    name: "ringmatch_webhooks_total",
+    help: "Carrier webhooks by outcome",
+    labelNames: ["carrier", "kind", "outcome"],
+    registers: [metrics],
+  });
+  return {
+    ...routing.deps,
+    credentials: new CredentialCache(routing.deps),
+    publicBaseUrl: config.publicBaseUrl,
+    fallbackBaseUrl,
+    count: (webhook) => webhooks.inc(webhook),
+  };
+}
+
+/** Redis away delays jobs, nothing else: no reason to take the node out. */
+async function readinessOf({ config, infrastructure, jobs, state }: HttpSideInput) {
+  const needsSip = config.roles.includes("sip");
+  const [postgres, redis] = await Promise.all([answers(infrastructure.db), jobs.isUp()]);
+  const checks = { postgres, redis, sip: !needsSip || state.sip?.isUp() === true };
+  return { ready: state.isReady && !state.isDraining && checks.postgres && checks.sip, checks };
+}
+
+const PING = { name: "service_ping", text: "select 1" } as const;
+
+async function answers(db: Database): Promise<boolean> {
+  try {
+    await db.query(PING);
+    return true;
+  } catch (error) {
+    void error;
+    return false;
+  }
+}
+
+function urlOf({ family, address, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,66 @@
+/** The service as a process: started, announced with one ready line, stopped by signals, its exit code told. */
+import type { Config } from "../config.js";
+import { type DemoSide, startDemo } from "../dev/demo-side.js";
+import { systemClock } from "../kernel/clock.js";
+import { messageOf } from "../kernel/errors.js";
+import { createLog } from "../kernel/log.js";
+import { systemRandom } from "../kernel/random.js";
+import { printBanner, printDemonstration, printReady } from "./banner.js";
+import { type Service, startService } from "./service.js";
+import { onTermination } from "./signals.js";
+
+const EXIT_FAILED = 1;
+/** The usual code for "ended by a signal before it was done". */
+const EXIT_FORCED = 130;
+
+/** Runs until it is told to stop. Called by `npm start` and `ringmatch start`. @throws AppError when it cannot start; nothing is left running then */
+export async function runService(config: Config): Promise<void> {
+  const ambient = { clock: systemClock, random: systemRandom, log: createLog(config.logLevel) };
+  let service: Service | null = null;
+  let demo: DemoSide | null = null;
+  let stopping: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    await demo?.stop();
+    await service?.stop();
+  };
+  const start = async (): Promise<void> => {
+    service = await startService(config, ambient);
+    demo = await startDemoIfWanted(config, service, ambient);
+    if (demo?.demonstration) printDemonstration(demo.demonstration);
+    service.markReady();
+    printBanner({ service, demo });
+    printReady(service);
+  };
+  const starting = start();
+  onTermination({
+    clock: systemClock,
+    onFirst: (signal) => {
+      ambient.log.info("service.stopping", { signal });
+      // Whatever is half started is finished first: stopping it in the middle would leave servers behind.
+      stopping = starting.then(stop, stop).then(
+        () => process.exit(0),
+        (error: unknown) => {
+          ambient.log.error("service.stop_failed", { error: messageOf(error) });
+          process.exit(EXIT_FAILED);
+        },
+      );
+    },
+    onForce: () => process.exit(EXIT_FORCED),
+  });
+  try {
+    await starting;
+  } catch (error) {
+    if (stopping === null) await stop();
+    throw error;
+  }
+}
+
+async function startDemoIfWanted(
+  config: Config,
+  service: Service,
+  ambient: Parameters<typeof startService>[1],
+): Promise<DemoSide | null> {
+  const [sipAddress] = service.sipAddresses.filter((address) => address.startsWith("udp/"));
+  if (!config.isEmbedded || service.httpUrl === null || sipAddress === undefined) return null;
+  return startDemo({ service, httpUrl: service.httpUrl, sipAddress, ...ambient });
+}

@@ -1,0 +1,158 @@
+/**
+ * The composition root: configuration → infrastructure → domain services → edges, started in this order, stopped in reverse. The only place that knows
+ * every room.
+ */
+import { Registry } from "prom-client";
+import { ensureTrunk } from "../account/trunks.store.js";
+import type { Config } from "../config.js";
+import { closeOrphanedCalls, Housekeeping } from "../jobs/housekeeping.js";
+import { NumberJobs } from "../jobs/number-jobs.js";
+import type { Clock } from "../kernel/clock.js";
+import { createIdSource, type IdSource } from "../kernel/ids.js";
+import type { Log } from "../kernel/log.js";
+import type { Random } from "../kernel/random.js";
+import { createSecrets, type Secrets } from "../kernel/secrets.js";
+import { Directory } from "../pool/directory.js";
+import { CallLog } from "../routing/call-log.js";
+import { DatabaseClock, type RouteCallDeps } from "../routing/route-call.js";
+import { RoutingTable } from "../routing/routing-table.js";
+import { Spool } from "../routing/spool.js";
+import { type AdminKey, prepareAdminKey } from "./admin-key.js";
+import { watchGauges } from "./gauges.js";
+import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
+import { startHttp, type State } from "./http-side.js";
+import { checkListenAddresses } from "./listen-check.js";
+import { startSip } from "./sip-side.js";
+
+export interface Ambient {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface Service {
+  readonly infrastructure: Infrastructure;
+  readonly ids: IdSource;
+  readonly secrets: Secrets;
+  readonly adminKey: AdminKey;
+  /** `http://127.0.0.1:8080`; null without the http role. */
+  readonly httpUrl: string | null;
+  /** `udp/127.0.0.1:5060`; empty without the sip role or with a drachtio-server elsewhere. */
+  readonly sipAddresses: readonly string[];
+  /** From now on `/readyz` may say 200. */
+  markReady(): void;
+  /** Drains, stops everything, the embedded servers last. */
+  stop(): Promise<void>;
+}
+
+/** @throws AppError with one sentence that says what to do; whatever had started is stopped again */
+export async function startService(config: Config, ambient: Ambient): Promise<Service> {
+  await checkListenAddresses(config);
+  const infrastructure = await startInfrastructure({ config, ...ambient });
+  try {
+    return await startOn(infrastructure, config, ambient);
+  } catch (error) {
+    await infrastructure.stack.unwind();
+    throw error;
+  }
+}
+
+async function startOn(infrastructure: Infrastructure, config: Config, ambient: Ambient): Promise<Service> {
+  const { db, dataDir, stack } = infrastructure;
+  const { clock, random, log } = ambient;
+  const ids = createIdSource(clock, random);
+  const secrets = createSecrets(config.secretsKey ?? dataDir.secret("secrets-key", 32), random);
+  const adminKey = await prepareAdminKey({ config, dataDir, db, ids, random });
+  if (config.isEmbedded) await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });
+  const node = dataDir.secret("node-id", 8);
+
+  const jobs = new NumberJobs({
+    redisUrl: infrastructure.redisUrl,
+    db,
+    clock,
+    log,
+    works: config.roles.includes("jobs"),
+  });
+  stack.push("jobs", () => jobs.stop());
+  const routing = await startRouting({ infrastructure, ids, secrets, ambient });
+  const housekeeping = new Housekeeping({ db, callLog: routing.callLog, log });
+  stack.push("housekeeping", () => housekeeping.stop());
+  if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
+
+  const state: State = { isReady: false, isDraining: false, sip: null };
+  const metrics = new Registry();
+  const httpUrl = config.roles.includes("http")
+    ? await startHttp({ config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, metrics, state })
+    : null;
+  if (config.roles.includes("sip")) {
+    const sip = await startSip({
+      config,
+      infrastructure,
+      routing: routing.deps,
+      node,
+      isReady: () => state.isReady,
+      ambient,
+    });
+    state.sip = sip;
+    routing.onTrunkChange(() => void sip.reloadTrunks());
+    stack.push("sip", () => sip.stop());
+  }
+  watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool });
+  jobs.start();
+  housekeeping.start();
+  routing.callLog.start();
+  return {
+    infrastructure,
+    ids,
+    secrets,
+    adminKey,
+    httpUrl,
+    sipAddresses: state.sip?.addresses ?? [],
+    markReady: () => {
+      state.isReady = true;
+    },
+    stop: async () => {
+      state.isDraining = true;
+      await state.sip?.drain();
+      await stack.unwind();
+    },
+  };
+}
+
+export type Routing = Awaited<ReturnType<typeof startRouting>>;
+
+async function startRouting(input: {
+  infrastructure: Infrastructure;
+  ids: IdSource;
+  secrets: Secrets;
+  ambient: Ambient;
+}) {
+  const { infrastructure, ids, secrets, ambient } = input;
+  const { db, dataDir, stack } = infrastructure;
+  const { clock, log } = ambient;
+  const directory = new Directory(db);
+  let trunksChanged: () => void = () => undefined;
+  const table = new RoutingTable({
+    database: db,
+    log,
+    onChange: (what) => {
+      if (what === null || what === "destination" || what === "pool") directory.clear();
+      if (what === null || what === "trunk") trunksChanged();
+    },
+  });
+  await table.start();
+  stack.push("routing table", () => table.stop());
+  const spool: ConstructorParameters<typeof CallLog>[0]["spool"] = new Spool(`${dataDir.path}/spool`);
+  const callLog = new CallLog({ db, secrets, ids, spool, clock, log });
+  stack.push("call log", () => callLog.stop());
+  const deps: RouteCallDeps = { db, secrets, ids, table, callLog, databaseClock: new DatabaseClock(clock), clock, log };
+  return {
+    deps,
+    callLog,
+    directory,
+    spool,
+    onTrunkChange: (listener: () => void) => {
+      trunksChanged = listener;
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** The SIP role: the embedded edge, unless a drachtio-server is named, and the app that talks to it. */
+import type { Config } from "../config.js";
+import { messageOf } from "../kernel/errors.js";
+import type { RouteCallDeps } from "../routing/route-call.js";
+import { type DrachtioAddress, parseDrachtioUrl } from "../sip/drachtio-link.js";
+import { SipEdge } from "../sip/edge/sip-edge.js";
+import { SipService } from "../sip/sip-service.js";
+import type { Infrastructure } from "./infrastructure.js";
+import type { Ambient } from "./service.js";
+
+export interface SipSide {
+  /** `udp/127.0.0.1:5060`; of the embedded edge only. */
+  readonly addresses: readonly string[];
+  isUp(): boolean;
+  liveCalls(): number;
+  /** Packets dropped and the like; empty with a drachtio-server elsewhere. */
+  counters(): Readonly<Record<string, number>>;
+  reloadTrunks(): Promise<void>;
+  drain(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const EDGE_SECRET_BYTES = 24;
+
+export async function startSip(input: {
+  config: Config;
+  infrastructure: Infrastructure;
+  routing: RouteCallDeps;
+  node: string;
+  isReady: () => boolean;
+  ambient: Ambient;
+}): Promise<SipSide> {
+  const { config, infrastructure, routing, node, isReady, ambient } = input;
+  const { clock, log } = ambient;
+  const embedded = config.drachtioUrls.length === 0 ? await startEdge({ config, ambient }) : null;
+  const service = new SipService({
+    addresses: embedded === null ? config.drachtioUrls.map(parseDrachtioUrl) : [embedded.address],
+    db: infrastructure.db,
+    routing,
+    clock,
+    log,
+    node,
+    interceptUri: config.interceptUri,
+    isReady,
+    onSources: (cidrs) => embedded?.edge.allowSources(cidrs),
+  });
+  try {
+    await service.start();
+  } catch (error) {
+    await embedded?.edge.stop();
+    throw error;
+  }
+  return {
+    addresses: embedded?.listening ?? [],
+    isUp: () => service.isUp,
+    liveCalls: () => service.liveCalls,
+    counters: () => embedded?.edge.counters() ?? {},
+    reloadTrunks: async () => {
+      try {
+        await service.reloadTrunks();
+      } catch (error) {
+        log.warn("sip.trunks_not_reloaded", { error: messageOf(error) });
+      }
+    },
+    drain: () => service.drain(),
+    stop: async () => {
+      await service.stop();
+      await embedded?.edge.stop();
+    },
+  };
+}
+
+async function startEdge(input: {
+  config: Config;
+  ambient: Ambient;
+}): Promise<{ edge: SipEdge; address: DrachtioAddress; listening: string[] }> {
+  const { config, ambient } = input;
+  const secret = ambient.random.bytes(EDGE_SECRET_BYTES).toString("hex");
+  // Nobody may call before the trunks are known.
+  const edge = new SipEdge({
+    listen: config.sipListen,
+    admin: { host: "127.0.0.1", port: 0, secret },
+    sourceCidrs: [],
+    ...ambient,
+  });
+  const { sip, admin } = await edge.start();
+  const listening = sip.map(
+    ({ transport, host, port }) => `${transport}/${host.includes(":") ? `[${host}]` : host}:${port}`,
+  );
+  return { edge, address: { ...admin, secret }, listening };
+}

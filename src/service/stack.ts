@@ -1,0 +1,33 @@
+/** What was started, in order; stopped in reverse. One part that fails to stop does not keep the others up. */
+import { messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
+
+/** Long enough for PostgreSQL's last checkpoint; a part that hangs longer is left behind. */
+const STOP_MS_MAX = 30_000;
+
+export class Stack {
+  private readonly parts: { name: string; stop: () => Promise<void> | void }[] = [];
+
+  constructor(private readonly log: Log) {}
+
+  push(name: string, stop: () => Promise<void> | void): void {
+    this.parts.push({ name, stop });
+  }
+
+  async unwind(): Promise<void> {
+    for (let part = this.parts.pop(); part !== undefined; part = this.parts.pop()) {
+      const { name, stop } = part;
+      let timer: NodeJS.Timeout | undefined;
+      const limit = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(`did not stop within ${STOP_MS_MAX} ms`)), STOP_MS_MAX);
+      });
+      try {
+        await Promise.race([stop(), limit]);
+      } catch (error) {
+        this.log.error("service.stop_failed", { part: name, error: messageOf(error) });
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+  }
+}

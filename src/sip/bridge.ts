@@ -1,0 +1,154 @@
+/**
+ * Connects a caller to a business (back-to-back user agent): hunts over the targets, answers the caller, joins the legs and sees that both end. Every
+ * way out writes an `ended` event. After each await it asks again whether the caller is still there.
+ */
+import type { Target } from "../routing/decision.js";
+import type { CallEvent, ReleasedBy, TerminalStatus } from "../telephony/call-event.js";
+import { q850OfStatus, reasonHeader } from "../telephony/q850.js";
+import { type AttemptFailure, failureOf, finalStatusFor, huntsOn } from "../telephony/sip-status.js";
+import { callBusiness, hangUp, type LegAnswer } from "./b-leg.js";
+import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
+import { joinLegs } from "./join-legs.js";
+
+export interface BridgeRequest {
+  readonly srf: Srf;
+  readonly invite: SipRequest;
+  readonly response: SipResponse;
+  readonly targets: readonly Target[];
+  /** Attempts the record has from an earlier INVITE of the same call. */
+  readonly attemptsBefore: number;
+  readonly ringTimeoutMs: number;
+  /** `sip:host[:port]` where calls to plain numbers leave; null when the trunk has none. */
+  readonly outboundUri: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly now: () => number;
+  /** Aborted when the caller cancels, with reason "canceled", or when the call must end for ours. */
+  readonly ending: AbortController;
+  readonly record: (...events: CallEvent[]) => void;
+}
+
+/** Resolves when the call is over. Never rejects. */
+export async function bridgeCall(request: BridgeRequest): Promise<void> {
+  const hunt = await huntTargets(request);
+  if (hunt.kind === "answered") return answerCaller(request, hunt.answer);
+  const at = request.now();
+  if (request.ending.signal.aborted) return endUnanswered(request, at);
+  const status = finalStatusFor(hunt.failure);
+  refuse(request.response, status);
+  request.record(ended(failureOf(hunt.failure), { releasedBy: "callee", cause: hunt.cause, at }));
+}
+
+type Hunt =
+  | { readonly kind: "answered"; readonly answer: LegAnswer }
+  | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly cause: string };
+
+async function huntTargets(request: BridgeRequest): Promise<Hunt> {
+  const { targets, record, now, ending } = request;
+  let last: Hunt & { kind: "failed" } = { kind: "failed", failure: { kind: "transport" }, cause: "no_target" };
+  for (const [position, target] of targets.entries()) {
+    if (ending.signal.aborted) return last;
+    const index = request.attemptsBefore + position;
+    const uri = uriOf(target, request.outboundUri);
+    record({ kind: "attempt_started", index, target: target.kind === "sip" ? target.uri : target.number, at: now() });
+    const outcome = uri === null ? noOutbound() : await attempt(request, uri);
+    if (outcome.kind === "answered") return outcome;
+    if (outcome.kind === "canceled") return last;
+    const { failure, cause } = outcome;
+    record({
+      kind: "attempt_failed",
+      index,
+      sipStatus: failure.kind === "status" ? failure.status : null,
+      cause,
+      at: now(),
+    });
+    last = { kind: "failed", failure, cause };
+    if (!huntsOn(failure)) return last;
+  }
+  return last;
+}
+
+async function attempt(request: BridgeRequest, uri: string) {
+  const { srf, invite, response, headers, ringTimeoutMs, ending, record, now } = request;
+  return callBusiness(srf, {
+    uri,
+    headers: { ...headers },
+    offer: invite.body === "" || invite.body === undefined ? null : invite.body,
+    ringTimeoutMs,
+    signal: ending.signal,
+    onProvisional: (provisional) => {
+      if (provisional.status <= 100) return;
+      record({ kind: "ringing", at: now() });
+      if (response.finalResponseSent) return;
+      const body = provisional.body ? { body: provisional.body, headers: { "Content-Type": "application/sdp" } } : {};
+      response.send(provisional.status, body);
+    },
+  });
+}
+
+async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<void> {
+  const { srf, invite, response, ending, record, now } = request;
+  const business = answer.kind === "dialog" ? answer.dialog : answer.leg;
+  if (ending.signal.aborted) {
+    await hangUp(business);
+    return endUnanswered(request, now());
+  }
+  // What the business sends in the dialog waits until the caller's leg stands.
+  if (answer.kind === "dialog") answer.dialog.queueRequests = true;
+  let caller: Dialog;
+  try {
+    caller = await srf.createUAS(invite, response, { localSdp: answer.sdp });
+  } catch (error) {
+    await hangUp(business);
+    const canceled = ending.signal.aborted || (error as { status?: unknown }).status === 487;
+    if (!canceled) refuse(response, 500);
+    return record(
+      ended(canceled ? "canceled" : "failed", {
+        releasedBy: canceled ? "caller" : "system",
+        cause: "caller_lost",
+        at: now(),
+      }),
+    );
+  }
+  const answeredAt = now();
+  record({ kind: "answered", at: answeredAt });
+  const release = await joinLegs({ caller, answer, ending: ending.signal });
+  record(ended("completed", { ...release, at: now() }));
+}
+
+/** The caller gave up, or we had to end the call before it was answered. */
+function endUnanswered(request: BridgeRequest, at: number): void {
+  const byCaller = request.ending.signal.reason === "canceled";
+  if (!byCaller) refuse(request.response, 503);
+  const why = {
+    releasedBy: byCaller ? ("caller" as const) : ("system" as const),
+    cause: String(request.ending.signal.reason),
+    at,
+  };
+  request.record(ended(byCaller ? "canceled" : "failed", why));
+}
+
+function noOutbound() {
+  return {
+    kind: "failed" as const,
+    failure: { kind: "transport" as const },
+    cause: "the trunk has no outbound_uri for numbers",
+  };
+}
+
+/** Retry-After on 503 tells the carrier when to come back; a Q.850 reason tells it why (RFC 6432). */
+export function refuse(response: SipResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
+  if (response.finalResponseSent) return;
+  const retry = status === 503 ? { "Retry-After": "5" } : {};
+  response.send(status, { headers: { Reason: reasonHeader(q850OfStatus(status)), ...retry, ...headers } });
+}
+
+function ended(status: TerminalStatus, why: { releasedBy: ReleasedBy | null; cause: string; at: number }): CallEvent {
+  return { kind: "ended", status, ...why, authority: 2, talkMs: null };
+}
+
+function uriOf(target: Target, outboundUri: string | null): string | null {
+  if (target.kind === "sip") return target.uri;
+  if (outboundUri === null) return null;
+  const [scheme, rest] = outboundUri.split(/:(.*)/s);
+  return `${scheme}:${target.number}@${rest}`;
+}

@@ -1,0 +1,100 @@
+/**
+ * One connection to a drachtio server (the embedded edge or a real one), for ever: drachtio-srf reconnects by itself, we tell who must know. Dialogs of a
+ * lost connection never end on their own (sip notes §3), so whoever holds them is told.
+ */
+import { createRequire } from "node:module";
+import { AppError, messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
+import type { Srf } from "./drachtio-types.js";
+
+const require = createRequire(import.meta.url);
+const SrfClass = require("drachtio-srf") as new () => Srf;
+
+export interface DrachtioAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+}
+
+/** The secret in every copy of drachtio-server's sample configuration. */
+const SAMPLE_SECRET = "cymru";
+/** The first connection of a start; later ones are retried silently. */
+const CONNECT_MS_MAX = 10_000;
+
+/** `drachtio://:SECRET@host:9022`. @throws AppError("config_invalid") naming DRACHTIO_URL */
+export function parseDrachtioUrl(text: string): DrachtioAddress {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (error) {
+    throw new AppError("config_invalid", "DRACHTIO_URL must look like drachtio://:SECRET@host:9022.", { cause: error });
+  }
+  const secret = decodeURIComponent(url.password);
+  if (url.protocol !== "drachtio:" || url.hostname === "" || secret === "") {
+    throw new AppError("config_invalid", "DRACHTIO_URL must look like drachtio://:SECRET@host:9022.");
+  }
+  if (secret === SAMPLE_SECRET) {
+    throw new AppError(
+      "config_invalid",
+      "DRACHTIO_URL uses the secret of drachtio-server's sample configuration; set another on both sides.",
+    );
+  }
+  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? 9022 : Number(url.port), secret };
+}
+
+export interface DrachtioLinkOptions {
+  readonly address: DrachtioAddress;
+  readonly log: Log;
+  /** The connection broke: every call over it is on its own. */
+  readonly onLost: () => void;
+}
+
+export class DrachtioLink {
+  readonly srf: Srf = new SrfClass();
+  private up = false;
+  private stopped = false;
+
+  constructor(private readonly options: DrachtioLinkOptions) {}
+
+  get isUp(): boolean {
+    return this.up;
+  }
+
+  /** Resolves when connected and authenticated. @throws AppError("config_invalid") when refused or not reachable in time */
+  connect(): Promise<void> {
+    const { address, log, onLost } = this.options;
+    const where = `${address.host}:${address.port}`;
+    return new Promise((resolve, reject) => {
+      const fail = (why: string): void => {
+        clearTimeout(timer);
+        reject(
+          new AppError(
+            "config_invalid",
+            `drachtio-server at ${where} cannot be used (${why}); check DRACHTIO_URL and that it runs.`,
+          ),
+        );
+      };
+      const timer = setTimeout(() => fail("no connection"), CONNECT_MS_MAX);
+      this.srf.on("connect", (error: unknown) => {
+        if (error) return fail(messageOf(error));
+        clearTimeout(timer);
+        this.up = true;
+        log.info("sip.link_up", { where });
+        resolve();
+      });
+      this.srf.on("error", (error: unknown) => log.warn("sip.link_error", { where, error: messageOf(error) }));
+      this.srf.on("close", () => {
+        if (!this.up) return;
+        this.up = false;
+        if (!this.stopped) log.error("sip.link_lost", { where });
+        onLost();
+      });
+      this.srf.connect({ host: address.host, port: address.port, secret: address.secret });
+    });
+  }
+
+  disconnect(): void {
+    this.stopped = true;
+    this.srf.disconnect();
+  }
+}

@@ -1,0 +1,74 @@
+/** What we use of drachtio-srf, typed as it behaves (its own declarations differ from its code in the callbacks). */
+import type { EventEmitter } from "node:events";
+
+export interface SipMessage {
+  readonly body: string;
+  readonly source_address: string;
+  readonly source_port: string;
+  readonly protocol: string;
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+}
+
+export interface SipRequest extends SipMessage, EventEmitter {
+  readonly method: string;
+  readonly uri: string;
+  /** The INVITE client transaction: sends CANCEL. */
+  cancel(callback?: (error: unknown) => void): void;
+}
+
+export interface SipResponse extends SipMessage {
+  readonly status: number;
+  readonly reason: string;
+  readonly finalResponseSent: boolean;
+  send(status: number, options?: ResponseOptions): void;
+  send(status: number, reason: string, options?: ResponseOptions): void;
+}
+
+export interface ResponseOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface Dialog extends EventEmitter {
+  readonly connected: boolean;
+  readonly remote: { readonly uri: string; readonly sdp: string };
+  readonly local: { readonly uri: string; readonly sdp: string };
+  /** Holds back what the far side sends in the dialog until both legs stand. */
+  queueRequests: boolean;
+  destroy(options?: { headers?: Record<string, string> }): Promise<unknown>;
+  modify(sdp: string): Promise<string>;
+  request(options: { method: string; headers?: Record<string, string>; body?: string }): Promise<SipResponse>;
+}
+
+/** A B leg that answered an INVITE without an offer: the offer is in its 200, our ACK must bring the answer. */
+export interface UnacknowledgedLeg {
+  readonly sdp: string;
+  readonly ack: (sdp: string) => Promise<Dialog>;
+  readonly destroy: () => Promise<void>;
+}
+
+export interface UacOptions {
+  readonly headers: Record<string, string>;
+  readonly localSdp?: string;
+  readonly noAck?: boolean;
+}
+
+export interface UacProgress {
+  readonly cbRequest: (error: unknown, request: SipRequest | undefined) => void;
+  readonly cbProvisional: (response: SipResponse) => void;
+}
+
+export interface Srf extends EventEmitter {
+  connect(options: { host: string; port: number; secret: string }): unknown;
+  disconnect(): void;
+  invite(handler: (request: SipRequest, response: SipResponse) => void): void;
+  options(handler: (request: SipRequest, response: SipResponse) => void): void;
+  use(method: string, handler: (request: SipRequest, response: SipResponse) => void): void;
+  createUAC(uri: string, options: UacOptions, progress: UacProgress): Promise<Dialog | UnacknowledgedLeg>;
+  createUAS(
+    request: SipRequest,
+    response: SipResponse,
+    options: { localSdp: string; headers?: Record<string, string> },
+  ): Promise<Dialog>;
+}

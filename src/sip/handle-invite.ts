@@ -1,0 +1,139 @@
+/** One INVITE, from its facts to its end: read, route, then bridge, intercept or refuse. */
+import type { Trunk } from "../account/trunks.store.js";
+import type { Clock } from "../kernel/clock.js";
+import type { Log } from "../kernel/log.js";
+import { type RouteCallDeps, type RoutedCall, routeCall } from "../routing/route-call.js";
+import type { CallEvent } from "../telephony/call-event.js";
+import { callBusiness } from "./b-leg.js";
+import { bridgeCall, refuse } from "./bridge.js";
+import { callClock } from "./call-clock.js";
+import type { SipRequest, SipResponse, Srf } from "./drachtio-types.js";
+import { HOPS_HEADER, readInvite } from "./invite-facts.js";
+import { joinLegs } from "./join-legs.js";
+
+export interface LiveCall {
+  readonly link: object;
+  readonly ending: AbortController;
+  /** Resolves when the call is over and its last event is handed to the log. */
+  readonly over: Promise<void>;
+}
+
+/** By ingress key. */
+export type LiveCalls = Map<string, LiveCall>;
+
+export interface InviteDeps {
+  readonly srf: Srf;
+  readonly link: object;
+  readonly routing: RouteCallDeps;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly node: string;
+  readonly interceptUri: string | null;
+  readonly live: LiveCalls;
+}
+
+export interface Invite {
+  readonly request: SipRequest;
+  readonly response: SipResponse;
+  readonly trunk: Trunk;
+  readonly isDraining: boolean;
+}
+
+export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<void> {
+  const { request, response, trunk } = invite;
+  const ending = new AbortController();
+  // First of all: a CANCEL may arrive before anything below has run (drachtio-srf#113).
+  request.on("cancel", () => ending.abort("canceled"));
+  response.send(100);
+  if (invite.isDraining) return refuse(response, 503);
+  const facts = readInvite(request, { trunk, node: deps.node });
+  if (facts.kind === "malformed") return response.send(400, facts.why);
+  if (facts.kind === "loop") return refuse(response, 482);
+  const key = facts.call.ingressKey;
+  // The same call through another branch (a forking proxy, RFC 3261 §8.2.2.2).
+  if (deps.live.has(key)) return refuse(response, 482);
+
+  let done: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  deps.live.set(key, { link: deps.link, ending, over });
+  try {
+    const routed = await routeCall(deps.routing, facts.call);
+    await act(deps, { ...invite, routed, ending, key, hops: facts.hops });
+  } finally {
+    deps.live.delete(key);
+    done();
+  }
+}
+
+interface Acting extends Invite {
+  readonly routed: RoutedCall;
+  readonly ending: AbortController;
+  readonly key: string;
+  readonly hops: number;
+}
+
+async function act(deps: InviteDeps, acting: Acting): Promise<void> {
+  const { routed, response } = acting;
+  switch (routed.decision.kind) {
+    case "route":
+      return bridge(deps, acting);
+    case "intercept":
+      return intercept(deps, acting);
+    case "unknown":
+      return refuse(response, 404);
+    case "unavailable":
+      return refuse(response, 503);
+  }
+}
+
+async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
+  const { request, response, routed, trunk, ending, key, hops } = acting;
+  if (routed.decision.kind !== "route") return;
+  const { callLog } = deps.routing;
+  const now = callClock(deps.clock, routed.arrivedAt);
+  const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, key);
+  if (routed.isRepeat) record({ kind: "retried", at: now() });
+  await bridgeCall({
+    srf: deps.srf,
+    invite: request,
+    response,
+    targets: routed.decision.targets,
+    attemptsBefore: routed.attemptsBefore,
+    ringTimeoutMs: routed.decision.ringTimeoutS * 1000,
+    outboundUri: trunk.outboundUri,
+    headers: legHeaders(request, hops),
+    now,
+    ending,
+    record,
+  });
+}
+
+/** The record is closed already; what happens on the announcement is nobody's call. */
+async function intercept(deps: InviteDeps, acting: Acting): Promise<void> {
+  const { request, response, ending, hops } = acting;
+  if (deps.interceptUri === null) return refuse(response, 404);
+  const outcome = await callBusiness(deps.srf, {
+    uri: deps.interceptUri,
+    headers: legHeaders(request, hops),
+    offer: request.body || null,
+    ringTimeoutMs: ANNOUNCEMENT_RING_MS_MAX,
+    signal: ending.signal,
+    onProvisional: () => undefined,
+  });
+  if (outcome.kind === "canceled") return;
+  if (outcome.kind === "failed") return refuse(response, 404);
+  const caller = await deps.srf.createUAS(request, response, { localSdp: outcome.answer.sdp });
+  await joinLegs({ caller, answer: outcome.answer, ending: ending.signal });
+}
+
+/** An announcement answers at once or is broken. */
+const ANNOUNCEMENT_RING_MS_MAX = 5_000;
+
+/** The caller as shown to the business. Built anew: nothing else of the caller's headers reaches the B leg. */
+function legHeaders(request: SipRequest, hops: number): Record<string, string> {
+  const from = request.get("From") ?? "";
+  const user = /sips?:([+\w.-]{1,64})@/i.exec(from)?.[1] ?? "anonymous";
+  return { From: `<sip:${user}@localhost>`, Contact: `<sip:${user}@localhost>`, [HOPS_HEADER]: String(hops + 1) };
+}

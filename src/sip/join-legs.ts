@@ -1,0 +1,113 @@
+/**
+ * Two answered legs become one call: who hangs up ends the other leg too, media changes and INFO pass through, transfers are refused (a REFER could send
+ * the caller anywhere). Resolves when the call is over; nothing leaves a leg behind.
+ */
+import type { ReleasedBy } from "../telephony/call-event.js";
+import { hangUp, type LegAnswer } from "./b-leg.js";
+import type { Dialog, SipMessage, SipRequest, SipResponse } from "./drachtio-types.js";
+
+/** A call longer than this is a forgotten one (and a costly one): Invoca cuts at 3 h, carriers at 4 h. */
+export const CALL_MS_MAX = 4 * 60 * 60 * 1000;
+
+export interface Release {
+  readonly releasedBy: ReleasedBy;
+  readonly cause: string;
+}
+
+export async function joinLegs(input: { caller: Dialog; answer: LegAnswer; ending: AbortSignal }): Promise<Release> {
+  const { caller, answer, ending } = input;
+  const over = new Promise<Release>((resolve) => {
+    caller.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("caller", bye)));
+    if (ending.aborted) resolve({ releasedBy: "system", cause: String(ending.reason) });
+    ending.addEventListener("abort", () => resolve({ releasedBy: "system", cause: String(ending.reason) }), {
+      once: true,
+    });
+    // drachtio-srf emits `destroy` before our await resumes when BYE follows ACK in one read (sip notes §3): ask, don't only listen.
+    if (!caller.connected) resolve({ releasedBy: "caller", cause: "normal_clearing" });
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<Release>((resolve) => {
+    timer = setTimeout(() => resolve({ releasedBy: "system", cause: "max_call_duration" }), CALL_MS_MAX);
+  });
+  let business: Dialog | null = null;
+  try {
+    business = await businessLeg({ caller, answer, over });
+    if (business === null) return await over;
+    const hungUp = business;
+    const businessOver = new Promise<Release>((resolve) => {
+      hungUp.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("callee", bye)));
+      if (!hungUp.connected) resolve({ releasedBy: "callee", cause: "normal_clearing" });
+    });
+    passThrough(caller, business);
+    passThrough(business, caller);
+    return await Promise.race([over, businessOver, tooLong]);
+  } finally {
+    clearTimeout(timer);
+    await Promise.all([
+      caller.connected ? hangUp(caller) : undefined,
+      business?.connected ? hangUp(business) : undefined,
+    ]);
+  }
+}
+
+/** The business's dialog; for an INVITE without offer it exists only once the caller's ACK brought the answer. Null when the caller left first. */
+async function businessLeg(input: {
+  caller: Dialog;
+  answer: LegAnswer;
+  over: Promise<Release>;
+}): Promise<Dialog | null> {
+  const { caller, answer, over } = input;
+  const acknowledged = new Promise<SipMessage>((resolve) => caller.once("ack", resolve));
+  if (answer.kind === "dialog") {
+    void acknowledged.then(() => {
+      answer.dialog.queueRequests = false;
+    });
+    return answer.dialog;
+  }
+  const ack = await Promise.race([acknowledged, over.then(() => null)]);
+  if (ack === null || !ack.body) {
+    await hangUp(answer.leg);
+    if (ack !== null && caller.connected) await hangUp(caller);
+    return null;
+  }
+  return answer.leg.ack(ack.body);
+}
+
+function passThrough(from: Dialog, to: Dialog): void {
+  from.on("modify", (request: SipRequest, response: SipResponse) => void passReinvite(to, request, response));
+  from.on("info", (request: SipRequest, response: SipResponse) => void passInfo(to, request, response));
+  from.on("refer", (_request: SipRequest, response: SipResponse) => response.send(603));
+}
+
+async function passReinvite(to: Dialog, request: SipRequest, response: SipResponse): Promise<void> {
+  try {
+    const body = await to.modify(request.body);
+    response.send(200, { body, headers: { "Content-Type": "application/sdp" } });
+  } catch (error) {
+    const status = (error as { status?: unknown }).status;
+    response.send(typeof status === "number" && status >= 300 ? status : 488);
+  }
+}
+
+async function passInfo(to: Dialog, request: SipRequest, response: SipResponse): Promise<void> {
+  try {
+    const type = request.get("Content-Type");
+    const answer = await to.request({
+      method: "INFO",
+      body: request.body,
+      ...(type === undefined ? {} : { headers: { "Content-Type": type } }),
+    });
+    response.send(answer.status);
+  } catch (error) {
+    void error;
+    response.send(500);
+  }
+}
+
+function releaseOf(by: "caller" | "callee", bye: SipMessage | undefined): Release {
+  const reason = bye?.has("Reason") === true ? (bye.get("Reason") ?? "") : "";
+  // The edge's own BYE (no ACK within 64*T1, session expired) carries the reason of a machine, not of a person.
+  if (/^SIP\s*;/i.test(reason)) return { releasedBy: "system", cause: /text="([^"]*)"/.exec(reason)?.[1] ?? "system" };
+  const cause = /Q\.850\s*;\s*cause\s*=\s*(\d+)/i.exec(reason)?.[1];
+  return { releasedBy: by, cause: cause === undefined || cause === "16" ? "normal_clearing" : `q850_${cause}` };
+}

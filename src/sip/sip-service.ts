@@ -1,0 +1,128 @@
+/**
+ * The SIP side of the service: takes INVITEs from every drachtio connection, has them routed, and bridges, intercepts or refuses them. Started and
+ * stopped by the composition root.
+ */
+import { listTrunks } from "../account/trunks.store.js";
+import type { Database } from "../db/database.js";
+import type { Clock } from "../kernel/clock.js";
+import { messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
+import type { RouteCallDeps } from "../routing/route-call.js";
+import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
+import type { SipRequest, SipResponse } from "./drachtio-types.js";
+import { handleInvite, type LiveCalls } from "./handle-invite.js";
+import { TrunkGuard } from "./trunk-guard.js";
+
+export interface SipServiceOptions {
+  readonly addresses: readonly DrachtioAddress[];
+  readonly db: Database;
+  readonly routing: RouteCallDeps;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Written into records of calls whose dialogs live here. */
+  readonly node: string;
+  /** Where calls to quarantined numbers are bridged (an announcement); null: they are refused. */
+  readonly interceptUri: string | null;
+  readonly isReady: () => boolean;
+  /** Told the sources of all trunks, at start and after every change: the embedded edge drops everybody else. */
+  readonly onSources: (cidrs: readonly string[]) => void;
+}
+
+/** A call that is still up when the service stops gets this long to end by itself. */
+const DRAIN_MS_MAX_DEFAULT = 10_000;
+/** And this long to be taken down in good order. */
+const END_MS_MAX = 3_000;
+
+export class SipService {
+  private readonly guard = new TrunkGuard();
+  private readonly links: readonly DrachtioLink[];
+  private readonly live: LiveCalls = new Map();
+  private draining = false;
+
+  constructor(private readonly options: SipServiceOptions) {
+    const { addresses, log } = options;
+    this.links = addresses.map((address) => {
+      const link: DrachtioLink = new DrachtioLink({ address, log, onLost: () => this.endCallsOf(link, "link_lost") });
+      return link;
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.reloadTrunks();
+    for (const link of this.links) {
+      link.srf.invite((request, response) => void this.onInvite(link, request, response));
+      link.srf.options((_request, response) => this.onOptions(response));
+      // Requests outside of a dialog that mean nothing here. Answered, so that an honest peer is not left waiting.
+      for (const method of ["register", "subscribe", "publish", "message", "refer"]) {
+        link.srf.use(method, (_request, response) => response.send(405, { headers: { Allow: ALLOW } }));
+      }
+      await link.connect();
+    }
+  }
+
+  get isUp(): boolean {
+    return this.links.some((link) => link.isUp);
+  }
+
+  get liveCalls(): number {
+    return this.live.size;
+  }
+
+  /** Trunks were changed. @throws AppError("database_unavailable"); the old ones then stay */
+  async reloadTrunks(): Promise<void> {
+    this.guard.setTrunks(await listTrunks(this.options.db));
+    this.options.onSources(this.guard.cidrs);
+  }
+
+  /** No new calls from now on (503, the carrier tries another node); waits for those that are up. */
+  async drain(waitMs: number = DRAIN_MS_MAX_DEFAULT): Promise<void> {
+    this.draining = true;
+    const deadline = this.options.clock.monotonicMs() + waitMs;
+    while (this.live.size > 0 && this.options.clock.monotonicMs() < deadline) {
+      await Promise.race([
+        Promise.all([...this.live.values()].map((call) => call.over)),
+        pause(deadline - this.options.clock.monotonicMs()),
+      ]);
+    }
+  }
+
+  /** Ends what is still up, closes its records, and disconnects. */
+  async stop(): Promise<void> {
+    this.draining = true;
+    for (const call of this.live.values()) call.ending.abort("shutdown");
+    await Promise.race([Promise.all([...this.live.values()].map((call) => call.over)), pause(END_MS_MAX)]);
+    for (const link of this.links) link.disconnect();
+  }
+
+  private async onInvite(link: DrachtioLink, request: SipRequest, response: SipResponse): Promise<void> {
+    const { routing, clock, log, node, interceptUri } = this.options;
+    try {
+      const trunk = this.guard.find(request.source_address);
+      if (trunk === null) {
+        log.warn("sip.unknown_source", { address: request.source_address });
+        return response.send(403);
+      }
+      const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live: this.live };
+      await handleInvite(deps, { request, response, trunk, isDraining: this.draining });
+    } catch (error) {
+      // A mistake of ours must cost one call, not the service.
+      log.error("sip.invite_failed", { error: messageOf(error) });
+      if (!response.finalResponseSent) response.send(500);
+    }
+  }
+
+  private onOptions(response: SipResponse): void {
+    if (this.draining || !this.options.isReady()) return response.send(503, { headers: { "Retry-After": "5" } });
+    response.send(200, { headers: { Allow: ALLOW, Accept: "application/sdp" } });
+  }
+
+  private endCallsOf(link: DrachtioLink, why: string): void {
+    for (const call of this.live.values()) if (call.link === link) call.ending.abort(why);
+  }
+}
+
+const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+}
