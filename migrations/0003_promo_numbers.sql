@@ -27,6 +27,8 @@ create table promo_number (
   -- The latest presentation.
   presentation_seq bigint not null default 0,
   visitor_id text,
+  -- That visitor, while a new visit of theirs gets this number again: until retention is over, it leaves the pool, or somebody else gets it.
+  held_by text,
   presentation_id text,
   last_presented_at timestamptz not null default '-infinity',
   locked_until timestamptz not null default '-infinity',
@@ -39,15 +41,16 @@ create table promo_number (
   check ((state in ('assigned', 'draining')) = (role is not null)),
   check (pool_id is null or account_id is not null),
   check (role is distinct from 'pool' or pool_id is not null),
-  check ((state = 'quarantined') = (quarantined_at is not null))
+  check ((state = 'quarantined') = (quarantined_at is not null)),
+  check ((visitor_id is null) = (presentation_id is null)),
+  check (held_by is null or (held_by = visitor_id and state = 'assigned' and role = 'pool'))
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 
 -- Allocation order: least recently presented first; locked_until as the last column lets the scan pass over locked numbers in the index.
 create index promo_number_lru on promo_number (pool_id, last_presented_at, id, locked_until)
   where state = 'assigned' and role = 'pool';
 -- One number per visitor and pool; also the probe for a returning visitor and for a renewal.
-create unique index promo_number_holder on promo_number (visitor_id, pool_id)
-  where state = 'assigned' and role = 'pool' and visitor_id is not null;
+create unique index promo_number_holder on promo_number (held_by, pool_id) where held_by is not null;
 create unique index promo_number_one_overflow on promo_number (pool_id) where state = 'assigned' and role = 'overflow';
 create index promo_number_inventory on promo_number (number_type, npa, e164) where state = 'available';
 create index promo_number_due on promo_number (next_check_at) where next_check_at is not null;
@@ -75,20 +78,21 @@ create function ringmatch_now() returns timestamptz language sql stable as
 $$ select coalesce(nullif(current_setting('ringmatch.now', true), '')::timestamptz, now()) $$;
 
 -- Two visitors never hold one number inside the session lifetime, whoever writes: while a lock holds, neither may the visitor change nor the
--- lock be shortened. The exceptions are those of the product: a change of owner or state clears the lock, and a pool may say reuse_oldest.
+-- lock be shortened, in whatever state the number is. The exceptions are those of the product: a change of owner clears the lock, a change of
+-- pool forgets the visitor (the lock stays), and a pool may say reuse_oldest.
 create function refuse_double_lease() returns trigger language plpgsql as $$
 begin
-  if exists (select 1 from pool p where p.id = new.pool_id and p.overflow = 'reuse_oldest') then
+  if new.pool_id = old.pool_id and exists (select 1 from pool p where p.id = new.pool_id and p.overflow = 'reuse_oldest') then
     return new;
   end if;
   raise exception 'number % is locked for another visitor until %', old.e164, old.locked_until using errcode = 'exclusion_violation';
 end $$;
 
 create trigger no_double_lease before update on promo_number for each row
-  when (old.locked_until > ringmatch_now()
-        and old.state = 'assigned' and new.state = 'assigned'
-        and old.ownership_epoch = new.ownership_epoch and old.pool_id = new.pool_id
-        and (old.visitor_id is distinct from new.visitor_id or new.locked_until < old.locked_until))
+  when (old.locked_until > ringmatch_now() and old.ownership_epoch = new.ownership_epoch
+        and (new.locked_until < old.locked_until
+             or old.visitor_id is distinct from new.visitor_id
+                and not (new.visitor_id is null and old.pool_id is distinct from new.pool_id)))
   execute function refuse_double_lease();
 
 -- The state machine of src/pool/promo-number.ts, held by the database as well; and the sequence only ever rises.
@@ -104,16 +108,18 @@ begin
   if new.presentation_seq < old.presentation_seq or new.ownership_epoch < old.ownership_epoch or new.e164 <> old.e164 then
     raise exception 'number %: sequence, epoch and number never go back', old.e164 using errcode = 'check_violation';
   end if;
-  if old.account_id is not null and new.account_id is distinct from old.account_id
-     and new.ownership_epoch = old.ownership_epoch then
-    raise exception 'number %: a change of owner raises the epoch', old.e164 using errcode = 'check_violation';
+  if (new.account_id is distinct from old.account_id) <> (new.ownership_epoch > old.ownership_epoch) then
+    raise exception 'number %: a change of owner, and only that, raises the epoch', old.e164 using errcode = 'check_violation';
+  end if;
+  if old.account_id <> new.account_id then
+    raise exception 'number %: it goes from one owner to another only through quarantine', old.e164 using errcode = 'check_violation';
   end if;
   return new;
 end $$;
 
 create trigger legal_move before update on promo_number for each row
   when (old.state <> new.state or old.account_id is distinct from new.account_id or old.e164 <> new.e164
-        or new.presentation_seq < old.presentation_seq or new.ownership_epoch < old.ownership_epoch)
+        or new.presentation_seq < old.presentation_seq or new.ownership_epoch <> old.ownership_epoch)
   execute function refuse_illegal_move();
 
 create function refuse_delete() returns trigger language plpgsql as $$

@@ -36,8 +36,9 @@ create table presentation_default partition of presentation default;
   p_visitor: the id to use if it is new or already this account's; p_fresh: the id to use when it turns out to be another account's.
   p_now: null in production (the database's clock); tests set it.
 
-  outcome: 'presented' | 'renewed' | 'exhausted' (e164 is then the pool's overflow number, or null) | 'busy' (another transaction is
-  serving the same visitor right now: ask again) | 'gone' (the pool was deleted meanwhile).
+  outcome: 'presented' | 'renewed' | 'exhausted' (e164 is then the pool's overflow number, or null) | 'gone' (the pool was deleted meanwhile).
+  An item without a row was busy: another transaction is serving the same visitor, or moving their number, right now; ask again. Nothing here
+  waits for a number's row, so two batches, or a batch and a move, never deadlock.
 */
 create function present_batch(
   p_account text[], p_pool text[], p_visitor text[], p_fresh text[], p_presentation text[], p_log text[],
@@ -50,6 +51,7 @@ declare
   v_visitor text[];
   v_open boolean[];
   v_left int[];
+  v_served int;
 begin
   if p_now is not null then
     perform set_config('ringmatch.now', p_now::text, true);
@@ -73,48 +75,50 @@ begin
   select array_agg(pg_try_advisory_xact_lock(hashtextextended(i.pool || i.vid, 0)) order by i.ord)
     into v_open
     from unnest(p_pool, v_visitor) with ordinality as i (pool, vid, ord);
-  return query
-    select i.ord::int, 'busy', i.vid, null::text, null::text, null::timestamptz, null::int
-    from unnest(v_visitor, v_open) with ordinality as i (vid, is_open, ord) where not i.is_open;
 
-  -- 3. A visitor who holds a number keeps it. Held: retention has not passed. A lock that outlives the retention (renewals extend only the
-  --    lock) is a new presentation of the same number; a row held no longer lets go of its visitor.
+  -- 3. A visitor who holds a number keeps it while retention has not passed. A lock that outlives the retention (renewals extend only the lock)
+  --    makes a new presentation of the same number; when both are over the number lets go of its visitor.
   return query
-    with renewed as (
-      update promo_number n set
-        visitor_id = case when n.retained_until >= v_now or n.locked_until > v_now then n.visitor_id end,
-        presentation_seq = n.presentation_seq + case when n.retained_until >= v_now or n.locked_until > v_now then 1 else 0 end,
-        presentation_id = case when n.retained_until < v_now and n.locked_until > v_now then i.prs else n.presentation_id end,
-        last_presented_at = case when n.retained_until >= v_now or n.locked_until > v_now then v_now else n.last_presented_at end,
-        touch = case when i.touch = '{}'::jsonb and n.retained_until >= v_now then n.touch else i.touch end,
-        custom_data = case when n.retained_until >= v_now then n.custom_data || i.custom else i.custom end,
-        locked_until = case when n.retained_until >= v_now or n.locked_until > v_now
-          then greatest(n.locked_until, v_now + make_interval(secs => p.session_lifetime_s)) else n.locked_until end,
-        retained_until = case when n.retained_until >= v_now or n.locked_until > v_now
-          then v_now + make_interval(secs => p.retention_s) else n.retained_until end
+    with held as materialized (
+      select i.ord, i.vid, i.prs, i.log, i.touch, i.custom, i.context, n.id, p.session_lifetime_s, p.retention_s,
+        n.retained_until >= v_now as is_retained, n.locked_until > v_now as is_locked
       from unnest(p_pool, v_visitor, v_open, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
              as i (pool, vid, is_open, prs, log, touch, custom, context, ord)
         join pool p on p.id = i.pool and p.deleted_at is null
-      where i.is_open and n.visitor_id = i.vid and n.pool_id = i.pool and n.state = 'assigned' and n.role = 'pool'
-      returning i.ord, i.log, i.prs, i.context, i.vid, n.*, p.session_lifetime_s
+        join promo_number n on n.held_by = i.vid and n.pool_id = i.pool
+      where i.is_open
+      for update of n skip locked
+    ), let_go as (
+      update promo_number n set held_by = null from held h where n.id = h.id and not h.is_retained and not h.is_locked
+    ), renewed as (
+      update promo_number n set
+        presentation_seq = n.presentation_seq + 1,
+        presentation_id = case when h.is_retained then n.presentation_id else h.prs end,
+        last_presented_at = v_now,
+        touch = case when h.is_retained and h.touch = '{}'::jsonb then n.touch else h.touch end,
+        custom_data = case when h.is_retained then n.custom_data || h.custom else h.custom end,
+        locked_until = greatest(n.locked_until, v_now + make_interval(secs => h.session_lifetime_s)),
+        retained_until = v_now + make_interval(secs => h.retention_s)
+      from held h
+      where n.id = h.id and (h.is_retained or h.is_locked)
+      returning h.ord, h.log, h.context, h.session_lifetime_s, h.is_retained, n.*
     ), logged as (
       insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
           promo_number, kind, locked_until, retained_until, touch, custom_data, context)
         select r.account_id, r.id, r.ownership_epoch, r.presentation_seq, v_now, r.log, r.presentation_id, r.visitor_id, r.pool_id,
-          r.e164, case when r.presentation_id = r.prs then 'presented' else 'renewal' end, r.locked_until, r.retained_until,
+          r.e164, case when r.is_retained then 'renewal' else 'presented' end, r.locked_until, r.retained_until,
           r.touch, r.custom_data, r.context
-        from renewed r where r.visitor_id is not null
+        from renewed r
     )
-    select r.ord::int, case when r.presentation_id = r.prs then 'presented' else 'renewed' end, r.vid, r.e164, r.presentation_id,
+    select r.ord::int, case when r.is_retained then 'renewed' else 'presented' end, r.visitor_id, r.e164, r.presentation_id,
       r.locked_until, r.session_lifetime_s
-    from renewed r where r.visitor_id is not null;
+    from renewed r;
 
   -- 4. Everybody else: the unlocked number presented longest ago; then, in pools that say reuse_oldest, the oldest whatever its lock. Numbers
   --    of this batch's own visitors are spared: who is left then asks again in the next batch.
   select array_agg(i.ord::int) into v_left
     from unnest(p_pool, v_visitor, v_open) with ordinality as i (pool, vid, is_open, ord)
-    where i.is_open and not exists (select 1 from promo_number n
-      where n.visitor_id = i.vid and n.pool_id = i.pool and n.state = 'assigned' and n.role = 'pool');
+    where i.is_open and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool);
   for v_pass in 0..1 loop
     exit when v_left is null;
     return query
@@ -131,12 +135,13 @@ begin
         from need cross join lateral (
           select n.id, n.last_presented_at from promo_number n
           where n.pool_id = need.pool and n.state = 'assigned' and n.role = 'pool'
-            and (n.locked_until <= v_now or v_pass = 1 and n.visitor_id <> all (v_visitor))
+            and n.locked_until <= case v_pass when 0 then v_now else 'infinity' end
+            and (v_pass = 0 or n.held_by is null or n.held_by <> all (v_visitor))
           order by n.last_presented_at, n.id limit need.numbers for update skip locked) c
       ), given as (
         update promo_number n set
-          visitor_id = w.vid, presentation_id = w.prs, presentation_seq = n.presentation_seq + 1, last_presented_at = v_now,
-          locked_until = v_now + make_interval(secs => w.session_lifetime_s),
+          visitor_id = w.vid, held_by = w.vid, presentation_id = w.prs, presentation_seq = n.presentation_seq + 1,
+          last_presented_at = v_now, locked_until = v_now + make_interval(secs => w.session_lifetime_s),
           retained_until = v_now + make_interval(secs => w.retention_s), touch = w.touch, custom_data = w.custom
         from free f join want w on w.pool = f.pool and w.place = f.place
         where n.id = f.id
@@ -149,26 +154,23 @@ begin
           from given g
       )
       select g.ord::int, 'presented', g.visitor_id, g.e164, g.presentation_id, g.locked_until, g.session_lifetime_s from given g;
+    get diagnostics v_served = row_count;
+    -- Usually everybody was served, and there is nobody to look for.
     select array_agg(l.ord) into v_left
       from unnest(v_left) as l (ord)
-      where not exists (select 1 from promo_number n
-        where n.visitor_id = v_visitor[l.ord] and n.pool_id = p_pool[l.ord] and n.state = 'assigned' and n.role = 'pool');
-    exit when v_left is null or not exists (
-      select 1 from pool p where p.id = any (p_pool) and p.overflow = 'reuse_oldest');
+      where v_served < cardinality(v_left) and not exists (select 1 from promo_number n where n.held_by = v_visitor[l.ord] and n.pool_id = p_pool[l.ord]);
+    exit when v_left is null or not exists (select 1 from pool p where p.id = any (p_pool) and p.overflow = 'reuse_oldest');
   end loop;
 
   -- 5. Nothing left for these.
   if v_left is not null then
     return query
-      select l.ord,
-        case when p.id is null then 'gone'
-             when p.overflow = 'reuse_oldest' and exists (
-               select 1 from promo_number n where n.pool_id = p.id and n.state = 'assigned' and n.role = 'pool') then 'busy'
-             else 'exhausted' end,
-        v_visitor[l.ord], o.e164, null::text, null::timestamptz, null::int
+      select l.ord, case when p.id is null then 'gone' else 'exhausted' end, v_visitor[l.ord], o.e164, null::text, null::timestamptz, null::int
       from unnest(v_left) as l (ord)
         left join pool p on p.id = p_pool[l.ord] and p.deleted_at is null
-        left join promo_number o on o.pool_id = p.id and o.state = 'assigned' and o.role = 'overflow' and p.overflow = 'overflow_number';
+        left join promo_number o on o.pool_id = p.id and o.state = 'assigned' and o.role = 'overflow' and p.overflow = 'overflow_number'
+      where p.overflow is distinct from 'reuse_oldest'
+        or not exists (select 1 from promo_number n where n.pool_id = p.id and n.state = 'assigned' and n.role = 'pool');
   end if;
 end $$;
 
@@ -190,8 +192,8 @@ begin
     with kept as (
       update promo_number n set locked_until = greatest(n.locked_until, v_now + make_interval(secs => p.session_lifetime_s))
       from pool p
-      where p.id = n.pool_id and p.deleted_at is null and n.account_id = p_account and n.visitor_id = p_visitor
-        and n.presentation_id = any (p_presentation) and n.state = 'assigned' and n.role = 'pool'
+      where p.id = n.pool_id and p.deleted_at is null and n.account_id = p_account and n.held_by = p_visitor
+        and n.presentation_id = any (p_presentation)
         and (n.retained_until >= v_now or n.locked_until > v_now)
       returning n.presentation_id, n.locked_until
     )

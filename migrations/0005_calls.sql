@@ -75,32 +75,38 @@ create table webhook_delivery (
 );
 create index webhook_delivery_age on webhook_delivery (received_at);
 
+-- Makes one partition, taking along rows that the default one caught in its place.
+create function ensure_partition(p_table text, p_column text, p_name text, p_from timestamptz, p_to timestamptz) returns int
+language plpgsql as $$
+begin
+  if to_regclass(p_name) is not null then
+    return 0;
+  end if;
+  -- Attaching, unlike "create table … partition of", lets presentations and calls go on meanwhile.
+  execute format('create table %I (like %I including defaults including constraints)', p_name, p_table);
+  execute format('with moved as (delete from %I where %I >= %L and %I < %L returning *) insert into %I select * from moved',
+    p_table || '_default', p_column, p_from, p_column, p_to, p_name);
+  execute format('alter table %I attach partition %I for values from (%L) to (%L)', p_table, p_name, p_from, p_to);
+  return 1;
+end $$;
+
 -- Day partitions for presentations (one behind, p_days ahead), month partitions for calls. Called at start and daily; a missing partition is
 -- caught by the default one, so no presentation or call fails for it.
 create function ensure_partitions(p_now timestamptz, p_days int default 7) returns int language plpgsql as $$
 declare
-  v_day date := (p_now at time zone 'utc')::date;
-  v_from date;
+  v_day timestamp := date_trunc('day', p_now at time zone 'utc');
+  v_from timestamp;
   v_made int := 0;
-  v_name text;
 begin
   for i in -1..p_days loop
-    v_from := v_day + i;
-    v_name := 'presentation_' || to_char(v_from, 'YYYYMMDD');
-    if to_regclass(v_name) is null then
-      execute format('create table %I partition of presentation for values from (%L) to (%L)', v_name,
-        v_from::timestamp at time zone 'utc', (v_from + 1)::timestamp at time zone 'utc');
-      v_made := v_made + 1;
-    end if;
+    v_from := v_day + make_interval(days => i);
+    v_made := v_made + ensure_partition('presentation', 'presented_at', 'presentation_' || to_char(v_from, 'YYYYMMDD'),
+      v_from at time zone 'utc', (v_from + interval '1 day') at time zone 'utc');
   end loop;
   for i in -1..2 loop
-    v_from := (date_trunc('month', v_day::timestamp) + make_interval(months => i))::date;
-    v_name := 'call_' || to_char(v_from, 'YYYYMM');
-    if to_regclass(v_name) is null then
-      execute format('create table %I partition of call for values from (%L) to (%L)', v_name,
-        v_from::timestamp at time zone 'utc', (v_from + interval '1 month') at time zone 'utc');
-      v_made := v_made + 1;
-    end if;
+    v_from := date_trunc('month', v_day) + make_interval(months => i);
+    v_made := v_made + ensure_partition('call', 'received_at', 'call_' || to_char(v_from, 'YYYYMM'),
+      v_from at time zone 'utc', (v_from + interval '1 month') at time zone 'utc');
   end loop;
   return v_made;
 end $$;

@@ -46,6 +46,7 @@ const SELECT_ALL_OF = sql(
   "credential_select_all_of",
   `select ${COLUMNS} from carrier_credential where carrier = $1 and ($2::text is null or account_id = $2) order by id`,
 );
+const SELECT_CARRIERS = sql("credential_select_carriers", `select id, carrier from carrier_credential where id = any ($1)`);
 
 /** @returns the credential's id, the same as before for the same carrier and account */
 export async function putCredential(
@@ -100,6 +101,12 @@ export async function listCredentials(
 ): Promise<CarrierCredential[]> {
   const rows = await deps.db.query<Row>(SELECT_ALL_OF, [input.carrier, input.accountId]);
   return rows.map((row) => opened(deps.secrets, row));
+}
+
+/** @returns for each id that exists its carrier */
+export async function carriersOfCredentials(db: Queryable, ids: readonly string[]): Promise<Map<string, Carrier>> {
+  const rows = await db.query<{ id: string; carrier: Carrier }>(SELECT_CARRIERS, [ids]);
+  return new Map(rows.map(({ id, carrier }) => [id, carrier]));
 }
 
 function opened(secrets: Secrets, row: Row): CarrierCredential {

@@ -87,9 +87,13 @@ const SELECT_BY_KEY = sql(
   "call_select_by_key",
   `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
 );
+const COUNT_ATTEMPTS = sql(
+  "call_count_attempts",
+  `select jsonb_array_length(progress -> 'attempts') as attempts from call where id = $1 and received_at = $2`,
+);
 const LOCK_PROGRESS = sql(
   "call_lock_progress",
-  `select progress, attribution, presentation_id as "presentationId", account_id as "accountId", number_id as "numberId",
+  `select progress, attribution, presentation_id as "presentationId", account_id as "accountId", pool_id as "poolId", number_id as "numberId",
      ownership_epoch as "ownershipEpoch", matched_seq as "matchedSeq", confidence
    from call where id = $1 and received_at = $2 for update`,
 );
@@ -174,11 +178,17 @@ export async function findCallByKey(db: Queryable, ingressKey: string): Promise<
   return row ?? null;
 }
 
+export async function countAttempts(db: Queryable, ref: CallRef): Promise<number> {
+  const [row] = await db.query<{ attempts: number }>(COUNT_ATTEMPTS, [ref.callId, timestamp(ref.receivedAt)]);
+  return row?.attempts ?? 0;
+}
+
 export interface LockedProgress {
   readonly progress: CallState;
   readonly attribution: AttributionOutcome;
   readonly presentationId: string | null;
   readonly accountId: string | null;
+  readonly poolId: string | null;
   readonly numberId: number | null;
   readonly ownershipEpoch: number | null;
   readonly matchedSeq: number | null;

@@ -95,7 +95,10 @@ const LATEST_AT = sql(
   "match_latest_at",
   `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
      retained_until as "retainedUntil", touch, custom_data as "customData"
-   from presentation where account_id = $1 and number_id = $2 and ownership_epoch = $3 and presented_at <= $4
+   from presentation
+   where account_id = $1 and number_id = $2 and ownership_epoch = $3 and pool_id = $5
+     -- Arrivals are kept in whole milliseconds: what was presented within that millisecond was presented before the call.
+     and presented_at < $4::timestamptz + interval '1 millisecond'
    order by seq desc limit 1`,
 );
 
@@ -114,6 +117,7 @@ export async function readNumberFactsAt(
     row.id,
     row.ownership_epoch,
     timestamp(input.at),
+    row.pool_id,
   ]);
   if (latest === undefined) return factsOf(row, row.id, null);
   const { touch, customData, ...presented } = latest;
@@ -125,7 +129,8 @@ const CANDIDATES = sql(
   `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
      retained_until as "retainedUntil"
    from presentation
-   where account_id = $1 and number_id = $2 and ownership_epoch = $3 and seq <= $4 and presented_at >= $5::timestamptz - interval '3 days 1 hour'
+   where account_id = $1 and number_id = $2 and ownership_epoch = $3 and pool_id = $7 and seq <= $4
+     and presented_at >= $5::timestamptz - interval '3 days 1 hour'
    order by seq desc limit $6`,
 );
 
@@ -135,7 +140,14 @@ export const CANDIDATES_MAX = 200;
 /** Presentations the match could see, newest first. */
 export async function readCandidates(
   db: Queryable,
-  input: { accountId: string; numberId: number; ownershipEpoch: number; matchedSeq: number; receivedAt: Instant },
+  input: {
+    accountId: string;
+    poolId: string;
+    numberId: number;
+    ownershipEpoch: number;
+    matchedSeq: number;
+    receivedAt: Instant;
+  },
 ): Promise<PresentedTo[]> {
   return db.query<PresentedTo>(CANDIDATES, [
     input.accountId,
@@ -144,16 +156,16 @@ export async function readCandidates(
     input.matchedSeq,
     timestamp(input.receivedAt),
     CANDIDATES_MAX,
+    input.poolId,
   ]);
 }
 
 function latestOnRow(row: MatchRow): PresentedTo | null {
-  if (row.presentation_id === null) return null;
+  if (row.presentation_id === null || row.visitor_id === null) return null;
   return {
     seq: row.presentation_seq,
     presentationId: row.presentation_id,
-    // Null after a visitor came back past retention and was given another number: nobody can be matched here any more.
-    visitorId: row.visitor_id ?? "",
+    visitorId: row.visitor_id,
     presentedAt: row.last_presented_at,
     retainedUntil: row.retained_until,
   };

@@ -79,6 +79,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       }),
     connect: async () => {
       const client = new pg.Client({ ...config, statement_timeout: 0, query_timeout: 0 });
+      // Whoever uses it learns from their statement; nobody listening would end the process.
+      client.on("error", (error) => options.log.debug("db.connection_lost", { error: messageOf(error) }));
       try {
         await client.connect();
         return client;
@@ -115,13 +117,19 @@ async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pro
   }
   // pool.query would destroy the connection, and its prepared statements, at every refused statement.
   let broken = false;
+  // A connection that breaks between two statements tells nobody but its listeners, and without one the process ends.
+  const onError = (): void => {
+    broken = true;
+  };
+  client.on("error", onError);
   try {
     return await work(client);
   } catch (error) {
     const known = classified(error);
-    broken = isUnavailable(known);
+    broken ||= isUnavailable(known);
     throw known;
   } finally {
+    client.off("error", onError);
     client.release(broken);
   }
 }

@@ -37,7 +37,7 @@ export interface EmbeddedPostgresOptions {
   readonly pickPort?: () => Promise<number>;
 }
 
-export const SYSTEM_DIR = "/var/lib/ringmatch";
+const SYSTEM_DIR = "/var/lib/ringmatch";
 const ROLE = "ringmatch";
 const DATABASE = "ringmatch";
 

@@ -2,11 +2,9 @@
  * The unprivileged system user that PostgreSQL runs as when the service runs as root (PostgreSQL refuses root), and running a program as that
  * user. Used by the embedded PostgreSQL only.
  */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { AppError, messageOf } from "../kernel/errors.js";
-
-const execFileAsync = promisify(execFile);
 
 export interface ServerUser {
   readonly uid: number;
@@ -29,6 +27,8 @@ const USUAL_USER = "postgres";
 const OWN_USER = "ringmatch-postgres";
 /** Programs run here answer within moments; initdb on a slow disk is the longest. */
 const RUN_MS_MAX = 120_000;
+/** Far more than any of them says. */
+const OUTPUT_CHARS_MAX = 64 * 1024;
 
 export const isRoot = (): boolean => process.geteuid?.() === 0;
 
@@ -48,20 +48,33 @@ export async function findServerUser(searchPath: string): Promise<ServerUser> {
   return made;
 }
 
-/** Resolves to what the program wrote to its standard output; rejects with its exit code and standard error. */
+/** Resolves to what the program wrote to its standard output; rejects with its exit code and the end of its standard error. */
 export async function run(
   file: string,
   args: readonly string[],
   { searchPath, user, cwd = "/" }: RunOptions,
 ): Promise<string> {
-  const { stdout } = await execFileAsync(file, args, {
+  // Detached, as the servers are: a Ctrl-C in the first second must not reach a half-done initdb.
+  const child = spawn(file, args, {
     cwd,
-    encoding: "utf8",
     env: bareEnvironment(searchPath),
-    timeout: RUN_MS_MAX,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
     ...(user ?? {}),
   });
-  return stdout;
+  let output = "";
+  let complaint = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-OUTPUT_CHARS_MAX)));
+  child.stderr
+    .setEncoding("utf8")
+    .on("data", (text: string) => (complaint = (complaint + text).slice(-OUTPUT_CHARS_MAX)));
+  const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
+  const [code, signal] = (await once(child, "close").finally(() => clearTimeout(timer))) as [
+    number | null,
+    NodeJS.Signals | null,
+  ];
+  if (code === 0) return output;
+  throw new Error(`${file} ended with ${String(signal ?? code)}: ${complaint.trim()}`);
 }
 
 /** Ours holds keys, and other users may read the environment of their own processes. */

@@ -19,7 +19,9 @@ const IN_FLIGHT_MAX = 1;
 /** About half a second of work at the measured rate; beyond it the page keeps its original numbers. */
 export const WAITING_MAX = 10_000;
 /** The tag gives up after 1.5 s; who has waited longer than this is answered without a number. */
-const WAIT_MS_MAX = 1_200;
+export const WAIT_MS_MAX = 1_200;
+/** How often the waiting are looked through while a statement runs: a database that hangs must not keep pages waiting much longer than that. */
+const LOOK_EVERY_MS = 100;
 /** When a batch held only visitors that another process is serving: let it finish. */
 const BUSY_PAUSE_MS = 5;
 
@@ -28,6 +30,8 @@ interface Waiting {
   readonly since: number;
   readonly resolve: (allocation: Allocation) => void;
   readonly reject: (error: unknown) => void;
+  /** Answered already, because the statement took too long; what it still brings is the visitor's next time. */
+  isOver: boolean;
 }
 
 export interface AllocationBatchOptions {
@@ -41,6 +45,8 @@ export interface AllocationBatchOptions {
 export class AllocationBatch {
   private readonly queue = new FairQueue<Waiting>();
   private inFlight = 0;
+  private readonly underWay = new Set<Waiting>();
+  private watch: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: AllocationBatchOptions) {}
 
@@ -56,7 +62,7 @@ export class AllocationBatch {
     if (this.queue.size >= WAITING_MAX) return Promise.reject(overloaded());
     return new Promise((resolve, reject) => {
       const since = this.options.clock.monotonicMs();
-      this.queue.push(request.accountId, { request, since, resolve, reject });
+      this.queue.push(request.accountId, { request, since, resolve, reject, isOver: false });
       this.pump();
     });
   }
@@ -66,10 +72,27 @@ export class AllocationBatch {
       const batch = this.nextBatch();
       if (batch.length === 0) continue;
       this.inFlight++;
+      for (const waiting of batch) this.underWay.add(waiting);
+      this.watch ??= setInterval(() => this.endLongWaits(), LOOK_EVERY_MS);
       void this.serve(batch).finally(() => {
         this.inFlight--;
+        this.underWay.clear();
         this.pump();
+        if (this.inFlight === 0 && this.watch !== null) {
+          clearInterval(this.watch);
+          this.watch = null;
+        }
       });
+    }
+  }
+
+  private endLongWaits(): void {
+    const oldest = this.options.clock.monotonicMs() - WAIT_MS_MAX;
+    const tooLong = [...this.queue.remove(({ since }) => since < oldest)];
+    for (const waiting of this.underWay) if (waiting.since < oldest && !waiting.isOver) tooLong.push(waiting);
+    for (const waiting of tooLong) {
+      waiting.isOver = true;
+      waiting.reject(overloaded());
     }
   }
 
@@ -106,7 +129,7 @@ export class AllocationBatch {
       if (outcome !== undefined && outcome.kind !== "busy") {
         waiting.resolve(outcome);
         served++;
-      } else this.queue.push(waiting.request.accountId, waiting);
+      } else if (!waiting.isOver) this.queue.push(waiting.request.accountId, waiting);
     }
     if (served === 0) await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
   }

@@ -29,8 +29,23 @@ export class FairQueue<T> {
     return taken;
   }
 
+  /** Takes out whatever `gone` says; the others keep their places. */
+  remove(gone: (item: T) => boolean): T[] {
+    const removed: T[] = [];
+    for (const [account, lane] of [...this.lanes]) {
+      const kept = lane.filter((item) => !gone(item) || !removed.push(item));
+      if (kept.length === lane.length) continue;
+      if (kept.length > 0) this.lanes.set(account, kept);
+      else this.lanes.delete(account);
+    }
+    this.count -= removed.length;
+    return removed;
+  }
+
   private takeUpTo(taken: T[], limit: { max: number; cap: number; fits: (item: T) => boolean }): void {
     for (const [account, lane] of [...this.lanes]) {
+      // Who had no turn in this batch stays in front of those who had.
+      if (taken.length >= limit.max) return;
       const kept: T[] = [];
       let mine = 0;
       let seen = 0;

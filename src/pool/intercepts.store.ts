@@ -54,8 +54,12 @@ const INSERT_REPEAT = sql(
 );
 const SUMMARY = sql(
   "intercept_summary",
-  `select count(*) as "interceptedCalls", count(*) filter (where counted) as "distinctCallers", max(at) as "lastInterceptedAt"
-   from intercept where number_id = $1 and ownership_epoch = $2`,
+  `select n.id as "numberId", count(i.id) as "interceptedCalls", max(i.at) as "lastInterceptedAt",
+     count(distinct i.caller_hash) filter (where i.not_counted_reason is distinct from 'spam_caller')
+       + count(*) filter (where i.counted and i.caller_hash is null) as "distinctCallers"
+   from unnest($1::bigint[], $2::int[], $3::timestamptz[]) as n (id, epoch, since)
+     left join intercept i on i.number_id = n.id and i.ownership_epoch = n.epoch and i.at >= coalesce(n.since, '-infinity'::timestamptz)
+   group by n.id`,
 );
 const SELECT_PAGE = sql(
   "intercept_select_page",
@@ -89,13 +93,28 @@ export interface InterceptSummary {
   readonly lastInterceptedAt: Instant | null;
 }
 
-/** Since the number came to its present epoch, that is since it lost its owner. */
+/**
+ * Since the number was quarantined; for one that is not, since it lost its owner. A caller of an earlier quarantine who calls again counts in this
+ * one, though their call is marked as a repeat.
+ */
 export async function summarizeIntercepts(
   db: Queryable,
-  number: { id: number; ownershipEpoch: number },
+  number: { id: number; ownershipEpoch: number; quarantinedAt: Instant | null },
 ): Promise<InterceptSummary> {
-  const [row] = await db.query<InterceptSummary>(SUMMARY, [number.id, number.ownershipEpoch]);
-  return row as InterceptSummary;
+  return (await summarizeInterceptsOf(db, [number])).get(number.id) as InterceptSummary;
+}
+
+/** The same for many numbers at once, by number id. */
+export async function summarizeInterceptsOf(
+  db: Queryable,
+  numbers: readonly { id: number; ownershipEpoch: number; quarantinedAt: Instant | null }[],
+): Promise<Map<number, InterceptSummary>> {
+  const rows = await db.query<InterceptSummary & { numberId: number }>(SUMMARY, [
+    numbers.map(({ id }) => id),
+    numbers.map(({ ownershipEpoch }) => ownershipEpoch),
+    numbers.map(({ quarantinedAt }) => timestamp(quarantinedAt)),
+  ]);
+  return new Map(rows.map(({ numberId, ...summary }) => [numberId, summary]));
 }
 
 /** Newest first; `before` is the last row of the page before. */

@@ -62,6 +62,10 @@ const SELECT_PAGE = sql(
      and ($4::text is null or n.pool_id = $4) and ($5::text is null or n.number_type = $5) and ($6::text is null or n.npa = $6)
    order by n.e164 limit $7`,
 );
+const SELECT_VISIBLE = sql(
+  "number_select_visible",
+  `select e164 from promo_number where e164 = any ($1) and (account_id = $2 or state = 'available')`,
+);
 const SELECT_HISTORY = sql(
   "number_select_history",
   `select state, at, reason, actor from number_event where number_id = $1 order by id`,
@@ -71,14 +75,17 @@ const UPDATE_MOVED = sql(
   `with moved as (
      update promo_number n set state = $2, role = $3, account_id = $4, pool_id = $5, former_account_id = $6, host_account_id = $7,
        ownership_epoch = $8, quarantined_at = $9, next_check_at = $10, state_since = $11,
-       -- A change of owner, and only that, clears the latest presentation and any lock.
-       visitor_id = case when n.ownership_epoch = $8 then n.visitor_id end,
-       presentation_id = case when n.ownership_epoch = $8 then n.presentation_id end,
+       -- Who comes back to a pool that lost their number gets another one, also when this one returns to it.
+       held_by = null,
+       -- A change of owner clears any lock. One of pool leaves the lock: a visitor may still look at the number.
        last_presented_at = case when n.ownership_epoch = $8 then n.last_presented_at else '-infinity' end,
        locked_until = case when n.ownership_epoch = $8 then n.locked_until else '-infinity' end,
-       retained_until = case when n.ownership_epoch = $8 then n.retained_until else '-infinity' end,
-       touch = case when n.ownership_epoch = $8 then n.touch end,
-       custom_data = case when n.ownership_epoch = $8 then n.custom_data end
+       -- A call is attributed in the pool and under the owner the number has then.
+       visitor_id = case when n.ownership_epoch = $8 and n.pool_id = $5 then n.visitor_id end,
+       presentation_id = case when n.ownership_epoch = $8 and n.pool_id = $5 then n.presentation_id end,
+       retained_until = case when n.ownership_epoch = $8 and n.pool_id = $5 then n.retained_until else '-infinity' end,
+       touch = case when n.ownership_epoch = $8 and n.pool_id = $5 then n.touch end,
+       custom_data = case when n.ownership_epoch = $8 and n.pool_id = $5 then n.custom_data end
      where n.id = $1 returning n.*
    ), logged as (
      insert into number_event (number_id, at, from_state, state, role, account_id, pool_id, ownership_epoch, reason, actor)
@@ -172,6 +179,15 @@ export async function listNumbers(
     page.npa,
     page.limit,
   ]);
+}
+
+/** Of the given numbers, those an account may know of when it fills a pool: its own, and the available inventory. */
+export async function visibleNumbers(
+  db: Queryable,
+  input: { numbers: readonly string[]; accountId: string },
+): Promise<Set<string>> {
+  const rows = await db.query<{ e164: string }>(SELECT_VISIBLE, [input.numbers, input.accountId]);
+  return new Set(rows.map((row) => row.e164));
 }
 
 export async function historyOf(db: Queryable, numberId: number): Promise<NumberEvent[]> {

@@ -50,7 +50,11 @@ export async function createPool(
   return getPool(deps.db, { id, accountId: null });
 }
 
-/** @throws AppError("inventory_short") and AppError("conflict") over max_size; then nothing was added */
+/**
+ * From the inventory, or, by name, draining numbers of the same account back into service.
+ * @throws AppError("inventory_short"); AppError("conflict") over max_size or for a number of another type; AppError("illegal_transition");
+ *   AppError("not_found"). Then nothing was added
+ */
 export async function addNumbers(
   deps: PoolDeps,
   input:
@@ -62,7 +66,8 @@ export async function addNumbers(
     const count = "count" in input ? input.count : input.numbers.length;
     assertRoom(pool, count);
     if ("count" in input) await addAny(tx, pool, { count, reason: "added to the pool", actor: input.actor });
-    else for (const e164 of input.numbers) await addNamed(tx, pool, { e164, actor: input.actor });
+    // In one order for everybody, so that two requests with the same numbers cannot lock each other out.
+    else for (const e164 of [...input.numbers].sort()) await addNamed(tx, pool, { e164, actor: input.actor });
     return getPool(tx, { id: pool.id, accountId: null });
   });
 }
@@ -154,6 +159,10 @@ async function addAny(tx: Queryable, pool: Pool, input: Why & { count: number })
 
 async function addNamed(tx: Queryable, pool: Pool, input: { e164: string; actor: string }): Promise<void> {
   const known = await lockNumber(tx, input.e164);
+  // Another account's number does not exist for the asker, not even while it drains.
+  if (known.accountId !== null && known.accountId !== pool.accountId) {
+    throw new AppError("not_found", `There is no number ${input.e164}.`);
+  }
   const fits = known.type === pool.numberType && (pool.numberType === "toll_free" || known.npa === pool.npa);
   if (!fits) throw new AppError("conflict", `${known.e164} is not a ${describe(pool)} number.`);
   await assignNumber(tx, known, {

@@ -33,12 +33,12 @@ export type Allocation =
   /** The pool was deleted since it was looked up. */
   | { readonly kind: "gone"; readonly visitorId: string };
 
-/** `busy`: another transaction serves the same visitor at this moment; ask again. */
+/** `busy`: another transaction serves the same visitor, or moves their number, at this moment; ask again. */
 export type BatchOutcome = Allocation | { readonly kind: "busy" };
 
 interface Row {
   item: number;
-  outcome: "presented" | "renewed" | "exhausted" | "busy" | "gone";
+  outcome: "presented" | "renewed" | "exhausted" | "gone";
   visitor_id: string;
   e164: string | null;
   presentation_id: string;
@@ -58,7 +58,8 @@ const RENEW = sql(
 const SELECT_PAGE = sql(
   "presentation_select_page",
   `select id, presentation_id as "presentationId", visitor_id as "visitorId", promo_number as "promoNumber", seq, kind,
-     presented_at as "presentedAt", locked_until as "lockedUntil", pool_id as "poolId", touch, custom_data as "customData", context
+     presented_at as "presentedAt", locked_until as "lockedUntil", pool_id as "poolId", touch, custom_data as "customData", context,
+     to_char(presented_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "presentedAtExact"
    from presentation
    where ($1::text is null or account_id = $1) and ($2::text is null or promo_number = $2) and ($3::text is null or visitor_id = $3)
      and presented_at >= coalesce($4, '-infinity'::timestamptz) and presented_at < coalesce($5, 'infinity'::timestamptz)
@@ -73,7 +74,7 @@ export async function presentBatch(
   now: Instant | null = null,
 ): Promise<BatchOutcome[]> {
   const rows = await db.query<Row>(PRESENT_BATCH, [...columnsOf(requests), timestamp(now)]);
-  const outcomes = new Array<BatchOutcome>(requests.length);
+  const outcomes: BatchOutcome[] = requests.map(() => ({ kind: "busy" }));
   for (const row of rows) outcomes[row.item - 1] = outcomeOf(row);
   return outcomes;
 }
@@ -114,6 +115,8 @@ export interface LoggedPresentation {
   readonly seq: number;
   readonly kind: "presented" | "renewal";
   readonly presentedAt: Instant;
+  /** To the microsecond, which is what orders the log: batches follow each other within a millisecond. */
+  readonly presentedAtExact: string;
   readonly lockedUntil: Instant;
   readonly poolId: string;
   readonly touch: Readonly<Record<string, string>>;
@@ -121,7 +124,7 @@ export interface LoggedPresentation {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
-/** Newest first. */
+/** Newest first; `before` is the exact time and the id of the last row of the page before. */
 export async function listPresentations(
   db: Queryable,
   page: {
@@ -130,7 +133,7 @@ export async function listPresentations(
     visitorId: string | null;
     from: Instant | null;
     to: Instant | null;
-    before: { at: Instant; id: string } | null;
+    before: { at: string; id: string } | null;
     limit: number;
   },
 ): Promise<LoggedPresentation[]> {
@@ -140,13 +143,13 @@ export async function listPresentations(
     page.visitorId,
     timestamp(page.from),
     timestamp(page.to),
-    timestamp(page.before?.at ?? null),
+    page.before?.at ?? null,
     page.before?.id ?? "",
     page.limit,
   ]);
 }
 
-function outcomeOf(row: Row): BatchOutcome {
+function outcomeOf(row: Row): Allocation {
   switch (row.outcome) {
     case "presented":
     case "renewed":
@@ -162,7 +165,5 @@ function outcomeOf(row: Row): BatchOutcome {
       return { kind: "exhausted", visitorId: row.visitor_id, overflowNumber: row.e164 };
     case "gone":
       return { kind: "gone", visitorId: row.visitor_id };
-    case "busy":
-      return { kind: "busy" };
   }
 }

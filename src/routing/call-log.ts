@@ -11,9 +11,9 @@ import {
 } from "../attribution/calls.store.js";
 import { explainMatch } from "../attribution/explain.js";
 import { readCandidates } from "../attribution/match.store.js";
-import { isUnavailable, type Queryable } from "../db/database.js";
+import { isUnavailable, type Queryable, sqlState } from "../db/database.js";
 import type { Clock, Instant } from "../kernel/clock.js";
-import { messageOf } from "../kernel/errors.js";
+import { AppError, messageOf } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
 import { applyCallEvent, type CallState } from "../telephony/call-state.js";
@@ -125,13 +125,25 @@ export class CallLog {
     const { spool, log } = this.options;
     try {
       const count = await spool.replay(
-        (entry) => this.replayOne(entry),
+        (entry) => this.replayOrSetAside(entry),
         (line) => log.error("call.spool_line_unreadable", { bytes: line.length }),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
     } catch (error) {
       if (!isUnavailable(error)) log.error("call.spool_replay_failed", { error: messageOf(error) });
       this.replaySoon(REPLAY_EVERY_MS);
+    }
+  }
+
+  /** One entry that the database will never take must not keep the others waiting. */
+  private async replayOrSetAside(entry: SpoolEntry): Promise<void> {
+    try {
+      await this.replayOne(entry);
+    } catch (error) {
+      if (!isHopeless(error)) throw error;
+      this.options.spool.setAside(entry);
+      const callId = entry.kind === "open" ? entry.callId : entry.ref.callId;
+      this.options.log.error("call.spool_entry_refused", { callId, error: messageOf(error) });
     }
   }
 
@@ -152,6 +164,12 @@ export class CallLog {
   }
 }
 
+/** The entry itself is at fault: data the database refuses (classes 22 and 23), or a caller sealed with a key that is gone. */
+function isHopeless(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === "secret_unreadable";
+  return /^2[23]/.test(sqlState(error) ?? "");
+}
+
 /** @returns false when the record does not exist (yet) */
 async function foldEvents(tx: Queryable, ref: CallRef, events: readonly CallEvent[]): Promise<boolean> {
   const known = await lockProgress(tx, ref);
@@ -168,11 +186,13 @@ async function confidenceOf(
   known: LockedProgress,
   progress: CallState,
 ): Promise<number | null> {
-  const { confidence, attribution, presentationId, accountId, numberId, ownershipEpoch, matchedSeq } = known;
+  const { confidence, attribution, presentationId, accountId, poolId, numberId, ownershipEpoch, matchedSeq } = known;
   if (confidence !== null || progress.end === null || attribution !== "matched") return confidence;
-  if (accountId === null || numberId === null || ownershipEpoch === null || matchedSeq === null) return null;
+  if (accountId === null || poolId === null || numberId === null) return null;
+  if (ownershipEpoch === null || matchedSeq === null) return null;
   const { receivedAt } = ref;
-  const presentations = await readCandidates(tx, { accountId, numberId, ownershipEpoch, matchedSeq, receivedAt });
+  const seen = { accountId, poolId, numberId, ownershipEpoch, matchedSeq, receivedAt };
+  const presentations = await readCandidates(tx, seen);
   return explainMatch({ outcome: attribution, matchedPresentationId: presentationId, presentations, receivedAt })
     .confidence;
 }

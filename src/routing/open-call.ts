@@ -2,7 +2,13 @@
  * Gives an ingress call its record, once: matched on the number's row (or, late, on the log), inserted under its key, and, when no business holds
  * the number, logged as an intercept in the same transaction. Used in time by route-call.ts and afterwards by the spool.
  */
-import { type AttributionFields, type CallRef, findCallByKey, insertCall } from "../attribution/calls.store.js";
+import {
+  type AttributionFields,
+  type CallRef,
+  countAttempts,
+  findCallByKey,
+  insertCall,
+} from "../attribution/calls.store.js";
 import { matchCall } from "../attribution/match.js";
 import { type NumberFacts, readNumberFacts, readNumberFactsAt } from "../attribution/match.store.js";
 import type { Database, Queryable } from "../db/database.js";
@@ -29,6 +35,8 @@ export interface OpenedCall {
   readonly decision: Decision;
   /** The ingress call had its record already: a retry, a duplicate, or a further attempt. */
   readonly isRepeat: boolean;
+  /** Attempts the record has already: a repeat's attempts are counted on from there. */
+  readonly attemptsBefore: number;
   /** The database's time of the match: what `received_at` says, unless the call had its record before. */
   readonly databaseNow: Instant;
 }
@@ -48,9 +56,11 @@ export async function openCall(
   const { facts, now: receivedAt } = seen;
   const decision = decide(facts === null ? null : { isRouted: isRouted(facts.state), destination: facts.destination });
   const isNew = await write(deps, { call, callId, receivedAt, facts, decision, isLate: late !== null });
-  const ref = isNew ? { callId, receivedAt } : await findCallByKey(deps.db, call.ingressKey);
+  if (isNew)
+    return { ref: { callId, receivedAt }, decision, isRepeat: false, attemptsBefore: 0, databaseNow: receivedAt };
+  const ref = await findCallByKey(deps.db, call.ingressKey);
   invariant(ref !== null, "a call that was not inserted has its record already");
-  return { ref, decision, isRepeat: !isNew, databaseNow: receivedAt };
+  return { ref, decision, isRepeat: true, attemptsBefore: await countAttempts(deps.db, ref), databaseNow: receivedAt };
 }
 
 interface Writing {

@@ -4,7 +4,7 @@
  */
 import type { CallRef } from "../attribution/calls.store.js";
 import { sqlState } from "../db/database.js";
-import type { Clock } from "../kernel/clock.js";
+import type { Clock, Instant } from "../kernel/clock.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { CallLog } from "./call-log.js";
@@ -16,10 +16,17 @@ import type { RoutingTable } from "./routing-table.js";
 /** Longer than any match that works (p99 is a few ms), shorter than a caller notices (contract §5). */
 export const MATCH_LIMIT_MS = 150;
 
+/** The database's clock is read off answers that came within this time; that is then how wrong it can be. */
+const QUICK_ANSWER_MS = 20;
+
 export interface RoutedCall {
   readonly ref: CallRef;
+  /** When this very INVITE or webhook came, by the database's clock; the record of a repeat came before. */
+  readonly arrivedAt: Instant;
   readonly decision: Decision;
   readonly isRepeat: boolean;
+  /** Attempts the record has already; more than none only for a repeat. */
+  readonly attemptsBefore: number;
   /** The record is written later, from the spool. */
   readonly isLate: boolean;
 }
@@ -35,14 +42,18 @@ export interface RouteCallDeps extends OpenCallDeps {
 /** The database's clock as last seen, for calls that arrive while it is away. */
 export class DatabaseClock {
   private offsetMs = 0;
+  private isKnown = false;
 
   constructor(private readonly clock: Clock) {}
 
-  seen(databaseNow: number): void {
-    this.offsetMs = databaseNow - this.clock.now();
+  /** @param sentAt our time when it was asked; a slow answer says little about the time, and is only better than none */
+  seen(databaseNow: Instant, sentAt: Instant): void {
+    if (this.isKnown && this.clock.now() - sentAt > QUICK_ANSWER_MS) return;
+    this.offsetMs = databaseNow - sentAt;
+    this.isKnown = true;
   }
 
-  now(): number {
+  now(): Instant {
     return this.clock.now() + this.offsetMs;
   }
 }
@@ -50,20 +61,23 @@ export class DatabaseClock {
 /** Never throws. */
 export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise<RoutedCall> {
   const callId = deps.ids.next("call");
+  const sentAt = deps.clock.now();
   const arrivedAt = deps.databaseClock.now();
   const opening = openCall(deps, { call, callId, late: null });
   const opened = await inTime(deps, opening);
   if (opened !== null) {
-    deps.databaseClock.seen(opened.databaseNow);
-    const { ref, decision, isRepeat } = opened;
-    return { ref, decision, isRepeat, isLate: false };
+    deps.databaseClock.seen(opened.databaseNow, sentAt);
+    const { ref, decision, isRepeat, attemptsBefore, databaseNow } = opened;
+    return { ref, arrivedAt: databaseNow, decision, isRepeat, attemptsBefore, isLate: false };
   }
   // The insert may still succeed behind our back; the spool then finds the record under the call's key and leaves it.
   deps.callLog.openLate({ call, callId, receivedAt: arrivedAt });
   return {
     ref: { callId, receivedAt: arrivedAt },
+    arrivedAt,
     decision: decide(deps.table.find(call.promoNumber)),
     isRepeat: false,
+    attemptsBefore: 0,
     isLate: true,
   };
 }

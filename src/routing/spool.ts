@@ -6,11 +6,13 @@
 import {
   appendFileSync,
   closeSync,
+  createReadStream,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
-  readFileSync,
+  readSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -24,6 +26,7 @@ export const SPOOL_BYTES_MAX = 512 * 1024 * 1024;
 export class Spool<Entry> {
   private readonly current: string;
   private readonly replaying: string;
+  private readonly refused: string;
   private fd: number | null = null;
   private bytes: number;
   private lines = 0;
@@ -33,6 +36,7 @@ export class Spool<Entry> {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.current = join(dir, "calls.ndjson");
     this.replaying = join(dir, "calls.replaying.ndjson");
+    this.refused = join(dir, "calls.refused.ndjson");
     this.bytes = existsSync(this.current) ? statSync(this.current).size : 0;
   }
 
@@ -49,10 +53,27 @@ export class Spool<Entry> {
   append(entry: Entry): void {
     const line = `${JSON.stringify(entry)}\n`;
     if (this.bytes + line.length > SPOOL_BYTES_MAX) throw new AppError("overloaded", "The call spool is full.");
-    this.fd ??= openSync(this.current, "a", 0o600);
-    appendFileSync(this.fd, line);
+    this.fd ??= openForAppend(this.current);
+    try {
+      appendFileSync(this.fd, line);
+    } catch (error) {
+      // A full disk may have taken half of the line: the next append starts by looking.
+      this.closeFile();
+      throw error;
+    }
     this.bytes += Buffer.byteLength(line);
     this.lines++;
+  }
+
+  /** Keeps an entry that can never be written where a person can find it, out of the way of the others. */
+  setAside(entry: Entry): void {
+    const fd = openForAppend(this.refused);
+    try {
+      appendFileSync(fd, `${JSON.stringify(entry)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /**
@@ -62,11 +83,7 @@ export class Spool<Entry> {
   async replay(write: (entry: Entry) => Promise<void>, onBroken: (line: string) => void): Promise<number> {
     let replayed = await this.replayFile(write, onBroken);
     if (this.bytes === 0) return replayed;
-    if (this.fd !== null) {
-      fsyncSync(this.fd);
-      closeSync(this.fd);
-      this.fd = null;
-    }
+    this.close();
     renameSync(this.current, this.replaying);
     this.bytes = 0;
     replayed += await this.replayFile(write, onBroken);
@@ -76,16 +93,18 @@ export class Spool<Entry> {
   close(): void {
     if (this.fd === null) return;
     fsyncSync(this.fd);
-    closeSync(this.fd);
+    this.closeFile();
+  }
+
+  private closeFile(): void {
+    if (this.fd !== null) closeSync(this.fd);
     this.fd = null;
   }
 
   private async replayFile(write: (entry: Entry) => Promise<void>, onBroken: (line: string) => void): Promise<number> {
     if (!existsSync(this.replaying)) return 0;
-    const lines = readFileSync(this.replaying, "utf8").split("\n");
     let replayed = 0;
-    for (const line of lines) {
-      if (line === "") continue;
+    for await (const line of linesOf(this.replaying)) {
       const entry = parse<Entry>(line);
       if (entry === null) onBroken(line);
       else {
@@ -96,6 +115,32 @@ export class Spool<Entry> {
     unlinkSync(this.replaying);
     return replayed;
   }
+}
+
+/** Opens for appending, on a line of its own: a crash or a full disk may have cut the last one short. */
+function openForAppend(path: string): number {
+  const fd = openSync(path, "a+", 0o600);
+  const { size } = fstatSync(fd);
+  const last = Buffer.alloc(1);
+  if (size > 0) readSync(fd, last, 0, 1, size - 1);
+  if (size > 0 && last[0] !== NEWLINE) appendFileSync(fd, "\n");
+  return fd;
+}
+
+const NEWLINE = 0x0a;
+
+/** Lines by the newline byte alone (readline also cuts at U+2028), a piece at a time: the file may be longer than a string can be. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let text = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE)) {
+      if (end > 0) yield text.toString("utf8", 0, end);
+      text = text.subarray(end + 1);
+    }
+    rest = Buffer.from(text);
+  }
+  if (rest.length > 0) yield rest.toString("utf8");
 }
 
 function parse<Entry>(line: string): Entry | null {

@@ -76,16 +76,20 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
   return url;
 }
 
-function webhookDeps({ config, routing, metrics }: HttpSideInput, fallbackBaseUrl: () => string): WebhookDeps {
+function webhookDeps({ config, routing, metrics, ambient }: HttpSideInput, fallbackBaseUrl: () => string): WebhookDeps {
   const webhooks = new Counter({
     name: "ringmatch_webhooks_total",
     help: "Carrier webhooks by outcome",
     labelNames: ["carrier", "kind", "outcome"],
     registers: [metrics],
   });
+  const credentials = new CredentialCache(ambient.clock);
+  routing.onChange((what) => {
+    if (what === null || what === "carrier_credential") credentials.clear();
+  });
   return {
     ...routing.deps,
-    credentials: new CredentialCache(routing.deps),
+    credentials,
     publicBaseUrl: config.publicBaseUrl,
     fallbackBaseUrl,
     count: (webhook) => webhooks.inc(webhook),

@@ -94,7 +94,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
       ambient,
     });
     state.sip = sip;
-    routing.onTrunkChange(() => void sip.reloadTrunks());
+    routing.onChange((what) => void (what === null || what === "trunk" ? sip.reloadTrunks() : undefined));
     stack.push("sip", () => sip.stop());
   }
   watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool });
@@ -131,13 +131,13 @@ async function startRouting(input: {
   const { db, dataDir, stack } = infrastructure;
   const { clock, log } = ambient;
   const directory = new Directory(db);
-  let trunksChanged: () => void = () => undefined;
+  const listeners: ((what: string | null) => void)[] = [];
   const table = new RoutingTable({
     database: db,
     log,
     onChange: (what) => {
       if (what === null || what === "destination" || what === "pool") directory.clear();
-      if (what === null || what === "trunk") trunksChanged();
+      for (const listener of listeners) listener(what);
     },
   });
   await table.start();
@@ -151,8 +151,7 @@ async function startRouting(input: {
     callLog,
     directory,
     spool,
-    onTrunkChange: (listener: () => void) => {
-      trunksChanged = listener;
-    },
+    /** `what`: the table that changed; null when it may be any. */
+    onChange: (listener: (what: string | null) => void) => void listeners.push(listener),
   };
 }

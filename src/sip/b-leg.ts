@@ -112,8 +112,9 @@ async function settle(
 }
 
 function answerOf(leg: Dialog | UnacknowledgedLeg): LegAnswer {
-  if ("ack" in leg) return { kind: "unacknowledged", leg, sdp: leg.sdp };
-  return { kind: "dialog", dialog: leg, sdp: leg.remote.sdp };
+  // Not by `ack`: every dialog has a method of that name, as of every SIP method.
+  if ("remote" in leg) return { kind: "dialog", dialog: leg, sdp: leg.remote.sdp };
+  return { kind: "unacknowledged", leg, sdp: leg.sdp };
 }
 
 /** CANCEL may be wanted before the INVITE has a transaction to cancel: then it follows at once when it has. */

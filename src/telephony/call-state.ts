@@ -27,11 +27,13 @@ export interface CallState {
   readonly ringingAt: Instant | null;
   readonly answeredAt: Instant | null;
   readonly end: CallEnd | null;
+  /** The carrier tried the call again then: ends of earlier tries do not count any more, however late they are told. */
+  readonly retriedAt: Instant | null;
 }
 
 export type CallStatus = "ringing" | "in_progress" | TerminalStatus;
 
-export const newCall: CallState = { attempts: [], ringingAt: null, answeredAt: null, end: null };
+export const newCall: CallState = { attempts: [], ringingAt: null, answeredAt: null, end: null, retriedAt: null };
 
 export function applyCallEvent(state: CallState, event: CallEvent): CallState {
   switch (event.kind) {
@@ -54,8 +56,9 @@ export function applyCallEvent(state: CallState, event: CallEvent): CallState {
     case "answered":
       return { ...state, answeredAt: earlier(state.answeredAt, event.at) };
     case "retried":
-      return state.answeredAt === null ? { ...state, end: null } : state;
+      return retried(state, event.at);
     case "ended":
+      if (isOfEarlierTry(state, event.at)) return state;
       return { ...state, end: betterEnd(state.end, event) };
     default:
       return unreachable(event);
@@ -113,6 +116,17 @@ function betterEnd(known: CallEnd | null, event: CallEnd): CallEnd {
     cause: cause ?? known.cause,
     talkMs: talkMs ?? known.talkMs,
   };
+}
+
+/** An answered call was no failure and is not tried again: such a report is a mistake. */
+function retried(state: CallState, at: Instant): CallState {
+  if (state.answeredAt !== null) return state;
+  const known = { ...state, retriedAt: Math.max(state.retriedAt ?? at, at) };
+  return known.end !== null && isOfEarlierTry(known, known.end.at) ? { ...known, end: null } : known;
+}
+
+function isOfEarlierTry(state: CallState, endedAt: Instant): boolean {
+  return state.answeredAt === null && state.retriedAt !== null && endedAt < state.retriedAt;
 }
 
 function earlier(known: Instant | null, at: Instant): Instant {

@@ -5,7 +5,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,7 +12,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -319,10 +317,10 @@ describe.runIf(isRoot)("as root", { timeout: START_MS }, () => {
   });
 
   it("leaves the permissions of a data directory alone that it was given", async () => {
-    const given = mkdtempSync(join(tmpdir(), "ringmatch-test-"));
-    const server = await start(await open(given));
-    expect(statSync(given).mode & 0o777).toBe(0o700);
-    await server.stop();
+    const given = makeScratch("private");
+    onTestFinished(given.remove);
+    await start(await open(given.path));
+    expect(statSync(given.path).mode & 0o777).toBe(0o700);
   });
 
   it("copies programs once that its user cannot reach, with the library links that an install without scripts left out", async () => {

@@ -43,6 +43,10 @@ async function onServer(url: string, text: string): Promise<void> {
 }
 
 /** Plain SQL for arranging and checking. */
-export async function rows<R = Record<string, unknown>>(db: Database, text: string, values: readonly unknown[] = []): Promise<R[]> {
+export async function rows<R = Record<string, unknown>>(
+  db: Database,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<R[]> {
   return db.query<R>({ name: "", text }, values);
 }

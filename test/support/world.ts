@@ -7,10 +7,11 @@ import { createIdSource } from "../../src/kernel/ids.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { createSecrets } from "../../src/kernel/secrets.js";
 import type { NumberCheck } from "../../src/pool/number-moves.js";
-import { insertNumbers } from "../../src/pool/numbers.store.js";
-import { createPool } from "../../src/pool/pool-changes.js";
+import { insertNumbers, listNumbers } from "../../src/pool/numbers.store.js";
+import { createPool, editPool } from "../../src/pool/pool-changes.js";
 import type { NewPool, Pool } from "../../src/pool/pools.store.js";
 import type { AllocationRequest } from "../../src/pool/presentations.store.js";
+import type { InboundCall } from "../../src/routing/inbound-call.js";
 import type { E164 } from "../../src/telephony/e164.js";
 
 export const ids = createIdSource(systemClock, systemRandom);
@@ -58,36 +59,44 @@ export async function makeWorld(db: Database, size: number, settings: Partial<Ne
   const account = await makeAccount(db);
   const destination = await makeDestination(db, account);
   const overflow = settings.overflow ?? "original_number";
-  const numbers = tollFreeNumbers(size + (overflow === "overflow_number" ? 1 : 0));
-  await addInventory(db, numbers);
+  const added = tollFreeNumbers(size + (overflow === "overflow_number" ? 1 : 0));
+  await addInventory(db, added);
   const schedule = new RecordingSchedule();
-  const pool = await createPool(
-    { db, ids, schedule },
-    {
-      pool: {
-        accountId: account.id,
-        name: "pool",
-        kind: "automatic",
-        campaign: null,
-        destinationId: destination.id,
-        numberType: "toll_free",
-        npa: null,
-        sessionLifetimeS: 1800,
-        retentionS: 259_200,
-        maxSize: numbers.length,
-        drainS: 259_200,
-        autoscale: null,
-        ...settings,
-        overflow,
-      },
-      fillImmediately: true,
-      actor: "test",
+  const deps = { db, ids, schedule };
+  const filled = await createPool(deps, {
+    pool: {
+      accountId: account.id,
+      name: "pool",
+      kind: "automatic",
+      campaign: null,
+      destinationId: destination.id,
+      numberType: "toll_free",
+      npa: null,
+      sessionLifetimeS: 1800,
+      retentionS: 259_200,
+      drainS: 259_200,
+      autoscale: null,
+      ...settings,
+      maxSize: added.length,
+      overflow,
     },
-  );
-  return { account, destination, pool, numbers: numbers.slice(0, size), schedule };
+    fillImmediately: true,
+    actor: "test",
+  });
+  const changes = settings.maxSize === undefined ? {} : { maxSize: settings.maxSize };
+  const pool = await editPool(deps, { poolId: filled.id, changes, destination: null, actor: "test" });
+  // Earlier tests may have left lower numbers in the inventory: then the pool has those.
+  const held = await listNumbers(db, { ...EVERY_NUMBER, poolId: pool.id, limit: added.length });
+  const numbers = held.filter(({ role }) => role === "pool").map(({ e164 }) => e164);
+  return { account, destination, pool, numbers, schedule };
 }
 
-export function allocationFor(world: Pick<World, "account" | "pool">, visitorId: string = ids.next("vis")): AllocationRequest {
+const EVERY_NUMBER = { accountId: null, state: null, poolId: null, type: null, npa: null, after: "" };
+
+export function allocationFor(
+  world: Pick<World, "account" | "pool">,
+  visitorId: string = ids.next("vis"),
+): AllocationRequest {
   return {
     accountId: world.account.id,
     poolId: world.pool.id,
@@ -98,5 +107,20 @@ export function allocationFor(world: Pick<World, "account" | "pool">, visitorId:
     touch: {},
     customData: {},
     context: {},
+  };
+}
+
+/** A call as an ingress would hand it over; every one is a call of its own unless `changes` says otherwise. */
+export function inboundCall(promoNumber: string, changes: Partial<InboundCall> = {}): InboundCall {
+  const ingressCallId = ids.next("req");
+  return {
+    ingress: "sip",
+    ingressKey: `sip test ${ingressCallId}`,
+    ingressCallId,
+    promoNumber,
+    caller: "+14155550123",
+    verstat: null,
+    node: "node-test",
+    ...changes,
   };
 }

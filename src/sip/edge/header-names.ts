@@ -110,5 +110,7 @@ export function headerName(written: string): HeaderName {
 }
 
 function capitalise(key: string): string {
-  return IRREGULAR[key] ?? key.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase());
+  return (
+    IRREGULAR[key] ?? key.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase())
+  );
 }

@@ -48,7 +48,12 @@ function isTwin(one: SipListen, other: SipListen): boolean {
   return other.port === 0 && other.host === one.host && other.transport !== one.transport;
 }
 
-async function bindTogether(one: SipListen, twin: SipListen, deps: TcpDeps, bound: Map<SipListen, Transport>): Promise<void> {
+async function bindTogether(
+  one: SipListen,
+  twin: SipListen,
+  deps: TcpDeps,
+  bound: Map<SipListen, Transport>,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const first = await bindOne(one, 0, deps);
     try {
@@ -77,10 +82,16 @@ async function bindOne(listen: SipListen, port: number, deps: TcpDeps): Promise<
 export function bindError(what: string, cause: unknown): AppError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === "EADDRINUSE") {
-    return new AppError("address_taken", `${what} is in use: stop the program that has it, or choose another port.`, { cause });
+    return new AppError("address_taken", `${what} is in use: stop the program that has it, or choose another port.`, {
+      cause,
+    });
   }
   if (code === "EACCES") {
     return new AppError("address_taken", `${what} needs more rights: choose a port of 1024 or above.`, { cause });
   }
-  return new AppError("address_taken", `${what} cannot be opened (${code ?? "unknown error"}): is it an address of this machine?`, { cause });
+  return new AppError(
+    "address_taken",
+    `${what} cannot be opened (${code ?? "unknown error"}): is it an address of this machine?`,
+    { cause },
+  );
 }

@@ -97,7 +97,16 @@ function checkFacts(message: SipMessage): Facts | Problem {
   if (to === null) return bad("Bad To");
   const cseq = checkCseq(headers, message);
   if (cseq === null) return bad("Bad CSeq");
-  return { via, viasBelow: vias.slice(1), from: from.party, to: to.party, fromTag: from.tag, toTag: to.tag, callId, cseq };
+  return {
+    via,
+    viasBelow: vias.slice(1),
+    from: from.party,
+    to: to.party,
+    fromTag: from.tag,
+    toTag: to.tag,
+    callId,
+    cseq,
+  };
 }
 
 function checkParty(headers: readonly Header[], key: "from" | "to"): { party: NameAddr; tag: string | null } | null {

@@ -19,7 +19,9 @@ export interface NextHop {
   readonly port: number;
 }
 
-export type Located = { readonly kind: "found"; readonly hop: NextHop } | { readonly kind: "failed"; readonly reason: string };
+export type Located =
+  | { readonly kind: "found"; readonly hop: NextHop }
+  | { readonly kind: "failed"; readonly reason: string };
 
 export interface SrvRecord {
   readonly name: string;
@@ -46,7 +48,12 @@ export function createLocate(names: NameService, clock: Clock, random: Random): 
   const cache = new Map<string, { readonly place: Place; readonly until: number }>();
   const waiting = new Map<string, ((located: Place | string) => void)[]>();
 
-  const resolve = (host: string, port: number | null, transport: TransportKind, done: (place: Place | string) => void): void => {
+  const resolve = (
+    host: string,
+    port: number | null,
+    transport: TransportKind,
+    done: (place: Place | string) => void,
+  ): void => {
     const key = `${transport}|${host}|${port ?? ""}`;
     const entry = cache.get(key);
     if (entry !== undefined && entry.until > clock.monotonicMs()) return done(entry.place);
@@ -76,7 +83,9 @@ export function createLocate(names: NameService, clock: Clock, random: Random): 
       return done({ kind: "found", hop: { transport, address: uri.host, port: uri.port ?? DEFAULT_SIP_PORT } });
     }
     resolve(uri.host, uri.port, transport, (place) =>
-      done(typeof place === "string" ? { kind: "failed", reason: place } : { kind: "found", hop: { transport, ...place } }),
+      done(
+        typeof place === "string" ? { kind: "failed", reason: place } : { kind: "found", hop: { transport, ...place } },
+      ),
     );
   };
 }

@@ -61,7 +61,8 @@ export function withBody(head: Head, body: string, problem: Problem | null): Par
 export function contentLength(headers: readonly Header[]): number | "bad" | null {
   const first = headerValue(headers, "content-length");
   if (first === null) return null;
-  if (!/^\d{1,9}$/.test(first) || headerValues(headers, "content-length").some((value) => value !== first)) return "bad";
+  if (!/^\d{1,9}$/.test(first) || headerValues(headers, "content-length").some((value) => value !== first))
+    return "bad";
   return Number(first);
 }
 

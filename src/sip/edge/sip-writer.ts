@@ -38,7 +38,8 @@ export function writeResponse(request: CheckedRequest, via: Via, parts: Response
     header("CSeq", `${request.cseq.number} ${request.cseq.method}`),
   );
   // RFC 3261 §8.2.6.1: a Timestamp is copied into 100 (and is harmless anywhere).
-  if (parts.status === 100) for (const value of headerValues(headers, "timestamp")) fixed.push(header("Timestamp", value));
+  if (parts.status === 100)
+    for (const value of headerValues(headers, "timestamp")) fixed.push(header("Timestamp", value));
   return writeMessage({
     kind: "response",
     status: parts.status,
@@ -52,9 +53,15 @@ export function writeResponse(request: CheckedRequest, via: Via, parts: Response
  * ACK for a non-2xx answer (§17.1.1.3) or CANCEL (§9.1): the INVITE's top Via, Request-URI, Route, Call-ID, From and CSeq number.
  * @param to the answer's To for an ACK, the request's own for a CANCEL
  */
-export function writeHopByHop(invite: SipRequest, method: "ACK" | "CANCEL", to: string, extra: readonly Header[] = []): string {
+export function writeHopByHop(
+  invite: SipRequest,
+  method: "ACK" | "CANCEL",
+  to: string,
+  extra: readonly Header[] = [],
+): string {
   const number = (headerValue(invite.headers, "cseq") ?? "").split(/\s/)[0] ?? "";
-  const copy = (key: string, name: string): Header[] => headerValues(invite.headers, key).map((value) => header(name, value));
+  const copy = (key: string, name: string): Header[] =>
+    headerValues(invite.headers, key).map((value) => header(name, value));
   return writeMessage({
     kind: "request",
     method,

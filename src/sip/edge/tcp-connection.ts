@@ -4,13 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { messageOf } from "../../kernel/errors.js";
-import {
-  TCP_CONNECT_MS,
-  TCP_IDLE_MS,
-  TCP_LINGER_MS,
-  TCP_MESSAGE_MS,
-  TCP_WRITE_BUFFER_BYTES,
-} from "./limits.js";
+import { TCP_CONNECT_MS, TCP_IDLE_MS, TCP_LINGER_MS, TCP_MESSAGE_MS, TCP_WRITE_BUFFER_BYTES } from "./limits.js";
 import type { Parsed } from "./sip-parser.js";
 import { createStreamFramer, type StreamEvent, type StreamFramer } from "./stream-framing.js";
 import type { Scheduler, Timer } from "./timers.js";
@@ -33,7 +27,12 @@ export class TcpConnection implements Connection {
   private connectTimer: Timer | null = null;
 
   /** @param socket connected, or connecting to address and port */
-  constructor(socket: Socket, peer: { readonly address: string; readonly port: number }, scheduler: Scheduler, events: TcpConnectionEvents) {
+  constructor(
+    socket: Socket,
+    peer: { readonly address: string; readonly port: number },
+    scheduler: Scheduler,
+    events: TcpConnectionEvents,
+  ) {
     this.socket = socket;
     this.address = peer.address;
     this.port = peer.port;

@@ -16,7 +16,13 @@ export interface SipTimers {
   readonly appSilentMs: number;
 }
 
-export const DEFAULT_SIP_TIMERS: SipTimers = { t1Ms: 500, t2Ms: 4_000, t4Ms: 5_000, timerDMs: 32_000, appSilentMs: 5_000 };
+export const DEFAULT_SIP_TIMERS: SipTimers = {
+  t1Ms: 500,
+  t2Ms: 4_000,
+  t4Ms: 5_000,
+  timerDMs: 32_000,
+  appSilentMs: 5_000,
+};
 
 /** Timers B, F, H, J, L and M, and the life of an unacknowledged 2xx: 64*T1. */
 export function transactionTimeoutMs(timers: SipTimers): number {

@@ -5,7 +5,7 @@
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { messageOf } from "../../kernel/errors.js";
 import { MAX_TCP_CONNECTIONS, MAX_TCP_CONNECTIONS_PER_ADDRESS } from "./limits.js";
-import { isWildcard } from "./local-address.js";
+import { createLocalAddresses, isWildcard, type LocalAddresses } from "./local-address.js";
 import { plainAddress } from "./source-filter.js";
 import { TcpConnection, type TcpConnectionEvents } from "./tcp-connection.js";
 import type { Scheduler } from "./timers.js";
@@ -27,11 +27,13 @@ export class TcpTransport implements Transport {
   private readonly connections = new Set<TcpConnection>();
   private readonly perAddress = new Map<string, number>();
   private readonly events: TcpConnectionEvents;
+  private readonly locals: LocalAddresses;
 
   constructor(host: string, port: number, deps: TcpDeps) {
     this.host = host;
     this.port = port;
     this.deps = deps;
+    this.locals = createLocalAddresses(host, deps.clock);
     this.server = createServer((socket) => this.onAccepted(socket));
     this.events = {
       onParsed: (parsed, connection) => this.onParsed(parsed, connection),
@@ -66,6 +68,10 @@ export class TcpTransport implements Transport {
     }
     this.deps.counters.add("messages_sent");
     connection.write(message, fail);
+  }
+
+  localHostFor(address: string, done: (host: string) => void): void {
+    this.locals.find(address, done);
   }
 
   async stop(): Promise<void> {

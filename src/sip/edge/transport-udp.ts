@@ -63,6 +63,10 @@ export class UdpTransport implements Transport {
     });
   }
 
+  localHostFor(address: string, done: (host: string) => void): void {
+    this.locals.find(address, done);
+  }
+
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.socket.close(() => resolve());

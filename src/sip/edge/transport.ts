@@ -29,6 +29,8 @@ export interface Transport {
   readonly port: number;
   /** `onError` is called at most once, never before send returns, and only when the message certainly did not leave. */
   send(message: string, to: Destination, onError: (reason: string) => void): void;
+  /** Our address as this peer sees it; `done` is called at once where it is known, in the order of the questions otherwise. */
+  localHostFor(address: string, done: (host: string) => void): void;
   stop(): Promise<void>;
 }
 

@@ -1,0 +1,89 @@
+/** Carrier credentials on the wire: each carrier's own secrets going in, the last four characters coming out. */
+import { z } from "zod";
+import { type Carrier, type CarrierCredential, CARRIERS } from "../../account/carrier-credentials.store.js";
+import { AppError } from "../../kernel/errors.js";
+import { fieldErrorsOf } from "../validation.js";
+import { accountQuery, idIn, idOut } from "./scalars.js";
+
+/** Public keys in PEM are the longest. */
+const SECRET_CHARS_MAX = 2_000;
+const SHOWN_CHARS = 4;
+/** Of a short secret four characters would be too much. */
+const SHOWN_FROM_CHARS = 8;
+
+const secret = z.string().trim().min(1).max(SECRET_CHARS_MAX);
+/** Two while a token is being rotated. */
+const authTokens = { auth_tokens: z.array(secret).min(1).max(2) };
+
+const common = {
+  account_id: idIn.optional().meta({ description: "Keys of the platform: none means the platform's own credential" }),
+  intercept: z.enum(["reject", "announce"]).default("reject").meta({
+    description: "What a caller of a number that no business holds gets",
+  }),
+};
+
+const bodies = {
+  twilio: z.strictObject({ ...common, ...authTokens }),
+  signalwire: z.strictObject({ ...common, ...authTokens }),
+  plivo: z.strictObject({ ...common, ...authTokens }),
+  telnyx: z.strictObject({ ...common, public_key: secret }),
+  vonage: z.strictObject({ ...common, signature_secret: secret }),
+  sinch: z.strictObject({ ...common, key: secret, secret }),
+  bandwidth: z.strictObject({ ...common, username: secret, password: secret }),
+} as const satisfies Record<Carrier, z.ZodType>;
+
+export const carrierParams = z.strictObject({ carrier: z.enum(CARRIERS) });
+export const carrierQuery = z.strictObject(accountQuery);
+
+/** For the documentation; which of them holds is the path's word, so the check itself is readCarrierBody's. */
+export const carrierIn = z.record(z.string(), z.unknown()).meta({
+  description:
+    "By carrier: auth_tokens (twilio, signalwire, plivo); public_key (telnyx); signature_secret (vonage); key and secret (sinch); username and password (bandwidth)",
+  anyOf: Object.values(bodies).map((schema) => {
+    const { $schema: _, ...shape } = z.toJSONSchema(schema, { io: "input" });
+    return shape;
+  }),
+});
+
+export interface CarrierBody {
+  readonly accountId: string | undefined;
+  readonly intercept: "reject" | "announce";
+  readonly secrets: Readonly<Record<string, unknown>>;
+}
+
+/** @throws AppError("invalid_value") */
+export function readCarrierBody(carrier: Carrier, body: unknown): CarrierBody {
+  const parsed = bodies[carrier].safeParse(body);
+  if (!parsed.success) {
+    const fields = fieldErrorsOf(parsed.error);
+    throw new AppError("invalid_value", `These are no credentials of ${carrier}; see errors.`, { fields });
+  }
+  const { account_id: accountId, intercept, ...secrets } = parsed.data;
+  return { accountId, intercept, secrets };
+}
+
+const masked = z.string().meta({ description: "Masked to its last four characters", examples: ["…f3a9"] });
+
+export const credentialOut = z
+  .object({
+    credential_id: idOut,
+    carrier: z.enum(CARRIERS),
+    account_id: idOut.nullable().meta({ description: "Null: the platform's own" }),
+    intercept: z.enum(["reject", "announce"]),
+  })
+  .catchall(z.union([masked, z.array(masked), z.null()]))
+  .meta({ description: "The carrier's own fields beside these, masked" });
+
+export function showCredential(credential: CarrierCredential): z.output<typeof credentialOut> {
+  const { id, carrier, accountId, intercept, secrets } = credential;
+  const shown: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(secrets)) {
+    shown[name] = Array.isArray(value) ? value.map(maskSecret) : maskSecret(value);
+  }
+  return { ...shown, credential_id: id, carrier, account_id: accountId, intercept };
+}
+
+function maskSecret(value: unknown): string {
+  const text = typeof value === "string" ? value : "";
+  return text.length < SHOWN_FROM_CHARS ? "…" : `…${text.slice(-SHOWN_CHARS)}`;
+}

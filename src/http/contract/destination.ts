@@ -1,0 +1,65 @@
+/** Destinations on the wire. */
+import { z } from "zod";
+import { DESTINATION_STATUSES, type Destination } from "../../account/destinations.store.js";
+import { toIso } from "../../kernel/clock.js";
+import { numberType } from "./number.js";
+import { accountQuery, e164In, e164Out, idIn, idOut, instantOut, nameIn, pageQuery } from "./scalars.js";
+import { failoverIn, sipUriIn } from "./sip-target.js";
+
+const settings = {
+  name: nameIn.nullish(),
+  sip_uri: sipUriIn.nullish(),
+  failover: failoverIn.optional().meta({
+    description: "E.164 numbers or SIP URIs, tried in order when the destination is busy or away",
+  }),
+  max_concurrent_calls: z.int().min(1).max(100_000).nullish(),
+  ring_timeout_s: z.int().min(1).max(300).optional().meta({ description: "Per target; 30 when not given" }),
+  status: z.enum(DESTINATION_STATUSES).optional().meta({
+    description:
+      "tracked: visitors are presented promo numbers for it. discovered: seen on a page. ignored: pages keep it. tracked when not given",
+  }),
+};
+
+export const newDestination = z.strictObject({ account_id: idIn.optional(), number: e164In, ...settings });
+
+export const destinationChanges = z.strictObject(settings);
+
+export const destinationQuery = z.strictObject({
+  ...pageQuery,
+  ...accountQuery,
+  status: z.enum(DESTINATION_STATUSES).optional(),
+});
+
+export const destinationOut = z.object({
+  id: idOut,
+  account_id: idOut,
+  number: e164Out,
+  type: numberType,
+  npa: z.string().nullable(),
+  name: z.string().nullable(),
+  sip_uri: z.string().nullable(),
+  failover: z.array(z.string()),
+  max_concurrent_calls: z.int().nullable(),
+  ring_timeout_s: z.int(),
+  status: z.enum(DESTINATION_STATUSES),
+  created_at: instantOut,
+  updated_at: instantOut,
+});
+
+export function showDestination(destination: Destination): z.output<typeof destinationOut> {
+  return {
+    id: destination.id,
+    account_id: destination.accountId,
+    number: destination.number,
+    type: destination.numberType,
+    npa: destination.npa,
+    name: destination.name,
+    sip_uri: destination.sipUri,
+    failover: [...destination.failover],
+    max_concurrent_calls: destination.maxConcurrentCalls,
+    ring_timeout_s: destination.ringTimeoutS,
+    status: destination.status,
+    created_at: toIso(destination.createdAt),
+    updated_at: toIso(destination.updatedAt),
+  };
+}

@@ -1,0 +1,126 @@
+/** Promo numbers on the wire. */
+import { z } from "zod";
+import { toIso } from "../../kernel/clock.js";
+import type { InterceptSummary } from "../../pool/intercepts.store.js";
+import type { NumberEvent, PromoNumber } from "../../pool/numbers.store.js";
+import { NUMBER_ROLES, NUMBER_STATES } from "../../pool/promo-number.js";
+import { judgeQuarantine, type QuarantineRule } from "../../pool/quarantine.js";
+import { accountQuery, e164Out, idIn, idOut, instantOut, pageQuery, reasonIn } from "./scalars.js";
+
+const NUMBER_TYPES = ["toll_free", "local"] as const;
+export const numberType = z.enum(NUMBER_TYPES);
+export const npaIn = z
+  .string()
+  .regex(/^[2-9]\d\d$/, "must be an area code of three digits, e.g. 415")
+  .meta({ examples: ["415"] });
+
+/** A page of inventory files is this long; larger ones are sent in parts. */
+export const NUMBERS_PER_REQUEST_MAX = 10_000;
+
+const carrierIn = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "must be lower-case letters, digits, - and _, e.g. twilio")
+  .meta({ description: "Who hosts the number" });
+
+/** The number itself stays a plain string: a wrong one is told in `invalid` and costs the others nothing. */
+const numberEntry = z.union([
+  z.string().max(64),
+  z.strictObject({ number: z.string().max(64), carrier: carrierIn.optional(), credential_id: idIn.optional() }),
+]);
+
+export const newNumbers = z.strictObject({ numbers: z.array(numberEntry).min(1).max(NUMBERS_PER_REQUEST_MAX) });
+
+export const addedNumbers = z.object({
+  added: z.int().meta({ description: "How many numbers are new in the inventory" }),
+  duplicates: z.int().meta({ description: "How many valid entries were known before, or stood twice in the request" }),
+  invalid: z
+    .array(z.object({ number: z.string(), reason: z.string() }))
+    .meta({ description: "Entries that were left out, and why" }),
+});
+
+export const numberQuery = z.strictObject({
+  ...pageQuery,
+  ...accountQuery,
+  state: z.enum(NUMBER_STATES).optional(),
+  pool_id: idIn.optional(),
+  type: numberType.optional(),
+  npa: npaIn.optional(),
+});
+
+export const moveBody = z.strictObject({ reason: reasonIn });
+export const releaseBody = z.strictObject({
+  reason: reasonIn,
+  force: z.boolean().default(false).meta({ description: "Release before it is clean; needs the scope admin" }),
+});
+
+const quarantineOut = z.object({
+  entered_at: instantOut,
+  hold_until: instantOut,
+  intercepted_calls: z.int(),
+  distinct_callers: z.int().meta({ description: "Those that count: no known spam callers, no repeated dials" }),
+  last_intercepted_at: instantOut.nullable(),
+  rate_upper_bound_per_day: z.number().nullable(),
+  earliest_release_at: instantOut.meta({ description: "If nobody calls until then" }),
+});
+
+export const numberOut = z.object({
+  number: e164Out,
+  type: numberType,
+  npa: z.string().nullable(),
+  state: z.enum(NUMBER_STATES),
+  role: z.enum(NUMBER_ROLES).nullable(),
+  account_id: idOut.nullable(),
+  pool_id: idOut.nullable(),
+  state_since: instantOut,
+  carrier: z.string().nullable(),
+  credential_id: idOut.nullable(),
+  quarantine: quarantineOut.nullable(),
+});
+
+export const numberWithHistoryOut = numberOut.extend({
+  history: z.array(z.object({ state: z.enum(NUMBER_STATES), at: instantOut, reason: z.string(), actor: z.string() })),
+});
+
+/** What is known of a quarantined number's time in quarantine. */
+export interface QuarantineFacts {
+  readonly rule: QuarantineRule;
+  readonly summary: InterceptSummary;
+  readonly now: number;
+}
+
+/** @param facts null unless the number is quarantined */
+export function showNumber(number: PromoNumber, facts: QuarantineFacts | null): z.output<typeof numberOut> {
+  return {
+    number: number.e164,
+    type: number.type,
+    npa: number.npa,
+    state: number.state,
+    role: number.role,
+    account_id: number.accountId,
+    pool_id: number.poolId,
+    state_since: toIso(number.stateSince),
+    carrier: number.carrier,
+    credential_id: number.credentialId,
+    quarantine: facts === null ? null : showQuarantine(number, facts),
+  };
+}
+
+export function showHistory(history: readonly NumberEvent[]): z.output<typeof numberWithHistoryOut>["history"] {
+  return history.map(({ state, at, reason, actor }) => ({ state, at: toIso(at), reason, actor }));
+}
+
+function showQuarantine(number: PromoNumber, facts: QuarantineFacts): z.output<typeof quarantineOut> {
+  const { rule, summary, now } = facts;
+  const enteredAt = number.quarantinedAt ?? number.stateSince;
+  const { interceptedCalls, distinctCallers, lastInterceptedAt } = summary;
+  const judged = judgeQuarantine({ rule, enteredAt, distinctCallers, now });
+  return {
+    entered_at: toIso(enteredAt),
+    hold_until: toIso(judged.holdUntil),
+    intercepted_calls: interceptedCalls,
+    distinct_callers: distinctCallers,
+    last_intercepted_at: lastInterceptedAt === null ? null : toIso(lastInterceptedAt),
+    rate_upper_bound_per_day: judged.rateUpperBoundPerDay,
+    earliest_release_at: toIso(judged.earliestReleaseAt),
+  };
+}

@@ -1,0 +1,83 @@
+/** SIP trunks on the wire. */
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+import type { Trunk } from "../../account/trunks.store.js";
+import { sipUriIn } from "./sip-target.js";
+
+const SOURCE_CIDRS_MAX = 200;
+
+const transport = z.enum(["udp", "tcp", "tls"]);
+
+const cidrIn = z
+  .string()
+  .refine((text) => ipaddr.isValidCIDR(text), "must be an address range, e.g. 203.0.113.0/24")
+  .meta({ examples: ["203.0.113.0/24"] });
+
+export const trunkParams = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "must be lower-case letters, digits, - and _"),
+});
+
+export const trunkIn = z.strictObject({
+  source_cidrs: z.array(cidrIn).min(1).max(SOURCE_CIDRS_MAX).meta({ description: "Who may send calls on this trunk" }),
+  transport: transport.default("udp"),
+  default_country: z
+    .string()
+    .regex(/^[A-Z]{2}$/, "must be an ISO 3166 code, e.g. US")
+    .default("US")
+    .meta({ description: "Reads national numbers that arrive on this trunk" }),
+  max_cps: z.int().min(1).max(100_000).nullish().meta({ description: "New calls a second; null: no limit" }),
+  max_calls: z.int().min(1).max(1_000_000).nullish().meta({ description: "Calls at once; null: no limit" }),
+  outbound_uri: sipUriIn.nullish().meta({ description: "Where calls to a destination without a SIP URI leave" }),
+  mode: z
+    .enum(["b2bua", "proxy", "redirect"])
+    .default("b2bua")
+    .refine((mode) => mode === "b2bua", "only b2bua works in this version; proxy and redirect come with a later one"),
+  trust_identity: z.boolean().default(true).meta({
+    description: "Whether P-Asserted-Identity and verstat of this trunk are believed",
+  }),
+});
+
+export const trunkOut = z.object({
+  name: z.string(),
+  source_cidrs: z.array(z.string()),
+  transport,
+  default_country: z.string(),
+  max_cps: z.int().nullable(),
+  max_calls: z.int().nullable(),
+  outbound_uri: z.string().nullable(),
+  mode: z.enum(["b2bua", "proxy", "redirect"]),
+  trust_identity: z.boolean(),
+});
+
+export function readTrunk(name: string, body: z.output<typeof trunkIn>): Trunk {
+  return {
+    name,
+    sourceCidrs: body.source_cidrs,
+    transport: body.transport,
+    defaultCountry: body.default_country,
+    maxCps: body.max_cps ?? null,
+    maxCalls: body.max_calls ?? null,
+    outboundUri: body.outbound_uri ?? null,
+    mode: body.mode,
+    trustIdentity: body.trust_identity,
+  };
+}
+
+export function showTrunk(trunk: Trunk): z.output<typeof trunkOut> {
+  return {
+    name: trunk.name,
+    source_cidrs: [...trunk.sourceCidrs],
+    transport: trunk.transport,
+    default_country: trunk.defaultCountry,
+    max_cps: trunk.maxCps,
+    max_calls: trunk.maxCalls,
+    outbound_uri: trunk.outboundUri,
+    mode: trunk.mode,
+    trust_identity: trunk.trustIdentity,
+  };
+}
+
+/** True for a trunk that would take calls from the whole Internet. */
+export function isOpenToAll(trunk: Trunk): boolean {
+  return trunk.sourceCidrs.some((cidr) => cidr.endsWith("/0"));
+}

@@ -1,0 +1,93 @@
+/**
+ * Pages of lists. A cursor is the position of the last row shown, never an offset, so rows that arrive meanwhile neither shift nor repeat others.
+ * Opaque to clients: base64url of the list's name and the position.
+ */
+import { AppError } from "../kernel/errors.js";
+import type { Instant } from "../kernel/clock.js";
+import { isSafeText } from "./safe-text.js";
+
+export interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+/** Longer ones are not ours. */
+const CURSOR_CHARS_MAX = 400;
+const INSTANT_MAX = 253_402_300_799_999;
+
+/** @param rows up to limit + 1 of them: one more than shown says that there is a next page */
+export function pageOf<R, T>(
+  list: string,
+  input: {
+    rows: readonly R[];
+    limit: number;
+    positionOf: (row: R) => readonly (string | number)[];
+    show: (row: R) => T;
+  },
+): Page<T> {
+  const { rows, limit, positionOf, show } = input;
+  const shown = rows.slice(0, limit);
+  const last = rows.length > limit ? shown.at(-1) : undefined;
+  return {
+    data: shown.map((row) => show(row)),
+    next_cursor: last === undefined ? null : encode([list, ...positionOf(last)]),
+  };
+}
+
+/** For lists in the order of a text key. @returns the key of the last row shown, "" for the first page */
+export function afterKey(list: string, cursor: string | undefined): string {
+  if (cursor === undefined) return "";
+  const [key, ...rest] = positionIn(list, cursor);
+  if (typeof key !== "string" || rest.length > 0) throw broken();
+  return key;
+}
+
+/** For lists in the order of time, then id. */
+export function beforeInstant(list: string, cursor: string | undefined): { at: Instant; id: string } | null {
+  if (cursor === undefined) return null;
+  const [at, id, ...rest] = positionIn(list, cursor);
+  if (typeof at !== "number" || typeof id !== "string" || rest.length > 0) throw broken();
+  if (!Number.isInteger(at) || at < 0 || at > INSTANT_MAX) throw broken();
+  return { at, id };
+}
+
+/** The same where milliseconds do not tell rows apart: the database's own text of the time. */
+export function beforeExactTime(list: string, cursor: string | undefined): { at: string; id: string } | null {
+  if (cursor === undefined) return null;
+  const [at, id, ...rest] = positionIn(list, cursor);
+  if (typeof at !== "string" || typeof id !== "string" || rest.length > 0) throw broken();
+  if (!isExactTime(at)) throw broken();
+  return { at, id };
+}
+
+/** Microseconds, and a date that exists: 30 February is one to JavaScript and an error to PostgreSQL. */
+function isExactTime(text: string): boolean {
+  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) ? Date.parse(text) : Number.NaN;
+  return ms >= 0 && new Date(ms).toISOString().startsWith(text.slice(0, 19));
+}
+
+function encode(position: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify(position)).toString("base64url");
+}
+
+function positionIn(list: string, cursor: string): unknown[] {
+  if (cursor.length > CURSOR_CHARS_MAX || !/^[\w-]+$/.test(cursor)) throw broken();
+  let position: unknown;
+  try {
+    position = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+  } catch (error) {
+    throw broken(error);
+  }
+  if (!Array.isArray(position) || position[0] !== list) throw broken();
+  const [, ...rest] = position as unknown[];
+  if (rest.some((part) => typeof part === "string" && !isSafeText(part))) throw broken();
+  return rest;
+}
+
+function broken(cause?: unknown): AppError {
+  const fields = [{ path: "cursor", message: "is not a next_cursor of this list" }];
+  return new AppError("invalid_value", "Send the next_cursor of this list's last page, unchanged, or none.", {
+    fields,
+    cause,
+  });
+}

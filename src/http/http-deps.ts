@@ -1,0 +1,57 @@
+/** Everything the HTTP layer is given by the composition root. It opens, reads and decides nothing that is not in here. */
+import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from "fastify";
+import type { RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Registry } from "prom-client";
+import type { Database } from "../db/database.js";
+import type { Clock } from "../kernel/clock.js";
+import type { IdSource } from "../kernel/ids.js";
+import type { Log } from "../kernel/log.js";
+import type { Random } from "../kernel/random.js";
+import type { Secrets } from "../kernel/secrets.js";
+import type { AllocationBatch } from "../pool/allocation-batch.js";
+import type { Directory } from "../pool/directory.js";
+import type { NumberSchedule } from "../pool/number-moves.js";
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** One entry a dependency, e.g. `{ postgres: true, redis: false }`. */
+  readonly checks: Record<string, boolean>;
+}
+
+export interface HttpDeps {
+  readonly db: Database;
+  readonly directory: Directory;
+  readonly batch: AllocationBatch;
+  readonly ids: IdSource;
+  readonly random: Random;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly schedule: NumberSchedule;
+  /** SHA-256 of ADMIN_API_KEY (hashKey); null when only keys of the database count. */
+  readonly adminKeyHash: Buffer | null;
+  readonly readiness: () => Promise<Readiness>;
+  /** The service is stopping: `/readyz` answers 503 while everything else is still served. */
+  readonly isDraining: () => boolean;
+  readonly metrics: Registry;
+  /** Embedded mode: destinations may be private or loopback whoever sets them. */
+  readonly embedded: boolean;
+  /** PRESENT_TRUSTED_CIDRS: exempt from every bot rule and address limit. */
+  readonly presentTrustedCidrs: readonly string[];
+  readonly publicBaseUrl: string | null;
+  /** Carrier webhooks, the tag and the like; each gets a scope of its own, with no authentication of ours. */
+  readonly plugins: readonly FastifyPluginAsync[];
+  /** An account, a destination or a pool was written by this process. */
+  readonly onDirectoryChange: () => void;
+  readonly onTrunksChanged: () => void;
+}
+
+/** A scope whose schemas are zod's. */
+export type HttpApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;

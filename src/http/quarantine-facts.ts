@@ -1,0 +1,24 @@
+/** What the quarantine block of numbers is made of: the rule and, for those in quarantine, the calls taken since. Two queries for any number of them. */
+import { summarizeInterceptsOf } from "../pool/intercepts.store.js";
+import type { PromoNumber } from "../pool/numbers.store.js";
+import { readQuarantineSettings } from "../pool/quarantine-settings.js";
+import type { QuarantineFacts } from "./contract/number.js";
+import type { HttpDeps } from "./http-deps.js";
+
+/** @returns for each of the given numbers its facts, or null when it is not quarantined */
+export async function readQuarantineFacts(
+  deps: Pick<HttpDeps, "db" | "clock">,
+  numbers: readonly PromoNumber[],
+): Promise<(number: PromoNumber) => QuarantineFacts | null> {
+  const quarantined = numbers.filter(({ state }) => state === "quarantined");
+  if (quarantined.length === 0) return () => null;
+  const [rule, summaries] = await Promise.all([
+    readQuarantineSettings(deps.db),
+    summarizeInterceptsOf(deps.db, quarantined),
+  ]);
+  const now = deps.clock.now();
+  return (number) => {
+    const summary = summaries.get(number.id);
+    return summary === undefined ? null : { rule, summary, now };
+  };
+}

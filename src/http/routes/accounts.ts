@@ -1,0 +1,149 @@
+/** `/v1/accounts` and the API keys below it. Accounts are made by the platform; a key of an account sees and edits its own. */
+import { createAccount, getAccount, listAccounts, updateAccount } from "../../account/accounts.store.js";
+import { createApiKey, type Principal, revokeApiKey } from "../../account/api-keys.store.js";
+import { AppError } from "../../kernel/errors.js";
+import { principalOf } from "../auth.js";
+import {
+  accountChanges,
+  accountOut,
+  createdKey,
+  keyParams,
+  newAccount,
+  newKey,
+  showAccount,
+} from "../contract/account.js";
+import { idParams, pageOut, pageQuery } from "../contract/scalars.js";
+import { afterKey, pageOf } from "../cursor.js";
+import { directoryChanged } from "../directory-change.js";
+import type { HttpApp, HttpDeps } from "../http-deps.js";
+import { z } from "zod";
+
+const tags = ["Accounts"];
+const LIST = "accounts";
+
+export function addAccountRoutes(app: HttpApp, deps: HttpDeps): void {
+  addCreate(app, deps);
+  addReads(app, deps);
+  addChange(app, deps);
+  addKeys(app, deps);
+}
+
+function addCreate(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/accounts",
+    {
+      config: { access: "admin" },
+      schema: { summary: "Create an account", tags, body: newAccount, response: { 201: accountOut } },
+    },
+    async (request, reply) => {
+      const { name, auto_create_pools: autoCreatePools } = request.body;
+      const account = await createAccount(deps, { name, autoCreatePools });
+      directoryChanged(deps);
+      return reply.code(201).send(showAccount(account));
+    },
+  );
+}
+
+function addReads(app: HttpApp, deps: HttpDeps): void {
+  app.get(
+    "/v1/accounts",
+    {
+      config: { access: "read" },
+      schema: {
+        summary: "List accounts, oldest first",
+        tags,
+        querystring: z.strictObject(pageQuery),
+        response: { 200: pageOut(accountOut) },
+      },
+    },
+    async (request) => {
+      const { limit, cursor } = request.query;
+      const after = afterKey(LIST, cursor);
+      const { accountId } = principalOf(request);
+      const rows =
+        accountId === null
+          ? await listAccounts(deps.db, { after, limit: limit + 1 })
+          : [await getAccount(deps.db, accountId)].filter(({ id }) => id > after);
+      return pageOf(LIST, { rows, limit, positionOf: ({ id }) => [id], show: showAccount });
+    },
+  );
+  app.get(
+    "/v1/accounts/:id",
+    {
+      config: { access: "read" },
+      schema: { summary: "Get an account", tags, params: idParams, response: { 200: accountOut } },
+    },
+    async (request) => {
+      const { id } = request.params;
+      assertOwn(principalOf(request), id);
+      return showAccount(await getAccount(deps.db, id));
+    },
+  );
+}
+
+function addChange(app: HttpApp, deps: HttpDeps): void {
+  app.patch(
+    "/v1/accounts/:id",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Change an account",
+        tags,
+        params: idParams,
+        body: accountChanges,
+        response: { 200: accountOut },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      assertOwn(principalOf(request), id);
+      const { name, auto_create_pools: autoCreatePools } = request.body;
+      const account = await updateAccount(deps.db, id, { name, autoCreatePools });
+      directoryChanged(deps);
+      return showAccount(account);
+    },
+  );
+}
+
+function addKeys(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/accounts/:id/keys",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "Create an API key of an account",
+        description: "The key is in the answer and nowhere else.",
+        tags,
+        params: idParams,
+        body: newKey,
+        response: { 201: createdKey },
+      },
+    },
+    async (request, reply) => {
+      const { name, scopes } = request.body;
+      const account = await getAccount(deps.db, request.params.id);
+      const { id, key } = await createApiKey(deps, { accountId: account.id, name, scopes });
+      deps.log.info("key.created", { requestId: request.id, keyId: id, accountId: account.id, scopes });
+      return reply.code(201).send({ id, key, name, scopes });
+    },
+  );
+  app.delete(
+    "/v1/accounts/:id/keys/:key_id",
+    {
+      config: { access: "admin" },
+      schema: { summary: "Revoke an API key", tags, params: keyParams, response: { 204: z.null() } },
+    },
+    async (request, reply) => {
+      const { id: accountId, key_id: keyId } = request.params;
+      await revokeApiKey(deps.db, { accountId, keyId });
+      deps.log.info("key.revoked", { requestId: request.id, keyId, accountId });
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function assertOwn(principal: Principal, accountId: string): void {
+  if (principal.accountId !== null && principal.accountId !== accountId) {
+    throw new AppError("not_found", "There is no such account.");
+  }
+}

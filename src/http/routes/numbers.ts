@@ -1,0 +1,178 @@
+/** `/v1/numbers`: the inventory, where each number stands, and its moves by hand. An account sees its own numbers. */
+import type { FastifyRequest } from "fastify";
+import { getNumber, historyOf, listNumbers, type PromoNumber } from "../../pool/numbers.store.js";
+import { quarantineNumber, releaseNumber, retireNumber } from "../../pool/number-moves.js";
+import { accountToRead, actorOf, isAdmin, principalOf } from "../auth.js";
+import {
+  addedNumbers,
+  moveBody,
+  newNumbers,
+  numberOut,
+  numberQuery,
+  numberWithHistoryOut,
+  releaseBody,
+  showHistory,
+  showNumber,
+} from "../contract/number.js";
+import { numberParams, pageOut } from "../contract/scalars.js";
+import { afterKey, pageOf } from "../cursor.js";
+import type { HttpApp, HttpDeps } from "../http-deps.js";
+import { importNumbers } from "../import-numbers.js";
+import { readQuarantineFacts } from "../quarantine-facts.js";
+
+const tags = ["Numbers"];
+const LIST = "numbers";
+/** Ten thousand entries with carrier and credential, indented. */
+const IMPORT_BYTES_MAX = 4 * 1_048_576;
+
+export function addNumberRoutes(app: HttpApp, deps: HttpDeps): void {
+  addImport(app, deps);
+  addReads(app, deps);
+  addQuarantine(app, deps);
+  addRelease(app, deps);
+  addRetire(app, deps);
+}
+
+function addImport(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/numbers",
+    {
+      config: { access: "admin" },
+      bodyLimit: IMPORT_BYTES_MAX,
+      schema: {
+        summary: "Add numbers to the available inventory",
+        description:
+          "Up to 10,000 a request. added and duplicates are counts; an entry that cannot be added is listed in invalid and costs the others nothing.",
+        tags,
+        body: newNumbers,
+        response: { 201: addedNumbers },
+      },
+    },
+    async (request, reply) => {
+      const result = await importNumbers(deps, { entries: request.body.numbers, actor: actorOf(request) });
+      return reply.code(201).send(result);
+    },
+  );
+}
+
+function addReads(app: HttpApp, deps: HttpDeps): void {
+  app.get(
+    "/v1/numbers",
+    {
+      config: { access: "read" },
+      schema: {
+        summary: "List numbers, ascending",
+        tags,
+        querystring: numberQuery,
+        response: { 200: pageOut(numberOut) },
+      },
+    },
+    async (request) => {
+      const { limit, cursor, account_id: asked, state, pool_id: poolId, type, npa } = request.query;
+      const rows = await listNumbers(deps.db, {
+        accountId: accountToRead(principalOf(request), asked),
+        state: state ?? null,
+        poolId: poolId ?? null,
+        type: type ?? null,
+        npa: npa ?? null,
+        after: afterKey(LIST, cursor),
+        limit: limit + 1,
+      });
+      const factsOf = await readQuarantineFacts(deps, rows);
+      const show = (number: PromoNumber) => showNumber(number, factsOf(number));
+      return pageOf(LIST, { rows, limit, positionOf: ({ e164 }) => [e164], show });
+    },
+  );
+  app.get(
+    "/v1/numbers/:number",
+    {
+      config: { access: "read" },
+      schema: {
+        summary: "Get a number with its history",
+        tags,
+        params: numberParams,
+        response: { 200: numberWithHistoryOut },
+      },
+    },
+    async (request) => showOne(deps, await readable(deps, request, request.params.number)),
+  );
+}
+
+function addQuarantine(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/numbers/:number/quarantine",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Quarantine a number at once",
+        description:
+          "It stops routing; every call to it is intercepted and logged. 409 when it is quarantined or retired.",
+        tags,
+        params: numberParams,
+        body: moveBody,
+        response: { 200: numberWithHistoryOut },
+      },
+    },
+    async (request) => {
+      const { number: e164 } = request.params;
+      const { reason } = request.body;
+      const { accountId } = principalOf(request);
+      return showOne(deps, await quarantineNumber(deps, { e164, accountId, reason, actor: actorOf(request) }));
+    },
+  );
+}
+
+function addRelease(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/numbers/:number/release",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Release a quarantined number to the inventory",
+        description:
+          "409 before it is clean, unless a key with the scope admin sends force. 409 when it is not quarantined.",
+        tags,
+        params: numberParams,
+        body: releaseBody,
+        response: { 200: numberWithHistoryOut },
+      },
+    },
+    async (request) => {
+      const { e164 } = await readable(deps, request, request.params.number);
+      const { reason } = request.body;
+      const force = request.body.force && isAdmin(principalOf(request));
+      return showOne(deps, await releaseNumber(deps, { e164, force, reason, actor: actorOf(request) }));
+    },
+  );
+}
+
+function addRetire(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/numbers/:number/retire",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Retire a number for ever",
+        description: "409 while a business holds it.",
+        tags,
+        params: numberParams,
+        body: moveBody,
+        response: { 200: numberWithHistoryOut },
+      },
+    },
+    async (request) => {
+      const { e164 } = await readable(deps, request, request.params.number);
+      return showOne(deps, await retireNumber(deps, { e164, reason: request.body.reason, actor: actorOf(request) }));
+    },
+  );
+}
+
+/** @throws AppError("not_found") for a number that is not the asker's */
+function readable(deps: HttpDeps, request: FastifyRequest, e164: string): Promise<PromoNumber> {
+  return getNumber(deps.db, { e164, accountId: principalOf(request).accountId });
+}
+
+async function showOne(deps: HttpDeps, number: PromoNumber) {
+  const [factsOf, history] = await Promise.all([readQuarantineFacts(deps, [number]), historyOf(deps.db, number.id)]);
+  return { ...showNumber(number, factsOf(number)), history: showHistory(history) };
+}

@@ -1,0 +1,156 @@
+/**
+ * `POST /v1/presentations` and renew: called by every page view of every site, by anybody, from any origin. Never an error for what is wrong with us;
+ * the page then keeps its own numbers.
+ */
+import type { FastifyReply } from "fastify";
+import { touchOf } from "../../attribution/touch.js";
+import { messageOf } from "../../kernel/errors.js";
+import { presentPage } from "../../pool/present.js";
+import { type Renewal, renewLocks } from "../../pool/presentations.store.js";
+import {
+  type IgnoredFields,
+  ignoredInPresentations,
+  ignoredInRenew,
+  PRESENTATION_BODY_BYTES_MAX,
+  type PresentationsBody,
+  presentationsIn,
+  presentationsOut,
+  renewIn,
+  renewOut,
+  showAnswer,
+  showRenewal,
+  URL_CHARS_MAX,
+} from "../contract/presentation.js";
+import type { HttpApp, HttpDeps } from "../http-deps.js";
+import type { HttpMetrics } from "../http-metrics.js";
+import { acceptJson } from "../json-body.js";
+import { safeTextOf } from "../safe-text.js";
+import { createBotRule } from "../suspect-bot.js";
+
+const tags = ["Presentations"];
+const PATHS = ["/v1/presentations", "/v1/presentations/renew"];
+const PREFLIGHT_S = "86400";
+
+export function addPresentationRoutes(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
+  // text/plain as well: a page may then send it without a preflight.
+  acceptJson(app, ["application/json", "text/plain"]);
+  app.addHook("onRequest", (_request, reply, done) => {
+    void reply.header("access-control-allow-origin", "*").header("cache-control", "no-store");
+    done();
+  });
+  for (const path of PATHS) app.options(path, { schema: { summary: "CORS preflight", tags } }, answerPreflight);
+  addPresent(app, deps, metrics);
+  addRenew(app, deps, metrics);
+}
+
+function addPresent(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
+  const suspect = createBotRule({ clock: deps.clock, trustedCidrs: deps.presentTrustedCidrs });
+  app.post(
+    "/v1/presentations",
+    {
+      bodyLimit: PRESENTATION_BODY_BYTES_MAX,
+      schema: {
+        summary: "Present the visitor's promo numbers",
+        description:
+          "Public; application/json or text/plain, 16 kB at most. Fields it does not know are ignored. What is answered as presented is stored. A suspected bot, an exhausted pool or an outage gets overflow or original, with status 200.",
+        tags,
+        consumes: ["application/json", "text/plain"],
+        body: presentationsIn,
+        response: { 200: presentationsOut },
+      },
+    },
+    async (request) => {
+      const { body } = request;
+      countIgnored(metrics, ignoredInPresentations(body));
+      const userAgent = request.headers["user-agent"];
+      const bot = suspect({ address: request.ip, userAgent, isVisible: body.page.visible ?? null });
+      if (bot !== null) metrics.botSuspected(bot);
+      const answer = await presentPage(deps, {
+        tagKey: body.tag_key,
+        visitorId: body.visitor_id ?? null,
+        numbers: body.numbers,
+        touch: readTouch(body),
+        customData: body.custom_data ?? {},
+        context: readContext(body),
+        suspectedBot: bot !== null,
+      });
+      for (const { outcome } of answer.presentations) metrics.presented(outcome);
+      return showAnswer(answer);
+    },
+  );
+}
+
+function addRenew(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
+  app.post(
+    "/v1/presentations/renew",
+    {
+      bodyLimit: PRESENTATION_BODY_BYTES_MAX,
+      schema: {
+        summary: "Extend the locks of numbers a visitor still looks at",
+        description: "Extends only the lock. lost: the number may be somebody else's by now; ask for a new one.",
+        tags,
+        consumes: ["application/json", "text/plain"],
+        body: renewIn,
+        response: { 200: renewOut },
+      },
+    },
+    async (request) => {
+      const { body } = request;
+      countIgnored(metrics, ignoredInRenew(body));
+      const asked = { visitorId: body.visitor_id, presentationIds: body.presentation_ids };
+      const renewals = await renewOrLose(deps, { tagKey: body.tag_key, ...asked });
+      return { presentations: renewals.map(showRenewal) };
+    },
+  );
+}
+
+/** Lost is the honest answer to an outage as well: nobody can say that the lock still holds. */
+async function renewOrLose(
+  deps: HttpDeps,
+  input: { tagKey: string; visitorId: string; presentationIds: readonly string[] },
+): Promise<Renewal[]> {
+  const { tagKey, visitorId, presentationIds } = input;
+  try {
+    const known = await deps.directory.byTagKey(tagKey);
+    if (known !== null) return await renewLocks(deps.db, { accountId: known.account.id, visitorId, presentationIds });
+  } catch (error) {
+    deps.log.warn("presentation.renewal_lost", { error: messageOf(error) });
+  }
+  return presentationIds.map((presentationId) => ({ presentationId, outcome: "lost", lockedUntil: null }));
+}
+
+function answerPreflight(_request: unknown, reply: FastifyReply): FastifyReply {
+  return reply
+    .code(204)
+    .header("access-control-allow-methods", "POST")
+    .header("access-control-allow-headers", "content-type")
+    .header("access-control-max-age", PREFLIGHT_S)
+    .send();
+}
+
+/** What is decoded from a URL may be anything; what is cut may end in half a character. */
+function readTouch(body: PresentationsBody): Record<string, string> {
+  const touch = touchOf({ url: body.page.url, given: body.touch ?? undefined });
+  const safe: Record<string, string> = {};
+  for (const [name, value] of Object.entries(touch)) safe[name] = safeTextOf(value);
+  return safe;
+}
+
+function readContext(body: PresentationsBody): Record<string, unknown> {
+  const { url, referrer } = body.page;
+  const context: Record<string, unknown> = { url: storedUrl(url) };
+  if (referrer) context["referrer"] = storedUrl(referrer);
+  if (body.consent) context["consent"] = body.consent;
+  return context;
+}
+
+/** A fragment never left the browser before the tag did it, and may hold what the page keeps there for itself. */
+function storedUrl(url: string): string {
+  const [withoutFragment = ""] = url.split("#", 1);
+  return safeTextOf(withoutFragment.slice(0, URL_CHARS_MAX));
+}
+
+function countIgnored(metrics: HttpMetrics, ignored: IgnoredFields): void {
+  if (ignored.body > 0) metrics.fieldsIgnored("body", ignored.body);
+  if (ignored.page > 0) metrics.fieldsIgnored("page", ignored.page);
+}

@@ -1,0 +1,123 @@
+/**
+ * The HTTP server: what every request passes on its way in and out, and which scopes there are. Public: health, documentation, presentations, and the
+ * adapters given by the composition root. Behind a key: the API. Closing lets running requests finish.
+ */
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { messageOf } from "../kernel/errors.js";
+import { addAccessLog } from "./access-log.js";
+import { authenticate } from "./auth.js";
+import { answerClientError } from "./client-error.js";
+import { addHealth } from "./health.js";
+import type { HttpApp, HttpDeps } from "./http-deps.js";
+import { createHttpMetrics, type HttpMetrics } from "./http-metrics.js";
+import { addIdempotency } from "./idempotency.js";
+import { acceptJson } from "./json-body.js";
+import { addOpenApi } from "./openapi.js";
+import { appErrorOf, sendAppError, sendProblem } from "./problem.js";
+import { addAccountRoutes } from "./routes/accounts.js";
+import { addCallRoutes } from "./routes/calls.js";
+import { addCarrierRoutes } from "./routes/carriers.js";
+import { addDestinationRoutes } from "./routes/destinations.js";
+import { addInterceptRoutes } from "./routes/intercepts.js";
+import { addNumberRoutes } from "./routes/numbers.js";
+import { addPoolNumberRoutes } from "./routes/pool-numbers.js";
+import { addPoolRoutes } from "./routes/pools.js";
+import { addPresentationLogRoutes } from "./routes/presentation-log.js";
+import { addPresentationRoutes } from "./routes/presentations.js";
+import { addSettingsRoutes } from "./routes/settings.js";
+import { addTrunkRoutes } from "./routes/trunks.js";
+import { refuseUnsafeText } from "./unsafe-request.js";
+import { addUnknownRoutes } from "./unknown-route.js";
+import { serializerCompiler, validatorCompiler } from "./validation.js";
+
+/** Routes that take more say so. */
+const BODY_BYTES_MAX = 1_048_576;
+/** From the first byte to the last of a request: slower senders hold a socket, not a conversation. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Above the idle timeout of usual load balancers (60 s), so that they, not we, close first. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Ids and numbers are shorter; the longest path parameter we have is a SIP trunk's name. */
+const PATH_PARAMETER_CHARS_MAX = 200;
+
+/** @returns the app, not listening yet. `app.close()` finishes running requests; it closes nothing that was given in `deps`. */
+export function buildHttpServer(deps: HttpDeps): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // While closing, what still arrives on open connections is served like the rest.
+    return503OnClosing: false,
+    trustProxy: false,
+    requestIdHeader: false,
+    genReqId: () => deps.ids.next("req"),
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => void answerError(deps, error, request, reply),
+    routerOptions: { maxParamLength: PATH_PARAMETER_CHARS_MAX },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => answerError(deps, error, request, reply));
+  app.decorateRequest("principal", null);
+  addUnknownRoutes(app);
+  app.addHook("onRequest", (request, reply, done) => {
+    void reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
+    done();
+  });
+  const metrics = createHttpMetrics(deps.metrics, () => deps.batch.waiting);
+  addAccessLog(app, deps, metrics);
+  addOpenApi(app, deps);
+  addScopes(app, deps, metrics);
+  return app;
+}
+
+function addScopes(app: FastifyInstance, deps: HttpDeps, metrics: HttpMetrics): void {
+  app.register(async (scope: HttpApp) => addHealth(scope, deps));
+  app.register(async (scope: HttpApp) => addPresentationRoutes(scope, deps, metrics));
+  app.register(async (scope: HttpApp) => addApi(scope, deps));
+  for (const plugin of deps.plugins) app.register(plugin);
+}
+
+function addApi(scope: HttpApp, deps: HttpDeps): void {
+  acceptJson(scope, ["application/json"]);
+  refuseUnsafeText(scope);
+  scope.addHook("onRequest", authenticate(deps));
+  scope.addHook("onRequest", (_request, reply, done) => {
+    void reply.header("cache-control", "no-store");
+    done();
+  });
+  addIdempotency(scope, deps);
+  addAccountRoutes(scope, deps);
+  addNumberRoutes(scope, deps);
+  addDestinationRoutes(scope, deps);
+  addPoolRoutes(scope, deps);
+  addPoolNumberRoutes(scope, deps);
+  addPresentationLogRoutes(scope, deps);
+  addCallRoutes(scope, deps);
+  addInterceptRoutes(scope, deps);
+  addSettingsRoutes(scope, deps);
+  addTrunkRoutes(scope, deps);
+  addCarrierRoutes(scope, deps);
+}
+
+function answerError(deps: HttpDeps, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = appErrorOf(error);
+  if (known !== null) {
+    if (known.status >= 500) {
+      deps.log.warn("http.unavailable", {
+        requestId: request.id,
+        code: known.code,
+        error: messageOf(known.cause ?? known),
+      });
+    }
+    return sendAppError(reply, known);
+  }
+  deps.log.error("http.failed", { requestId: request.id, route: request.routeOptions?.url ?? "unmatched", error });
+  return sendProblem(reply, {
+    type: "urn:ringmatch:problem:internal",
+    title: "Something failed on our side",
+    status: 500,
+    code: "internal",
+    detail: `Look for ${request.id} in the log of the service.`,
+  });
+}

@@ -1,0 +1,25 @@
+/** Whether an address lies in one of the configured ranges (PRESENT_TRUSTED_CIDRS). */
+import { BlockList } from "node:net";
+import ipaddr from "ipaddr.js";
+import { AppError } from "../kernel/errors.js";
+
+/** @throws AppError("config_invalid") for a range that is none */
+export function createTrustedAddresses(cidrs: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    if (!ipaddr.isValidCIDR(cidr)) {
+      throw new AppError("config_invalid", `PRESENT_TRUSTED_CIDRS: ${cidr} is no address range such as 10.0.0.0/8.`);
+    }
+    const [address, bits] = ipaddr.parseCIDR(cidr);
+    list.addSubnet(address.toString(), bits, address.kind());
+  }
+  return (address) => {
+    const plain = plainAddress(address);
+    return list.check(plain, plain.includes(":") ? "ipv6" : "ipv4");
+  };
+}
+
+/** A dual-stack socket shows IPv4 peers as ::ffff:192.0.2.1. */
+export function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}

@@ -1,0 +1,44 @@
+/** 404 for a path that does not exist, 405 with Allow for one that does under other methods. */
+import type { FastifyInstance } from "fastify";
+import { AppError } from "../kernel/errors.js";
+import { sendAppError, sendProblem } from "./problem.js";
+
+interface KnownPath {
+  readonly pattern: RegExp;
+  readonly methods: Set<string>;
+}
+
+/** Call before any route is added. */
+export function addUnknownRoutes(app: FastifyInstance): void {
+  const known = new Map<string, KnownPath>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const path = known.get(url) ?? { pattern: patternOf(url), methods: new Set<string>() };
+    for (const one of [method].flat()) path.methods.add(one.toUpperCase());
+    known.set(url, path);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?", 1)[0] ?? "";
+    const methods = [...known.values()].filter(({ pattern }) => pattern.test(path)).flatMap((one) => [...one.methods]);
+    if (methods.length === 0) {
+      return sendAppError(
+        reply,
+        new AppError("not_found", "There is nothing at this path; /docs lists what there is."),
+      );
+    }
+    const allow = [...new Set(methods)].sort().join(", ");
+    void reply.header("allow", allow);
+    return sendProblem(reply, {
+      type: "urn:ringmatch:problem:method_not_allowed",
+      title: "The method is not supported here",
+      status: 405,
+      code: "method_not_allowed",
+      detail: `This path takes ${allow}.`,
+    });
+  });
+}
+
+/** `/v1/pools/:id` → one segment for each parameter; a wildcard takes the rest. */
+function patternOf(url: string): RegExp {
+  const escaped = url.replace(/[.+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replace(/:[^/]+/g, "[^/]+").replace(/\*/g, ".*")}$`);
+}

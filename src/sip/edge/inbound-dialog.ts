@@ -1,0 +1,86 @@
+/** Requests inside a dialog (RFC 3261 §12.2.2, §14.2, §15.1.2): ACK, BYE, re-INVITE and everything else, which is the app's. */
+import { tellDialogRequest } from "./app-notices.js";
+import type { Dialog, Incoming } from "./call-state.js";
+import { endDialog, runWhenAcked } from "./dialog-life.js";
+import type { EdgeContext } from "./edge-context.js";
+import { giveUpInvite } from "./inbound-cancel.js";
+import { unsupportedExtensions } from "./inbound-new.js";
+import { openIncoming, refuse, respond } from "./incoming.js";
+import { MAX_RINGING_MS, RETRY_AFTER_S } from "./limits.js";
+import type { CheckedRequest } from "./message-check.js";
+import { reasonPhrase } from "./reason-phrases.js";
+import { header } from "./sip-message.js";
+import type { Flow } from "./transport.js";
+import { stampVia } from "./via.js";
+
+/** The ACK of a 2xx: shown to the app once, under the INVITE's TXN. Later copies answer repeated 2xxs and are dropped. */
+export function onAck(ctx: EdgeContext, request: CheckedRequest, flow: Flow): void {
+  const { callId, fromTag, toTag, cseq } = request;
+  const dialog = toTag === null ? null : ctx.dialogs.match(callId, fromTag ?? "", toTag);
+  const answer = dialog?.awaitingAck.get(cseq.number);
+  if (dialog === null || answer === undefined) return ctx.counters.add("dropped_stray_ack");
+  answer.stop();
+  dialog.awaitingAck.delete(cseq.number);
+  const via = stampVia(request.via, flow.peer);
+  tellDialogRequest(ctx, dialog.app, { request, via, flow, txn: answer.txn, dialogId: dialog.id });
+  if (dialog.awaitingAck.size === 0) runWhenAcked(dialog);
+}
+
+export function onDialogRequest(ctx: EdgeContext, dialog: Dialog, request: CheckedRequest, flow: Flow): void {
+  const incoming = openIncoming(ctx, request, flow, dialog);
+  // §12.2.2: older than what was seen is out of order.
+  if (dialog.remoteSeq !== null && request.cseq.number < dialog.remoteSeq) return refuse(ctx, incoming, 500);
+  dialog.remoteSeq = request.cseq.number;
+  const unsupported = unsupportedExtensions(request);
+  if (unsupported !== "") return refuse(ctx, incoming, 420, [header("Unsupported", unsupported)]);
+  switch (request.message.method) {
+    case "BYE":
+      return onBye(ctx, dialog, incoming);
+    case "INVITE":
+      return onReinvite(ctx, dialog, incoming);
+    default:
+      return handToOwner(ctx, dialog, incoming);
+  }
+}
+
+function onBye(ctx: EdgeContext, dialog: Dialog, bye: Incoming): void {
+  if (dialog.state === "early") return onEarlyBye(ctx, dialog, bye);
+  // The call is over whatever the app says; a re-INVITE that waits gets 487 (§15.1.2).
+  const reinvite = dialog.theirInvite;
+  endDialog(ctx, dialog);
+  if (reinvite !== null) giveUpInvite(ctx, reinvite, 487);
+  handToOwner(ctx, dialog, bye);
+}
+
+/** A caller may hang up a ringing call by BYE instead of CANCEL (§15); for the app it is the same. */
+function onEarlyBye(ctx: EdgeContext, dialog: Dialog, bye: Incoming): void {
+  const invite = ctx.transactions.invites.get(dialog.id);
+  if (dialog.role === "uac" || invite === undefined) return refuse(ctx, bye, 481);
+  refuse(ctx, bye, 200);
+  giveUpInvite(ctx, invite, 487);
+}
+
+function onReinvite(ctx: EdgeContext, dialog: Dialog, incoming: Incoming): void {
+  if (dialog.ourInvite !== null) return refuse(ctx, incoming, 491);
+  if (dialog.state === "early" || dialog.theirInvite !== null) {
+    return refuse(ctx, incoming, 500, [header("Retry-After", String(RETRY_AFTER_S))]);
+  }
+  dialog.theirInvite = incoming;
+  respond(ctx, incoming, { status: 100, reason: reasonPhrase(100) });
+  incoming.timers.set(
+    "ringing",
+    ctx.scheduler.after(MAX_RINGING_MS, () => refuse(ctx, incoming, 504)),
+  );
+  handToOwner(ctx, dialog, incoming);
+}
+
+/** To the app that has the call, watched like a new request: an unanswered BYE is granted, anything else is refused. */
+function handToOwner(ctx: EdgeContext, dialog: Dialog, incoming: Incoming): void {
+  const { app } = dialog;
+  const withoutApp = (): void => refuse(ctx, incoming, incoming.request.message.method === "BYE" ? 200 : 503);
+  if (!app.isOpen) return withoutApp();
+  incoming.app = app;
+  const { request, via, flow, txn, dialogId } = incoming;
+  tellDialogRequest(ctx, app, { request, via, flow, txn, dialogId });
+  incoming.timers.set("silent", ctx.scheduler.after(ctx.timers.appSilentMs, withoutApp));
+}

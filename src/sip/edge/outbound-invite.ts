@@ -1,0 +1,208 @@
+/**
+ * An INVITE of an app, first or inside a dialog, from its sending to the last of its 2xx answers (RFC 3261 §13.2.2, §14.1; RFC 6026). One dialog per
+ * INVITE: the answers of further branches of a fork are acknowledged and hung up here.
+ */
+import type { AppLink } from "./app-link.js";
+import { tellFailed, tellMessage, tellRequestSent } from "./app-notices.js";
+import type { Dialog, Outgoing, SentInvite } from "./call-state.js";
+import { contactUri, dialogNextHop, dialogRequest, uacDialogFacts, uacRoute } from "./dialog.js";
+import { beginDialog, endDialog } from "./dialog-life.js";
+import { dialogId } from "./dialog-table.js";
+import type { EdgeContext } from "./edge-context.js";
+import { failureResponse } from "./failure-response.js";
+import { hangUp } from "./hang-up.js";
+import { MAX_RINGING_MS } from "./limits.js";
+import type { CheckedResponse } from "./message-check.js";
+import { cancelOutgoing } from "./outbound-cancel.js";
+import { sendText, sendWithVia, startRequest } from "./outgoing.js";
+import { reach } from "./reach.js";
+import { headerValue, type SipRequest } from "./sip-message.js";
+import { parseNameAddr } from "./name-addr.js";
+import { transactionTimeoutMs } from "./timers.js";
+import type { Flow } from "./transport.js";
+
+export interface InviteToStart {
+  /** Complete but for its Via. */
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  /** Null for the INVITE that begins a call. */
+  readonly dialog: Dialog | null;
+}
+
+/** What is known of one INVITE while its client transaction lives. */
+interface Call {
+  readonly outgoing: Outgoing;
+  readonly isInitial: boolean;
+  dialog: Dialog | null;
+  /** Set by the first 2xx. */
+  answered: { readonly toTag: string; readonly sent: SentInvite } | null;
+}
+
+/** The app gets its echo (or NOK), then every response until the final one. */
+export function startInvite(ctx: EdgeContext, app: AppLink, msgId: string, what: InviteToStart): void {
+  const { flow, dialog } = what;
+  let call: Call | null = null;
+  const started = startRequest(ctx, what.request, flow, {
+    onResponse: (response) => call !== null && onInviteResponse(ctx, call, response),
+    onFailed: (status) => call !== null && onNoAnswer(ctx, call, status),
+  });
+  if (started === null) return tellFailed(ctx, app, msgId, "too many transactions");
+  ctx.counters.add("invites_sent");
+  const { request, text, branch, machine } = started;
+  const fromTag = parseNameAddr(headerValue(request.headers, "from") ?? "")?.params.get("tag") ?? "";
+  const outgoing: Outgoing = {
+    txn: ctx.random.uuid(),
+    app,
+    request,
+    branch,
+    flow,
+    machine,
+    dialogId: dialog?.id ?? dialogId(headerValue(request.headers, "call-id") ?? "", fromTag),
+    cancel: "no",
+    heldCancel: null,
+    isAbandoned: false,
+    ringing: ctx.scheduler.after(MAX_RINGING_MS, () => cancelOutgoing(ctx, outgoing)),
+  };
+  call = { outgoing, isInitial: dialog === null, dialog, answered: null };
+  ctx.transactions.outgoing.set(outgoing.txn, outgoing);
+  if (dialog !== null) dialog.ourInvite = outgoing;
+  tellRequestSent(ctx, app, { msgId, flow, text, txn: outgoing.txn });
+}
+
+function onInviteResponse(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
+  const { status } = response.message;
+  const { outgoing } = call;
+  if (call.answered !== null) return onRepeatedAnswer(ctx, call.answered, response, outgoing.flow);
+  if (status < 200) {
+    outgoing.heldCancel?.send();
+    if (call.isInitial && status > 100 && response.toTag !== null) updateEarlyDialog(ctx, call, response);
+    return forward(ctx, outgoing, response);
+  }
+  settle(ctx, call);
+  if (status >= 300) {
+    if (call.isInitial && call.dialog !== null) endDialog(ctx, call.dialog);
+    return forward(ctx, outgoing, response);
+  }
+  onAnswer(ctx, call, response);
+}
+
+/** The final answer ends the TXN; a CANCEL that was still held is moot. */
+function settle(ctx: EdgeContext, call: Call): void {
+  const { outgoing } = call;
+  ctx.transactions.outgoing.delete(outgoing.txn);
+  outgoing.ringing?.cancel();
+  outgoing.heldCancel?.drop();
+  if (call.dialog?.ourInvite === outgoing) call.dialog.ourInvite = null;
+}
+
+function forward(ctx: EdgeContext, outgoing: Outgoing, response: CheckedResponse): void {
+  if (outgoing.isAbandoned) return;
+  const { app, flow, txn } = outgoing;
+  tellMessage(ctx, app, { message: response.message, flow, txn, dialogId: outgoing.dialogId });
+}
+
+function updateEarlyDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
+  const { outgoing, dialog } = call;
+  if (dialog === null) {
+    const facts = uacDialogFacts(response, outgoing.request.uri);
+    call.dialog = beginDialog(ctx, {
+      id: outgoing.dialogId,
+      role: "uac",
+      facts,
+      app: outgoing.app,
+      flow: outgoing.flow,
+    });
+    return;
+  }
+  dialog.remoteTag = response.toTag ?? "";
+  Object.assign(dialog, uacRoute(response, outgoing.request.uri));
+}
+
+function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
+  const { outgoing } = call;
+  const dialog = call.isInitial ? confirmDialog(ctx, call, response) : call.dialog;
+  const sent: SentInvite = {
+    cseq: response.cseq.number,
+    credentials: outgoing.request.headers.filter(
+      (one) => one.key === "authorization" || one.key === "proxy-authorization",
+    ),
+    ack: null,
+    byeAfterAck: outgoing.cancel === "sent",
+    timer: null,
+  };
+  call.answered = { toTag: response.toTag ?? "", sent };
+  // No room, an app that is gone, or a re-INVITE that a BYE has overtaken: the peer must still get its ACK, and a BYE.
+  if (dialog === null || dialog.state === "ended" || outgoing.isAbandoned) {
+    return releaseAnswer(ctx, response, outgoing.flow, sent, dialog);
+  }
+  if (!call.isInitial) dialog.remoteTarget = contactUri(response.message) ?? dialog.remoteTarget;
+  dialog.toAck.push(sent);
+  sent.timer = ctx.scheduler.after(transactionTimeoutMs(ctx.timers), () => {
+    hangUp(ctx, dialog, { why: "the application sent no ACK", tellApp: true });
+  });
+  forward(ctx, outgoing, response);
+}
+
+function confirmDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): Dialog | null {
+  const { outgoing } = call;
+  const facts = uacDialogFacts(response, outgoing.request.uri);
+  const { app, flow } = outgoing;
+  const dialog = call.dialog ?? beginDialog(ctx, { id: outgoing.dialogId, role: "uac", facts, app, flow });
+  if (dialog === null) return null;
+  // What the 2xx says replaces what 1xx said (§12.1.2, §13.2.2.4); requests that were sent meanwhile keep their numbers.
+  Object.assign(dialog, { remoteTag: facts.remoteTag, routeSet: facts.routeSet, remoteTarget: facts.remoteTarget });
+  dialog.localSeq = Math.max(dialog.localSeq, facts.localSeq);
+  if (dialog.state === "early") dialog.state = "confirmed";
+  call.dialog = dialog;
+  return dialog;
+}
+
+/** The same 2xx again means that its ACK was lost; another tag means that another branch of a fork was answered too. */
+function onRepeatedAnswer(
+  ctx: EdgeContext,
+  answered: NonNullable<Call["answered"]>,
+  response: CheckedResponse,
+  flow: Flow,
+): void {
+  if (response.toTag !== answered.toTag) return releaseAnswer(ctx, response, flow, null, null);
+  const { ack } = answered.sent;
+  if (ack !== null) sendText(ack.flow, ack.text);
+}
+
+/** ACK and BYE for an answer that no app will have. */
+function releaseAnswer(
+  ctx: EdgeContext,
+  response: CheckedResponse,
+  flow: Flow,
+  sent: SentInvite | null,
+  dialog: Dialog | null,
+): void {
+  if (sent !== null && dialog !== null && dialog.state !== "ended") {
+    dialog.toAck.push(sent);
+    return hangUp(ctx, dialog, { why: "nobody takes the call any more", tellApp: false });
+  }
+  const facts = uacDialogFacts(response, response.to.uri);
+  const hop = dialogNextHop(facts);
+  if (hop === null) return;
+  reach(ctx, hop, (reached) => {
+    const way = reached.kind === "flow" ? reached.flow : flow;
+    const ack = sendWithVia(
+      ctx,
+      dialogRequest(facts, { method: "ACK", seq: facts.localSeq, headers: sent?.credentials ?? [] }),
+      way,
+    );
+    if (sent !== null) sent.ack = { text: ack, flow: way };
+    const bye = dialogRequest(facts, { method: "BYE", seq: facts.localSeq + 1 });
+    startRequest(ctx, bye, way, { onResponse: () => undefined, onFailed: () => undefined });
+  });
+}
+
+/** 408 or 503 in the network's name (RFC 3261 §8.1.3.1). */
+function onNoAnswer(ctx: EdgeContext, call: Call, status: 408 | 503): void {
+  const { outgoing } = call;
+  settle(ctx, call);
+  if (call.isInitial && call.dialog !== null) endDialog(ctx, call.dialog);
+  if (outgoing.isAbandoned) return;
+  const message = failureResponse(outgoing.request, status);
+  tellMessage(ctx, outgoing.app, { message, flow: outgoing.flow, txn: outgoing.txn, dialogId: outgoing.dialogId });
+}

@@ -1,0 +1,133 @@
+/** An app answers a request from the network: checked against its transaction, completed, sent, echoed. A 2xx to an INVITE makes the call. */
+import type { AppLink } from "./app-link.js";
+import { appHeaders, contentTypeHeaders, RESPONSE_FIELDS } from "./app-headers.js";
+import { tellFailed, tellResponseSent } from "./app-notices.js";
+import type { SipCommand } from "./app-protocol.js";
+import type { Dialog, Incoming } from "./call-state.js";
+import { contactUri, uasDialogFacts } from "./dialog.js";
+import { beginDialog } from "./dialog-life.js";
+import { type EdgeContext, firstSeq } from "./edge-context.js";
+import { hangUp } from "./hang-up.js";
+import { type Answer, refuse, respond, responseDestination } from "./incoming.js";
+import { InviteServerTransaction } from "./invite-server-transaction.js";
+import { MAX_TAG_BYTES, REPEAT_PROVISIONAL_MS, RETRY_AFTER_S } from "./limits.js";
+import { ownContact } from "./own-address.js";
+import { type Header, hasHeader, header, headerValue, headerValues, type SipResponse } from "./sip-message.js";
+import { writeResponse } from "./sip-writer.js";
+import { repeatUntilAcked } from "./uas-answer.js";
+
+const UNKNOWN = "Response not sent due to unknown transaction";
+
+export function sendResponse(ctx: EdgeContext, app: AppLink, command: SipCommand, message: SipResponse): void {
+  const incoming = ctx.transactions.incoming.get(command.txn);
+  // A second final answer, or one after a CANCEL, ends here too. drachtio-server says nothing then, and srf waits for ever.
+  if (incoming === undefined || incoming.app !== app) return tellFailed(ctx, app, command.msgId, UNKNOWN);
+  if (message.status < 100 || message.status > 699) return tellFailed(ctx, app, command.msgId, "invalid status code");
+  const headers = appHeaders(message, RESPONSE_FIELDS, incoming.flow);
+  const contentType = contentTypeHeaders(headers, message.body);
+  if (contentType === null) return tellFailed(ctx, app, command.msgId, "missing content-type");
+  claim(incoming, message);
+  const answer: Answer = {
+    status: message.status,
+    reason: message.reason,
+    headers: [...headers, ...contentType],
+    body: message.body,
+  };
+  const text = sendAnswer(ctx, app, incoming, answer);
+  if (text === null) tellFailed(ctx, app, command.msgId, UNKNOWN);
+  else tellResponseSent(ctx, app, command.msgId, incoming, text);
+}
+
+/** The app has taken the request up: the watchdog rests, and it may choose the To tag while none has gone out. */
+function claim(incoming: Incoming, message: SipResponse): void {
+  incoming.isClaimed = true;
+  incoming.timers.get("silent")?.cancel();
+  incoming.timers.delete("silent");
+  const tag = /;\s*tag=([A-Za-z0-9\-.!%*_+`'~]+)\s*$/.exec(headerValue(message.headers, "to") ?? "")?.[1];
+  const mayChoose = !incoming.isTagSent && incoming.dialog === null && incoming.request.toTag === null;
+  if (tag !== undefined && tag.length <= MAX_TAG_BYTES && mayChoose) incoming.entry.localTag = tag;
+}
+
+function sendAnswer(ctx: EdgeContext, app: AppLink, incoming: Incoming, answer: Answer): string | null {
+  const isInvite = incoming.request.message.method === "INVITE";
+  if (!isInvite) return respondInDialog(ctx, incoming, answer);
+  // Our own 100 has gone out; a second one would only be noise on the wire. The app still gets its echo.
+  if (answer.status === 100) return writeResponse(incoming.request, incoming.via, { ...answer, toTag: null });
+  if (answer.status >= 300) return respond(ctx, incoming, answer);
+  incoming.dialog ??= beginUasDialog(ctx, app, incoming);
+  if (incoming.dialog === null) {
+    refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
+    return null;
+  }
+  const full = { ...answer, headers: [...dialogHeaders(incoming, answer), ...(answer.headers ?? [])] };
+  return answer.status < 200 ? ring(ctx, incoming, full) : answerInvite(ctx, incoming, incoming.dialog, full);
+}
+
+/** Answers to SUBSCRIBE name us as well (RFC 6665 §4.2.1); a 2xx to UPDATE accepts the peer's new Contact. */
+function respondInDialog(ctx: EdgeContext, incoming: Incoming, answer: Answer): string | null {
+  const { method } = incoming.request.message;
+  const isSuccess = answer.status >= 200 && answer.status < 300;
+  const needsContact =
+    isSuccess && (method === "SUBSCRIBE" || method === "UPDATE") && !hasHeader(answer.headers ?? [], "contact");
+  const own = needsContact ? [header("Contact", ownContact(incoming.flow))] : [];
+  const text = respond(ctx, incoming, { ...answer, headers: [...own, ...(answer.headers ?? [])] });
+  if (text !== null && isSuccess && method === "UPDATE") refreshTarget(incoming);
+  return text;
+}
+
+function beginUasDialog(ctx: EdgeContext, app: AppLink, incoming: Incoming): Dialog | null {
+  const facts = uasDialogFacts(incoming.request, incoming.entry.localTag, firstSeq(ctx.random));
+  return beginDialog(ctx, { id: incoming.dialogId, role: "uas", facts, app, flow: incoming.flow });
+}
+
+/** Record-Route is copied into what makes a dialog (§12.1.1); a 2xx always names our Contact. */
+function dialogHeaders(incoming: Incoming, answer: Answer): Header[] {
+  const isInitial = incoming.request.toTag === null;
+  const routes = isInitial ? headerValues(incoming.request.message.headers, "record-route") : [];
+  const needsContact = answer.status >= 200 && !hasHeader(answer.headers ?? [], "contact");
+  return [
+    ...routes.map((route) => header("Record-Route", route)),
+    ...(needsContact ? [header("Contact", ownContact(incoming.flow))] : []),
+  ];
+}
+
+function ring(ctx: EdgeContext, incoming: Incoming, answer: Answer): string | null {
+  const text = respond(ctx, incoming, answer);
+  if (text !== null && !incoming.timers.has("repeat")) repeatRinging(ctx, incoming);
+  return text;
+}
+
+function repeatRinging(ctx: EdgeContext, incoming: Incoming): void {
+  const timer = ctx.scheduler.after(REPEAT_PROVISIONAL_MS, () => {
+    const { machine } = incoming.entry;
+    if (machine instanceof InviteServerTransaction) machine.repeatProvisional();
+    repeatRinging(ctx, incoming);
+  });
+  incoming.timers.set("repeat", timer);
+}
+
+function answerInvite(ctx: EdgeContext, incoming: Incoming, dialog: Dialog, answer: Answer): string | null {
+  const text = respond(ctx, incoming, answer);
+  if (text === null) return null;
+  if (dialog.state === "ended") return text;
+  dialog.state = "confirmed";
+  dialog.localContact = headerValue(answer.headers ?? [], "contact") ?? dialog.localContact;
+  if (incoming.request.toTag !== null) refreshTarget(incoming);
+  const { flow, request } = incoming;
+  const to = responseDestination(incoming.via, flow);
+  const repeated = repeatUntilAcked(incoming.txn, ctx.timers, ctx.scheduler, {
+    send: () => flow.transport.send(text, to, () => undefined),
+    onAckTimeout: () => {
+      ctx.counters.add("ack_timeouts");
+      dialog.awaitingAck.clear();
+      hangUp(ctx, dialog, { why: "ACK timeout", tellApp: true });
+    },
+  });
+  dialog.awaitingAck.set(request.cseq.number, repeated);
+  return text;
+}
+
+function refreshTarget(incoming: Incoming): void {
+  const contact = contactUri(incoming.request.message);
+  if (contact !== null && incoming.dialog !== null) incoming.dialog.remoteTarget = contact;
+}

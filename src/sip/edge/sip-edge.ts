@@ -1,0 +1,182 @@
+/**
+ * The embedded SIP edge: SIP listeners on one side, the drachtio wire protocol on the other, so that an unmodified drachtio-srf works with it as with
+ * drachtio-server. Started and stopped by the composition root (and by tests); everything between is inbound.ts and outbound.ts.
+ */
+import type { Clock } from "../../kernel/clock.js";
+import type { Log } from "../../kernel/log.js";
+import type { Random } from "../../kernel/random.js";
+import type { AppConnection } from "./app-connection.js";
+import { endCallsOf } from "./app-lost.js";
+import { hostPort } from "./app-protocol.js";
+import { createAppRouter } from "./app-router.js";
+import { AppServer } from "./app-server.js";
+import { createStack, type EdgeContext } from "./edge-context.js";
+import { hangUp } from "./hang-up.js";
+import { receive } from "./inbound.js";
+import { DIALOG_SWEEP_MS, MAX_CALL_MS, STOP_GRACE_MS } from "./limits.js";
+import { bindListeners } from "./listeners.js";
+import { mainAddress } from "./local-address.js";
+import { onAppProxy, onAppSip } from "./outbound.js";
+import type { createScheduler, SipTimers } from "./timers.js";
+import type { SipListen } from "./transport.js";
+
+export type { SipListen } from "./transport.js";
+
+export interface SipEdgeOptions {
+  /** Port 0 lets the system choose; UDP and TCP of one host then share the number. */
+  readonly listen: readonly SipListen[];
+  /** Where apps connect; a loopback address, unless the network between is trusted. */
+  readonly admin: { readonly host: string; readonly port: number; readonly secret: string };
+  /** Who may call: `192.0.2.0/24`, `2001:db8::/32`, single addresses. Everybody else gets silence. */
+  readonly sourceCidrs: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly timers?: Partial<SipTimers>;
+}
+
+/** What srf is told; it pings servers from v0.8.2 on. */
+const VERSION = "v0.9.10-ringmatch";
+
+export class SipEdge {
+  private readonly options: SipEdgeOptions;
+  private readonly ctx: EdgeContext;
+  private readonly scheduler: ReturnType<typeof createScheduler>;
+  private readonly apps: AppServer;
+  private isStopped = false;
+
+  /** Throws AppError invalid_value for a CIDR that is none. */
+  constructor(options: SipEdgeOptions) {
+    this.options = options;
+    const stack = createStack(options);
+    this.scheduler = stack.scheduler;
+    this.ctx = { ...stack, apps: createAppRouter(), transports: [], isDraining: false };
+    this.ctx.sources.allow(options.sourceCidrs);
+    this.apps = this.createAppServer();
+  }
+
+  /** Resolves with the real ports. Rejects with AppError address_taken (naming SIP_LISTEN or the admin address); nothing stays open then. */
+  async start(): Promise<{
+    readonly sip: readonly SipListen[];
+    readonly admin: { readonly host: string; readonly port: number };
+  }> {
+    const { ctx, options } = this;
+    ctx.transports = await bindListeners(options.listen, {
+      clock: ctx.clock,
+      log: ctx.log,
+      counters: ctx.counters,
+      sources: ctx.sources,
+      scheduler: ctx.scheduler,
+      receive: (parsed, flow) => receive(ctx, parsed, flow),
+    });
+    try {
+      const port = await this.apps.start(options.admin.host, options.admin.port);
+      this.sweepLater();
+      const sip = ctx.transports.map((one) => ({ transport: one.kind, host: one.host, port: one.port }));
+      ctx.log.info("edge.started", { sip, admin: { host: options.admin.host, port } });
+      return { sip, admin: { host: options.admin.host, port } };
+    } catch (error) {
+      await Promise.all(ctx.transports.map((one) => one.stop()));
+      throw error;
+    }
+  }
+
+  /** Replaces the sources at once; calls that are up go on. Throws AppError invalid_value and keeps the old list. */
+  allowSources(cidrs: readonly string[]): void {
+    this.ctx.sources.allow(cidrs);
+  }
+
+  /** From now on new out-of-dialog requests get 503 with Retry-After; calls that are up or ringing go on. */
+  drain(): void {
+    this.ctx.isDraining = true;
+  }
+
+  /** Totals since the start, and under `active_*` what there is now. */
+  counters(): Readonly<Record<string, number>> {
+    const { transactions, dialogs, counters } = this.ctx;
+    return {
+      ...counters.snapshot(),
+      active_dialogs: dialogs.byId.size,
+      active_server_transactions: transactions.servers.size,
+      active_client_transactions: transactions.clients.size,
+      active_requests: transactions.incoming.size + transactions.outgoing.size,
+    };
+  }
+
+  activeDialogs(): number {
+    return this.ctx.dialogs.byId.size;
+  }
+
+  /** Hangs up what is left, gives the peers a moment to acknowledge, then closes everything. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    this.drain();
+    endCallsOf(this.ctx, null, "the server stops");
+    await this.untilQuiet();
+    await this.apps.stop();
+    await Promise.all(this.ctx.transports.map((one) => one.stop()));
+    this.scheduler.stop();
+    this.ctx.log.info("edge.stopped");
+  }
+
+  private createAppServer(): AppServer {
+    const { ctx } = this;
+    return new AppServer(
+      {
+        scheduler: ctx.scheduler,
+        secret: this.options.admin.secret,
+        greeting: () => this.greeting(),
+        uuid: () => ctx.random.uuid(),
+        count: (name) => ctx.counters.add(name),
+        onReady: (connection) => {
+          ctx.counters.add("app_connections");
+          ctx.apps.add(connection);
+          ctx.log.info("edge.app_connected");
+        },
+        onSip: (connection, command) => onAppSip(ctx, connection, command),
+        onProxy: (connection, command) => onAppProxy(ctx, connection, command.msgId),
+        onClosed: (connection, wasReady, reason) => this.onAppClosed(connection, wasReady, reason),
+      },
+      ctx.log,
+    );
+  }
+
+  private onAppClosed(connection: AppConnection, wasReady: boolean, reason: string): void {
+    if (!wasReady) {
+      this.ctx.log.warn("edge.app_refused", { reason });
+      return;
+    }
+    this.ctx.apps.remove(connection);
+    this.ctx.counters.add("app_lost");
+    if (!this.isStopped) this.ctx.log.warn("edge.app_lost", { reason, dialogs: this.activeDialogs() });
+    endCallsOf(this.ctx, connection, "application disconnected");
+  }
+
+  private greeting(): readonly [string, string, string] {
+    const places = this.ctx.transports.map((one) => hostPort(one.kind, mainAddress(one.host), one.port)).join(",");
+    return [places, VERSION, places];
+  }
+
+  /** A call longer than any real one is a lost BYE. */
+  private sweepLater(): void {
+    const { ctx } = this;
+    this.scheduler.after(DIALOG_SWEEP_MS, () => {
+      const oldest = ctx.clock.monotonicMs() - MAX_CALL_MS;
+      for (const dialog of ctx.dialogs.byId.values()) {
+        if (dialog.state === "confirmed" && dialog.startedAtMs < oldest)
+          hangUp(ctx, dialog, { why: "longest call", tellApp: true });
+      }
+      this.sweepLater();
+    });
+  }
+
+  private async untilQuiet(): Promise<void> {
+    const until = this.ctx.clock.monotonicMs() + STOP_GRACE_MS;
+    const isAsking = (): boolean =>
+      [...this.ctx.transactions.clients.values()].some((one) => one.state === "calling" || one.state === "trying");
+    while (isAsking() && this.ctx.clock.monotonicMs() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}

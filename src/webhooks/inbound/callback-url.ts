@@ -1,0 +1,40 @@
+/**
+ * The URLs a carrier calls back, and what they carry for us. The carrier signs its callback's URL, so what we wrote there comes back unchanged;
+ * a customer who signs a URL of his own makes only his own carrier's call end.
+ */
+import type { Carrier } from "../../account/carrier-credentials.store.js";
+import type { WebhookKind } from "./carrier-adapter.js";
+
+export interface CallbackContext {
+  /** The promo number; callbacks about the business's leg name the business's number as called. */
+  readonly called: string | null;
+  /** Index of the hunt; 0 is the first target. */
+  readonly attempt: number;
+  /** The business the call was routed to; it is hunted on only while the number still belongs there. */
+  readonly destination: string | null;
+}
+
+export function callbackUrl(
+  base: { readonly baseUrl: string; readonly carrier: Carrier; readonly kind: Exclude<WebhookKind, "voice"> },
+  context: { readonly called: string; readonly attempt: number; readonly destination: string },
+): string {
+  const { called, attempt, destination } = context;
+  const query = new URLSearchParams({ attempt: String(attempt), called, destination });
+  return `${base.baseUrl}/webhooks/${base.carrier}/${base.kind}?${query.toString()}`;
+}
+
+const NONE: CallbackContext = { called: null, attempt: 0, destination: null };
+
+/** @param target the request target as received; what is not ours to read there is ignored */
+export function callbackContextOf(kind: WebhookKind, target: string): CallbackContext {
+  const at = target.indexOf("?");
+  // A voice webhook's URL is the operator's: its called number is the one the carrier names.
+  if (kind === "voice" || at < 0) return NONE;
+  const query = new URLSearchParams(target.slice(at + 1));
+  const attempt = query.get("attempt") ?? "";
+  return {
+    called: query.get("called"),
+    attempt: /^\d{1,2}$/.test(attempt) ? Number(attempt) : 0,
+    destination: query.get("destination"),
+  };
+}

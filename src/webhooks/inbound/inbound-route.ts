@@ -1,0 +1,184 @@
+/**
+ * `POST /webhooks/{carrier}/{voice,dial,status}`: raw body → called number → its credential → signature → stored answer, or act and store. Before
+ * the signature passes, nothing but the called number is read and nothing is stored. Registered by the HTTP server; problems go to its error handler.
+ */
+import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import { Counter, type Registry } from "prom-client";
+import { AppError } from "../../kernel/errors.js";
+import { printableDialled } from "../../routing/inbound-call.js";
+import type { RouteCallDeps } from "../../routing/route-call.js";
+import { normalizeNumber } from "../../telephony/e164.js";
+import { callbackContextOf, type CallbackContext } from "./callback-url.js";
+import {
+  type CarrierAdapter,
+  type CarrierAnswer,
+  type CarrierRequest,
+  WEBHOOK_KINDS,
+  type WebhookKind,
+} from "./carrier-adapter.js";
+import { findDelivery, storeDelivery } from "./deliveries.store.js";
+import { CredentialCache, type Hosting, hostingOf } from "./hosting.js";
+import { type Acted, answerDial, answerVoice, type InboundWebhook, takeStatus } from "./inbound-calls.js";
+import { STEP_LIMIT_MS, within } from "./within.js";
+
+/** Carriers send about 1 kB; the largest documented are far below. */
+export const WEBHOOK_BYTES_MAX = 64 * 1024;
+
+export type WebhookOutcome = "answered" | "replayed" | "bad_signature" | "refused" | "unavailable";
+
+export interface WebhookDeps extends RouteCallDeps {
+  /** PUBLIC_BASE_URL: what carriers sign, whatever proxies put into Host and X-Forwarded-*. */
+  readonly publicBaseUrl: string | null;
+  /** Where the service listens, e.g. `http://127.0.0.1:8080`; used without PUBLIC_BASE_URL. */
+  readonly fallbackBaseUrl: () => string;
+  readonly metrics: Registry;
+  /** Calls its listener whenever a carrier credential was changed, so that a revoked secret does not speak from memory. */
+  readonly onCredentialsChanged?: (listener: () => void) => void;
+}
+
+/** What a request needs beside what it brings. */
+interface Receiving extends WebhookDeps {
+  readonly adapter: CarrierAdapter;
+  readonly credentials: CredentialCache;
+}
+
+/** Throws AppErrors to the enclosing error handler: bad_signature, unreadable_body, invalid_value, too_large, unsupported_media_type, 503s. */
+export function carrierWebhooks(deps: WebhookDeps, adapters: readonly CarrierAdapter[]): FastifyPluginAsync {
+  const credentials = new CredentialCache(deps.clock);
+  deps.onCredentialsChanged?.(() => credentials.clear());
+  const webhooks = new Counter({
+    name: "ringmatch_webhooks_total",
+    help: "Carrier webhooks received, by what became of them",
+    labelNames: ["carrier", "kind", "outcome"],
+    registers: [deps.metrics],
+  });
+  return async (app) => {
+    for (const adapter of adapters) await app.register(routesOf({ ...deps, adapter, credentials }, webhooks));
+  };
+}
+
+function routesOf(deps: Receiving, webhooks: Counter): FastifyPluginAsync {
+  const { adapter } = deps;
+  return async (app: FastifyInstance) => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(
+      [...adapter.contentTypes],
+      { parseAs: "buffer", bodyLimit: WEBHOOK_BYTES_MAX },
+      (_request, body, done) => done(null, body),
+    );
+    const count = (kind: WebhookKind, outcome: WebhookOutcome) =>
+      webhooks.inc({ carrier: adapter.carrier, kind, outcome });
+    for (const kind of WEBHOOK_KINDS) {
+      const errorHandler = (error: FastifyError): never => {
+        const known = asAppError(error);
+        count(kind, outcomeOf(known));
+        throw known;
+      };
+      app.post(`/webhooks/${adapter.carrier}/${kind}`, { errorHandler }, async (request, reply) => {
+        const { answer, isReplay } = await receive(deps, { kind, request });
+        count(kind, isReplay ? "replayed" : "answered");
+        return reply.type(answer.contentType).send(answer.text);
+      });
+    }
+  };
+}
+
+function outcomeOf(error: unknown): WebhookOutcome {
+  if (!(error instanceof AppError) || error.status >= 500) return "unavailable";
+  return error.code === "bad_signature" ? "bad_signature" : "refused";
+}
+
+interface Received {
+  readonly answer: CarrierAnswer;
+  readonly isReplay: boolean;
+}
+
+async function receive(deps: Receiving, input: { kind: WebhookKind; request: FastifyRequest }): Promise<Received> {
+  const { kind, request } = input;
+  const { adapter } = deps;
+  const baseUrl = (deps.publicBaseUrl ?? deps.fallbackBaseUrl()).replace(/\/+$/, "");
+  const target = request.raw.url ?? "";
+  const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const carried: CarrierRequest = { url: baseUrl + target, headers: request.headers, rawBody };
+
+  const context = callbackContextOf(kind, target);
+  const called = calledNumber(context.called ?? adapter.peekCalledNumber(rawBody));
+  const hosting = await hostingOf(deps, { carrier: adapter.carrier, called: called ?? "" });
+  const credential = assertSigned(adapter, carried, hosting);
+  if (called === null) throw new AppError("invalid_value", "The request names no called number.");
+  if (hosting.isDatabaseUp) deps.credentials.put(adapter.carrier, called, credential);
+
+  const webhook: InboundWebhook = { adapter, hosting, credential, called, baseUrl };
+  const { deliveryKey, act } = understand(deps, webhook, { kind, carried, context });
+  const id = { carrier: adapter.carrier, key: `${credential.id}|${kind}|${context.attempt}|${deliveryKey}` };
+  const find = { step: "find_delivery", ms: STEP_LIMIT_MS };
+  const known = hosting.isDatabaseUp ? await within(deps.log, find, findDelivery(deps.db, id)) : null;
+  if (known !== null && known.value !== null) return { answer: known.value, isReplay: true };
+
+  const acted = await act();
+  // With the database away the call's key alone keeps the record single, and the same number gets the same answer.
+  if (known === null) return { answer: acted.answer, isReplay: false };
+  const store = { step: "store_delivery", ms: STEP_LIMIT_MS };
+  const stored = await within(deps.log, store, storeDelivery(deps.db, id, acted));
+  return { answer: stored?.value ?? acted.answer, isReplay: false };
+}
+
+function calledNumber(text: string | null): string | null {
+  if (text === null) return null;
+  return normalizeNumber(text) ?? printableDialled(text);
+}
+
+/** @throws AppError("bad_signature") also when nobody may sign for the number */
+function assertSigned(
+  adapter: CarrierAdapter,
+  carried: CarrierRequest,
+  hosting: Hosting,
+): NonNullable<Hosting["credential"]> {
+  const { credential } = hosting;
+  if (credential === null || !adapter.verify(carried, credential))
+    throw new AppError(
+      "bad_signature",
+      "Neither of the credential's secrets signed this request; check PUBLIC_BASE_URL and the secrets.",
+    );
+  return credential;
+}
+
+/** Parsed once; what follows speaks our words. */
+function understand(
+  deps: RouteCallDeps,
+  webhook: InboundWebhook,
+  input: { kind: WebhookKind; carried: CarrierRequest; context: CallbackContext },
+): { deliveryKey: string; act: () => Promise<Acted> } {
+  const { adapter } = webhook;
+  const { kind, carried, context } = input;
+  switch (kind) {
+    case "voice": {
+      const report = adapter.parseVoice(carried);
+      return { deliveryKey: report.deliveryKey, act: () => answerVoice(deps, webhook, report) };
+    }
+    case "dial": {
+      const report = adapter.parseDial(carried);
+      return { deliveryKey: report.deliveryKey, act: () => answerDial(deps, webhook, { report, context }) };
+    }
+    case "status": {
+      const now = deps.databaseClock.now();
+      const report = adapter.parseStatus(carried, { attempt: context.attempt, now });
+      return { deliveryKey: report.deliveryKey, act: () => takeStatus(deps, webhook, report) };
+    }
+  }
+}
+
+function asAppError(error: FastifyError): unknown {
+  switch (error.code) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new AppError("too_large", `A webhook's body is at most ${WEBHOOK_BYTES_MAX} bytes.`, { cause: error });
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return new AppError("unsupported_media_type", "This carrier's webhooks have another content type.", {
+        cause: error,
+      });
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+      return new AppError("unreadable_body", "The body is not as long as announced.", { cause: error });
+    default:
+      return error;
+  }
+}

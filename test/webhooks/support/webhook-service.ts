@@ -1,0 +1,87 @@
+/** The carrier webhooks in an HTTP server of their own over real routing parts, and Twilio's stand-in that speaks to them. */
+import Fastify from "fastify";
+import { Registry } from "prom-client";
+import { putCredential } from "../../../src/account/carrier-credentials.store.js";
+import { type CallRecord, findCallByKey, getCall } from "../../../src/attribution/calls.store.js";
+import type { Database } from "../../../src/db/database.js";
+import { appErrorOf, sendAppError } from "../../../src/http/problem.js";
+import { carrierWebhooks } from "../../../src/webhooks/inbound/inbound-route.js";
+import { twilio } from "../../../src/webhooks/inbound/twilio.js";
+import { rows } from "../../support/database.js";
+import { startRouting, type TestRouting } from "../../support/routing.js";
+import { ids, secrets } from "../../support/world.js";
+import { type Params, twilioStandIn, type TwilioStandIn } from "./twilio-stand-in.js";
+
+export const PUBLIC_URL = "https://calls.example.com";
+export const PLATFORM_TOKEN = "platform token of the tests";
+
+export interface WebhookService {
+  readonly routing: TestRouting;
+  readonly server: string;
+  /** Signs with the platform's token. */
+  readonly twilio: TwilioStandIn;
+  /** Another Twilio account's. */
+  twilioWith(token: string): TwilioStandIn;
+  /** How often webhooks had this outcome. */
+  counted(outcome: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function startWebhooks(
+  db: Database,
+  options: { publicBaseUrl?: string | null } = {},
+): Promise<WebhookService> {
+  const publicBaseUrl = options.publicBaseUrl === undefined ? PUBLIC_URL : options.publicBaseUrl;
+  const routing = await startRouting(db);
+  const metrics = new Registry();
+  const app = Fastify();
+  app.setErrorHandler((error, _request, reply) => {
+    const known = appErrorOf(error);
+    return known === null ? reply.code(500).send(String(error)) : sendAppError(reply, known);
+  });
+  let server = "";
+  const deps = { ...routing.deps, publicBaseUrl, fallbackBaseUrl: () => server, metrics };
+  await app.register(carrierWebhooks(deps, [twilio]));
+  server = await app.listen({ host: "127.0.0.1", port: 0 });
+  const twilioWith = (token: string) => twilioStandIn({ server, publicUrl: publicBaseUrl ?? server, token });
+  return {
+    routing,
+    server,
+    twilio: twilioWith(PLATFORM_TOKEN),
+    twilioWith,
+    counted: async (outcome) => {
+      const { values } = (await metrics.getSingleMetric("ringmatch_webhooks_total")?.get()) ?? { values: [] };
+      return values.filter((value) => value.labels["outcome"] === outcome).reduce((sum, { value }) => sum + value, 0);
+    },
+    stop: async () => {
+      await app.close();
+      await routing.stop();
+    },
+  };
+}
+
+/** @param tokens default: the platform's of these tests */
+export async function putTwilio(
+  db: Database,
+  input: { accountId?: string | null; tokens?: readonly string[]; intercept?: "reject" | "announce" } = {},
+): Promise<string> {
+  const { accountId = null, tokens = [PLATFORM_TOKEN], intercept = "reject" } = input;
+  const auth = { auth_tokens: tokens };
+  return putCredential({ db, ids, secrets }, { carrier: "twilio", accountId, secrets: auth, intercept });
+}
+
+/** The one record of a call; null when it has none. */
+export async function recordOf(db: Database, credentialId: string, call: Params): Promise<CallRecord | null> {
+  const ref = await findCallByKey(db, `twilio:${credentialId}:${call["CallSid"] ?? ""}`);
+  return ref === null ? null : getCall(db, { id: ref.callId, accountId: null });
+}
+
+/** How many rows webhooks left behind. */
+export async function storedRows(db: Database): Promise<number> {
+  const [row] = await rows<{ count: number }>(
+    db,
+    `select (select count(*) from call) + (select count(*) from call_key) + (select count(*) from intercept)
+       + (select count(*) from webhook_delivery) as count`,
+  );
+  return (row as { count: number }).count;
+}
