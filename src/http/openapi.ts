@@ -68,7 +68,15 @@ export function addOpenApi(app: FastifyInstance, deps: Pick<HttpDeps, "publicBas
   });
 }
 
-const toJsonSchema = createJsonSchemaTransform({});
+const toJsonSchema = createJsonSchemaTransform({
+  zodToJsonConfig: { override: ({ jsonSchema }) => dropSafeRange(jsonSchema) },
+});
+
+/** zod writes the range of safe integers into every integer: true, and of no use to a reader. */
+function dropSafeRange(schema: { minimum?: number; maximum?: number }): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+}
 
 /** Adds what every route of a kind has in common: its key, its scope, its problems. */
 const describeRoute: ReturnType<typeof createJsonSchemaTransform> = (document) => {

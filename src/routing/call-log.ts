@@ -48,6 +48,8 @@ export class CallLog {
   private readonly writing = new Map<string, Promise<void>>();
   private timer: NodeJS.Timeout | null = null;
   private replaying: Promise<void> | null = null;
+  /** Calls with something in the spool: what follows goes there too, or it would be written before what came first. */
+  private readonly spooled = new Set<string>();
 
   constructor(private readonly options: CallLogOptions) {}
 
@@ -94,6 +96,7 @@ export class CallLog {
   }
 
   private async writeOrSpool(entry: SpoolEntry & { kind: "events" }): Promise<void> {
+    if (this.spooled.has(entry.ref.callId)) return this.spool(entry);
     try {
       const written = await this.options.db.transaction((tx) => foldEvents(tx, entry.ref, entry.events));
       if (!written) this.spool(entry);
@@ -104,12 +107,13 @@ export class CallLog {
   }
 
   private spool(entry: SpoolEntry): void {
+    const callId = callIdOf(entry);
     try {
       this.options.spool.append(entry);
+      this.spooled.add(callId);
       this.replaySoon(REPLAY_EVERY_MS);
     } catch (error) {
       // The disk is full or gone as well; a person must act, and the call itself goes on.
-      const callId = entry.kind === "open" ? entry.callId : entry.ref.callId;
       this.options.log.error("call.record_lost", { callId, error: messageOf(error) });
     }
   }
@@ -129,6 +133,8 @@ export class CallLog {
         (line) => log.error("call.spool_line_unreadable", { bytes: line.length }),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
+      if (spool.isEmpty) this.spooled.clear();
+      else this.replaySoon(REPLAY_EVERY_MS);
     } catch (error) {
       if (!isUnavailable(error)) log.error("call.spool_replay_failed", { error: messageOf(error) });
       this.replaySoon(REPLAY_EVERY_MS);
@@ -142,8 +148,7 @@ export class CallLog {
     } catch (error) {
       if (!isHopeless(error)) throw error;
       this.options.spool.setAside(entry);
-      const callId = entry.kind === "open" ? entry.callId : entry.ref.callId;
-      this.options.log.error("call.spool_entry_refused", { callId, error: messageOf(error) });
+      this.options.log.error("call.spool_entry_refused", { callId: callIdOf(entry), error: messageOf(error) });
     }
   }
 
@@ -162,6 +167,10 @@ export class CallLog {
     });
     if (!written) this.options.log.error("call.events_without_record", { callId: ref.callId });
   }
+}
+
+function callIdOf(entry: SpoolEntry): CallId {
+  return entry.kind === "open" ? entry.callId : entry.ref.callId;
 }
 
 /** The entry itself is at fault: data the database refuses (classes 22 and 23), or a caller sealed with a key that is gone. */

@@ -77,6 +77,7 @@ export class DrachtioLink {
       const timer = setTimeout(() => fail("no connection"), CONNECT_MS_MAX);
       this.srf.on("connect", (error: unknown) => {
         if (error) return fail(messageOf(error));
+        if (this.stopped) return this.srf.disconnect();
         clearTimeout(timer);
         this.up = true;
         log.info("sip.link_up", { where });
@@ -95,6 +96,7 @@ export class DrachtioLink {
 
   disconnect(): void {
     this.stopped = true;
-    this.srf.disconnect();
+    // Without a connection drachtio-srf has nothing to disconnect and says so by an assertion; its next attempt is then met above.
+    if (this.up) this.srf.disconnect();
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The state of one call, folded from its events in any order. Rules: it never moves backwards (ringing → in progress → ended), an event
- * that comes twice changes nothing, and what arrives late only fills what is still unknown.
+ * that comes twice changes nothing, and what arrives late only fills what is still unknown. Only a repeated try reopens a call, and it must be
+ * told before what came of it (the writers keep the order of one call).
  */
 import type { Instant } from "../kernel/clock.js";
 import { unreachable } from "../kernel/invariant.js";
@@ -126,7 +127,7 @@ function retried(state: CallState, at: Instant): CallState {
 }
 
 function isOfEarlierTry(state: CallState, endedAt: Instant): boolean {
-  return state.answeredAt === null && state.retriedAt !== null && endedAt < state.retriedAt;
+  return state.retriedAt !== null && endedAt < state.retriedAt;
 }
 
 function earlier(known: Instant | null, at: Instant): Instant {

@@ -343,8 +343,8 @@ describe("release", () => {
     expect(await summarizeIntercepts(db, number)).toMatchObject({ interceptedCalls: 5, distinctCallers: 2 });
     const reasons = await rows(
       db,
-      "select counted, not_counted_reason from intercept where promo_number = $1 order by at, id",
-      [e164],
+      "select counted, not_counted_reason from intercept where promo_number = $1 and ownership_epoch = $2 order by at, id",
+      [e164, number.ownershipEpoch],
     );
     expect(reasons).toEqual([
       ...Array<unknown>(3).fill({ counted: false, not_counted_reason: "spam_caller" }),
@@ -359,8 +359,8 @@ describe("release", () => {
     expect(await summarizeIntercepts(db, number)).toMatchObject({ interceptedCalls: 8, distinctCallers: 1 });
     const counted = await rows(
       db,
-      "select counted, count(*) from intercept where promo_number = $1 group by 1 order by 1",
-      [e164],
+      "select counted, count(*) from intercept where promo_number = $1 and ownership_epoch = $2 group by 1 order by 1",
+      [e164, number.ownershipEpoch],
     );
     expect(counted).toEqual([
       { counted: false, count: 7 },

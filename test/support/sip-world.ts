@@ -7,12 +7,15 @@ import { systemRandom } from "../../src/kernel/random.js";
 import { SipEdge } from "../../src/sip/edge/sip-edge.js";
 import { SipService } from "../../src/sip/sip-service.js";
 import { startRouting, type TestRouting } from "./routing.js";
+import { type SeverableLink, startLink } from "./severable-link.js";
 import { until } from "./until.js";
 
 export interface SipWorld {
   readonly edge: SipEdge;
   readonly service: SipService;
   readonly routing: TestRouting;
+  /** Between the app and the edge. */
+  readonly link: SeverableLink;
   /** host:port for UDP and TCP. */
   readonly address: string;
   stop(): Promise<void>;
@@ -36,8 +39,9 @@ export async function startSipWorld(
   const { sip, admin } = await edge.start();
   await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });
   const routing = await startRouting(options.routingDb ?? db);
+  const link = await startLink(`drachtio://${admin.host}:${admin.port}`);
   const service = new SipService({
-    addresses: [{ ...admin, secret }],
+    addresses: [{ host: "127.0.0.1", port: Number(new URL(link.url).port), secret }],
     db,
     routing: routing.deps,
     clock: systemClock,
@@ -52,9 +56,11 @@ export async function startSipWorld(
     edge,
     service,
     routing,
+    link,
     address: `127.0.0.1:${sip[0]?.port}`,
     stop: async () => {
       await service.stop();
+      await link.close();
       await edge.stop();
       await routing.stop();
     },

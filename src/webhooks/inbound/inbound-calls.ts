@@ -4,10 +4,12 @@
  */
 import { type CallRef, findCallByKey } from "../../attribution/calls.store.js";
 import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
+import { readNumberFactsAt } from "../../attribution/match.store.js";
 import type { Instant } from "../../kernel/clock.js";
+import type { CallId } from "../../kernel/ids.js";
 import { decide, type Decision, type Target } from "../../routing/decision.js";
 import type { InboundCall } from "../../routing/inbound-call.js";
-import { openCall } from "../../routing/open-call.js";
+import { openCall, type OpenedCall } from "../../routing/open-call.js";
 import { routeCall, type RouteCallDeps } from "../../routing/route-call.js";
 import type { CallEvent } from "../../telephony/call-event.js";
 import { type CallbackContext, callbackUrl } from "./callback-url.js";
@@ -206,17 +208,27 @@ async function recordOf(
   if (number === null) return null;
 
   const callId = deps.ids.next("call");
-  const receivedAt = deps.databaseClock.now() - elapsedMs;
+  const arrivedAt = deps.databaseClock.now() - elapsedMs;
   if (found !== null) {
-    // With a duration the arrival is known and matched as of then; without, it is now by the database's own clock.
-    const late = elapsedMs > 0 ? receivedAt : null;
-    const opening = openCall(deps, { call, callId, late });
+    const opening = openAsOf(deps, { call, callId, arrivedAt: elapsedMs > 0 ? arrivedAt : null });
     const opened = await within(deps.log, { step: "open_call", ms: STEP_LIMIT_MS }, opening);
     if (opened !== null) return opened.value.ref;
   }
   // From the spool: replaying finds the record under the call's key, or opens it.
-  deps.callLog.openLate({ call, callId, receivedAt });
-  return { callId, receivedAt };
+  deps.callLog.openLate({ call, callId, receivedAt: arrivedAt });
+  return { callId, receivedAt: arrivedAt };
+}
+
+/** A call that began a while ago is matched as of then, when somebody had been presented the number by then; else as of now, like any other. */
+async function openAsOf(
+  deps: RouteCallDeps,
+  input: { call: InboundCall; callId: CallId; arrivedAt: Instant | null },
+): Promise<OpenedCall> {
+  const { call, callId, arrivedAt } = input;
+  if (arrivedAt === null) return openCall(deps, { call, callId, late: null });
+  const facts = await readNumberFactsAt(deps.db, { e164: call.promoNumber, at: arrivedAt });
+  const isPresented = facts?.standing.kind === "pooled" && facts.standing.latest !== null;
+  return openCall(deps, { call, callId, late: isPresented ? arrivedAt : null });
 }
 
 /** A call's events cannot precede it, whatever durations and clocks say. */

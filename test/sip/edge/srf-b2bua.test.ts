@@ -243,10 +243,10 @@ describe("a hasty caller", () => {
     for (let i = 0; i < count; i++) {
       const call = callTexts(peer, bridge.running);
       peer.send(call.invite());
-      const ok = await peer.response(200, "INVITE");
+      const ok = await peer.next("200", (text) => text.startsWith("SIP/2.0 200 ") && text.includes(call.callId));
       peer.send(call.ack(ok));
       peer.send(call.inDialog("BYE", ok, 2));
-      await peer.response(200, "BYE");
+      await peer.next("200 to BYE", (text) => text.includes(call.callId) && text.includes("CSeq: 2 BYE"));
     }
     await untilEmpty(bridge);
   });

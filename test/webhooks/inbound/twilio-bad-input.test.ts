@@ -61,7 +61,7 @@ describe("what cannot be taken", () => {
 
   it("an empty body, and one without To, is 403 unsigned and 422 signed by the platform", async () => {
     const { To: _, ...rest } = incomingCall(number);
-    const bodies: Params[] = [{}, rest as Params, { ...rest, To: "" }];
+    const bodies: Params[] = [{}, rest, { ...rest, To: "" }];
     for (const params of bodies) {
       expect(await send(new URLSearchParams(params))).toEqual({ status: 403, code: "bad_signature" });
       expect(await signedForm(params)).toEqual({ status: 422, code: "invalid_value" });

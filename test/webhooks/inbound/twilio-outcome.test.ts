@@ -4,7 +4,7 @@ import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { until } from "../../support/until.js";
-import { allocationFor, makeWorld, type World } from "../../support/world.js";
+import { allocationFor, ids, makeWorld, type World } from "../../support/world.js";
 import { attribute, dialled, EMPTY, HANGUP, incomingCall, type Params } from "../support/twilio-stand-in.js";
 import { putTwilio, recordOf, startWebhooks } from "../support/webhook-service.js";
 
@@ -172,28 +172,32 @@ describe("what comes before its voice webhook", () => {
   });
 
   it("a final status opens the record too, matched as of the call's arrival", async () => {
-    const { world, call, visitorId } = await ringing();
-    await rows(
-      db,
-      `with p as (update presentation set presented_at = presented_at - interval '10 minutes' where number_id =
-         (select id from promo_number where e164 = $1) returning number_id)
-       update promo_number n set last_presented_at = last_presented_at - interval '10 minutes', locked_until = now()
-       from p where n.id = p.number_id`,
-      [world.numbers[0]],
-    ).catch(() => undefined);
+    const world = await makeWorld(db, 1, { sessionLifetimeS: 60 });
+    const number = world.numbers[0] as string;
     await rows(
       db,
       "update number_event set at = at - interval '1 hour' where number_id = (select id from promo_number where e164 = $1)",
-      [world.numbers[0]],
+      [number],
     );
+    const then = ids.next("vis");
+    await presentBatch(db, [allocationFor(world, then)], Date.now() - 600_000);
+    await presentBatch(db, [allocationFor(world)], Date.now() - 10_000);
+    const call = incomingCall(number);
     await twilio.status(call, { CallStatus: "completed", CallDuration: "60" });
     const seen = await record(call);
     expect(seen).toMatchObject({
       status: "completed",
       talkMs: 60_000,
-      attribution: { outcome: "matched", visitorId, late: true },
+      attribution: { outcome: "matched", visitorId: then, late: true },
     });
     expect((seen.endedAt as number) - seen.receivedAt).toBeGreaterThan(59_000);
+  });
+
+  it("a duration from before the number was anybody's is no reason to forget its visitor", async () => {
+    const { call, visitorId } = await ringing();
+    await twilio.status(call, { CallStatus: "completed", CallDuration: "60" });
+    expect(await record(call)).toMatchObject({ status: "completed", attribution: { outcome: "matched", visitorId } });
+    expect(dialled(await twilio.voice(call))).toBe(BUSINESS);
   });
 
   it("a status of a number that is not ours leaves nothing", async () => {

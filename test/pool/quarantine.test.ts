@@ -1,0 +1,164 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { poissonUpperBound } from "../../src/pool/poisson.js";
+import { DAY_MS, defaultQuarantineRule, judgeQuarantine } from "../../src/pool/quarantine.js";
+import { removalOf } from "../../src/pool/promo-number.js";
+
+/**
+ * Upper 10, 5 and 1 % points of chi-square for 2, 4, … 42 degrees of freedom, as printed in statistical tables. The Poisson bound for k events is half
+ * the point of 2(k + 1) degrees (Garwood 1936).
+ */
+const CHI_SQUARE: readonly (readonly [number, number, number])[] = [
+  [4.605, 5.991, 9.21],
+  [7.779, 9.488, 13.277],
+  [10.645, 12.592, 16.812],
+  [13.362, 15.507, 20.09],
+  [15.987, 18.307, 23.209],
+  [18.549, 21.026, 26.217],
+  [21.064, 23.685, 29.141],
+  [23.542, 26.296, 32.0],
+  [25.989, 28.869, 34.805],
+  [28.412, 31.41, 37.566],
+  [30.813, 33.924, 40.289],
+  [33.196, 36.415, 42.98],
+  [35.563, 38.885, 45.642],
+  [37.916, 41.337, 48.278],
+  [40.256, 43.773, 50.892],
+  [42.585, 46.194, 53.486],
+  [44.903, 48.602, 56.061],
+  [47.212, 50.998, 58.619],
+  [49.513, 53.384, 61.162],
+  [51.805, 55.758, 63.691],
+  [54.09, 58.124, 66.206],
+];
+
+describe("poissonUpperBound", () => {
+  it.each(CHI_SQUARE.map((points, k) => [k, ...points] as const))(
+    "for %s events is half the table's value",
+    (k, p90, p95, p99) => {
+      // The table has three decimals.
+      expect(Math.abs(2 * poissonUpperBound(k, 0.9) - p90)).toBeLessThan(0.00051);
+      expect(Math.abs(2 * poissonUpperBound(k, 0.95) - p95)).toBeLessThan(0.00051);
+      expect(Math.abs(2 * poissonUpperBound(k, 0.99) - p99)).toBeLessThan(0.00051);
+    },
+  );
+
+  it("is the rule of three for a number nobody called", () => {
+    expect(poissonUpperBound(0, 0.95)).toBeCloseTo(2.9957, 4);
+  });
+
+  it("rises with events and with confidence, and stays finite for many", () => {
+    const confidence = fc.double({ min: 0.5, max: 0.999999, noNaN: true });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 3_000 }), confidence, confidence, (k, a, b) => {
+        const [low, high] = [Math.min(a, b), Math.max(a, b)];
+        const bound = poissonUpperBound(k, low);
+        expect(Number.isFinite(bound)).toBe(true);
+        expect(bound).toBeGreaterThan(k * (1 - 1e-9));
+        expect(poissonUpperBound(k, high)).toBeGreaterThanOrEqual(bound - 1e-9 * bound);
+        expect(poissonUpperBound(k + 1, low)).toBeGreaterThan(bound);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+const world = fc.record({
+  holdS: fc.integer({ min: 0, max: 400 * 86_400 }),
+  maxRatePerDay: fc.double({ min: 1e-6, max: 100, noNaN: true }),
+  confidence: fc.double({ min: 0.5, max: 0.9999, noNaN: true }),
+  distinctCallers: fc.integer({ min: 0, max: 200 }),
+  enteredAt: fc.integer({ min: 0, max: 2_000_000_000_000 }),
+  watchedMs: fc.integer({ min: 0, max: 400 * DAY_MS }),
+});
+
+const judge = (w: typeof world extends fc.Arbitrary<infer W> ? W : never) =>
+  judgeQuarantine({
+    rule: { holdS: w.holdS, maxRatePerDay: w.maxRatePerDay, confidence: w.confidence },
+    enteredAt: w.enteredAt,
+    distinctCallers: w.distinctCallers,
+    now: w.enteredAt + w.watchedMs,
+  });
+
+describe("judgeQuarantine", () => {
+  it("never gets cleaner by more callers, a longer hold, a lower limit or more confidence", () => {
+    fc.assert(
+      fc.property(world, fc.integer({ min: 1, max: 50 }), (w, more) => {
+        const { earliestReleaseAt } = judge(w);
+        const stricter = [
+          { ...w, distinctCallers: w.distinctCallers + more },
+          { ...w, holdS: w.holdS + more * 86_400 },
+          { ...w, maxRatePerDay: w.maxRatePerDay / (1 + more) },
+          { ...w, confidence: w.confidence + (1 - w.confidence) / 2 },
+        ];
+        for (const s of stricter) {
+          expect(judge(s).earliestReleaseAt).toBeGreaterThanOrEqual(earliestReleaseAt);
+          if (judge(s).isClean) expect(judge(w).isClean).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it("gets cleaner by time alone, exactly at earliestReleaseAt", () => {
+    fc.assert(
+      fc.property(world, (w) => {
+        const { earliestReleaseAt } = judge(w);
+        const at = (now: number) => judge({ ...w, watchedMs: now - w.enteredAt });
+        expect(at(earliestReleaseAt).isClean).toBe(true);
+        expect(at(earliestReleaseAt - 1).isClean).toBe(false);
+        expect(at(earliestReleaseAt).earliestReleaseAt).toBe(earliestReleaseAt);
+      }),
+    );
+  });
+
+  it("is clean only when the hold is over and the bound is at most the limit", () => {
+    fc.assert(
+      fc.property(world, (w) => {
+        const { isClean, holdUntil, rateUpperBoundPerDay } = judge(w);
+        if (!isClean || rateUpperBoundPerDay === null) return;
+        expect(w.enteredAt + w.watchedMs).toBeGreaterThanOrEqual(holdUntil);
+        expect(rateUpperBoundPerDay).toBeLessThanOrEqual(w.maxRatePerDay * (1 + 1e-9));
+      }),
+    );
+  });
+
+  it("with the default rule and no call: 45 days; the rate alone would allow 30", () => {
+    const input = { rule: defaultQuarantineRule, enteredAt: 0, distinctCallers: 0, now: 44 * DAY_MS };
+    expect(judgeQuarantine(input)).toMatchObject({
+      isClean: false,
+      holdUntil: 45 * DAY_MS,
+      earliestReleaseAt: 45 * DAY_MS,
+    });
+    const free = judgeQuarantine({ ...input, rule: { ...defaultQuarantineRule, holdS: 0 } });
+    expect(free.earliestReleaseAt / DAY_MS).toBeCloseTo(29.957, 2);
+  });
+
+  it("says nothing about the rate before any time has passed, and knows dates however strict the rule", () => {
+    const rule = { holdS: 1e12, maxRatePerDay: 1e-300, confidence: 0.99 };
+    const judged = judgeQuarantine({ rule, enteredAt: 5, distinctCallers: 3, now: 5 });
+    expect(judged.rateUpperBoundPerDay).toBeNull();
+    expect(new Date(judged.earliestReleaseAt).toISOString()).toBe("9999-12-31T00:00:00.000Z");
+    expect(new Date(judged.holdUntil).toISOString()).toBe("9999-12-31T00:00:00.000Z");
+  });
+});
+
+describe("removalOf", () => {
+  it("drains until the retention is over, drain_s at most, and only while somebody may still call", () => {
+    const any = fc.record({
+      retainedUntil: fc.option(fc.integer({ min: 0, max: 600_000_000 })),
+      drainS: fc.integer({ min: 0, max: 259_200 }),
+      skipDraining: fc.boolean(),
+      now: fc.integer({ min: 0, max: 600_000_000 }),
+    });
+    fc.assert(
+      fc.property(any, (input) => {
+        const removal = removalOf(input);
+        const somebodyMayCall = input.retainedUntil !== null && input.retainedUntil >= input.now;
+        const drains = somebodyMayCall && !input.skipDraining && input.drainS > 0;
+        expect(removal.to).toBe(drains ? "draining" : "quarantined");
+        if (removal.to === "draining")
+          expect(removal.until).toBe(Math.min(input.retainedUntil as number, input.now + input.drainS * 1000));
+      }),
+    );
+  });
+});

@@ -1,0 +1,78 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { openDatabase } from "../../src/db/database.js";
+import { silentLog } from "../../src/kernel/log.js";
+import { presentBatch } from "../../src/pool/presentations.store.js";
+import { freshDatabase } from "../support/database.js";
+import { startLink } from "../support/severable-link.js";
+import { recordOf, setTargets, startSipWorld } from "../support/sip-world.js";
+import { sipp } from "../support/sipp.js";
+import { until } from "../support/until.js";
+import { allocationFor, makeWorld } from "../support/world.js";
+
+const { db, url } = await freshDatabase();
+const link = await startLink(url);
+const throughLink = openDatabase({ url: link.url, log: silentLog });
+const sip = await startSipWorld(db, { routingDb: throughLink });
+afterAll(async () => {
+  await sip.stop();
+  await throughLink.close();
+  await link.close();
+});
+
+async function presented(target: string) {
+  const world = await makeWorld(db, 1);
+  await setTargets(db, world.destination.id, [target]);
+  const [outcome] = await presentBatch(db, [allocationFor(world)]);
+  if (outcome?.kind !== "presented") throw new Error("nothing was presented");
+  await until(
+    "the routing table knows the number",
+    () => sip.routing.table.find(outcome.promoNumber)?.destination?.sipUri === target,
+  );
+  return outcome;
+}
+
+describe("with PostgreSQL away", () => {
+  it.each(["cut", "silence"] as const)(
+    "(%s) the phone rings from the routing table, and the record is written and attributed afterwards",
+    async (how) => {
+      const callee = await sipp({ scenario: "uas-answer" });
+      const { promoNumber, visitorId } = await presented(`sip:business@127.0.0.1:${callee.port}`);
+      link[how]();
+      const caller = await sipp({ scenario: "uac-answered", remote: sip.address, service: promoNumber });
+      await Promise.all([caller.done, callee.done]);
+      expect(sip.routing.spooled()).not.toContain("4155550123");
+      link.mend();
+      const record = await recordOf(db, promoNumber, "completed");
+      expect(record).toMatchObject({
+        attribution: "matched",
+        visitor_id: visitorId,
+        late: true,
+        released_by: "caller",
+        caller_last4: "0123",
+      });
+      expect(record["talk_ms"]).toBeGreaterThanOrEqual(290);
+      expect(sip.service.liveCalls).toBe(0);
+    },
+  );
+});
+
+describe("with the link to the edge lost in a call", () => {
+  it("both legs end, the record is closed as ended by the system, and calls go on when the link is back", async () => {
+    const callee = await sipp({ scenario: "uas-answer" });
+    const { promoNumber } = await presented(`sip:business@127.0.0.1:${callee.port}`);
+    const caller = await sipp({ scenario: "uac-callee-hangs-up", remote: sip.address, service: promoNumber });
+    await recordOf(db, promoNumber, "in_progress");
+    sip.link.cut();
+    const record = await recordOf(db, promoNumber, "completed");
+    expect(record).toMatchObject({ released_by: "system", hangup_cause: "link_lost" });
+    // The edge hangs up for the app that left.
+    await Promise.all([caller.done, callee.done]);
+    await until("no live call", () => sip.service.liveCalls === 0 && sip.edge.activeDialogs() === 0);
+    sip.link.mend();
+    await until("the link is back", () => sip.service.isUp);
+    const again = await sipp({ scenario: "uas-answer" });
+    const next = await presented(`sip:business@127.0.0.1:${again.port}`);
+    await (await sipp({ scenario: "uac-answered", remote: sip.address, service: next.promoNumber })).done;
+    expect(await recordOf(db, next.promoNumber, "completed")).toMatchObject({ attribution: "matched" });
+  });
+});
