@@ -19,7 +19,11 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** `destination` is a file descriptor: 2 in the service, so that stdout keeps only what is meant for people and machines. */
 export function createLog(level: LogLevel, destination: number | NodeJS.WritableStream = 2): Log {
   const stream = typeof destination === "number" ? pino.destination({ dest: destination, sync: true }) : destination;
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  const formatters = { level: (label: string) => ({ level: label }) };
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "event", formatters },
+    stream,
+  );
   const write =
     (at: "debug" | "info" | "warn" | "error") =>
     (event: string, fields: LogFields = {}): void =>

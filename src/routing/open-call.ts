@@ -43,16 +43,18 @@ export interface OpenedCall {
 
 /**
  * @param late the call's arrival by the database's clock, when it could not be opened in time; null now
+ * @param signal aborted when nobody waits any more: a match that comes after that may see later visitors and must not be written
  */
 export async function openCall(
   deps: OpenCallDeps,
-  input: { call: InboundCall; callId: CallId; late: Instant | null },
+  input: { call: InboundCall; callId: CallId; late: Instant | null; signal?: AbortSignal },
 ): Promise<OpenedCall> {
   const { call, callId, late } = input;
   const seen =
     late === null
       ? await readNumberFacts(deps.db, call.promoNumber)
       : { now: late, facts: await readNumberFactsAt(deps.db, { e164: call.promoNumber, at: late }) };
+  input.signal?.throwIfAborted();
   const { facts, now: receivedAt } = seen;
   const decision = decide(facts === null ? null : { isRouted: isRouted(facts.state), destination: facts.destination });
   const isNew = await write(deps, { call, callId, receivedAt, facts, decision, isLate: late !== null });

@@ -63,14 +63,15 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   const callId = deps.ids.next("call");
   const sentAt = deps.clock.now();
   const arrivedAt = deps.databaseClock.now();
-  const opening = openCall(deps, { call, callId, late: null });
-  const opened = await inTime(deps, opening);
+  const waiting = new AbortController();
+  const opening = openCall(deps, { call, callId, late: null, signal: waiting.signal });
+  const opened = await inTime(deps, opening, waiting);
   if (opened !== null) {
     deps.databaseClock.seen(opened.databaseNow, sentAt);
     const { ref, decision, isRepeat, attemptsBefore, databaseNow } = opened;
     return { ref, arrivedAt: databaseNow, decision, isRepeat, attemptsBefore, isLate: false };
   }
-  // The insert may still succeed behind our back; the spool then finds the record under the call's key and leaves it.
+  // A match made in time may still be written behind our back; the spool then finds the record under the call's key and leaves it.
   deps.callLog.openLate({ call, callId, receivedAt: arrivedAt });
   return {
     ref: { callId, receivedAt: arrivedAt },
@@ -82,10 +83,17 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   };
 }
 
-async function inTime(deps: RouteCallDeps, opening: Promise<OpenedCall>): Promise<OpenedCall | null> {
+async function inTime(
+  deps: RouteCallDeps,
+  opening: Promise<OpenedCall>,
+  waiting: AbortController,
+): Promise<OpenedCall | null> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), MATCH_LIMIT_MS);
+    timer = setTimeout(() => {
+      waiting.abort();
+      resolve(null);
+    }, MATCH_LIMIT_MS);
   });
   try {
     return await Promise.race([opening, limit]);

@@ -1,6 +1,6 @@
 /** The HTTP role: API, carrier webhooks, health and metrics on one listener. */
 import type { AddressInfo } from "node:net";
-import { Counter, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { Config } from "../config.js";
 import type { Database } from "../db/database.js";
 import { buildHttpServer } from "../http/server.js";
@@ -8,7 +8,6 @@ import type { NumberJobs } from "../jobs/number-jobs.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { AllocationBatch } from "../pool/allocation-batch.js";
-import { CredentialCache } from "../webhooks/inbound/hosting.js";
 import { carrierWebhooks, type WebhookDeps } from "../webhooks/inbound/inbound-route.js";
 import { twilio } from "../webhooks/inbound/twilio.js";
 import type { AdminKey } from "./admin-key.js";
@@ -76,23 +75,16 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
   return url;
 }
 
-function webhookDeps({ config, routing, metrics, ambient }: HttpSideInput, fallbackBaseUrl: () => string): WebhookDeps {
-  const webhooks = new Counter({
-    name: "ringmatch_webhooks_total",
-    help: "Carrier webhooks by outcome",
-    labelNames: ["carrier", "kind", "outcome"],
-    registers: [metrics],
-  });
-  const credentials = new CredentialCache(ambient.clock);
-  routing.onChange((what) => {
-    if (what === null || what === "carrier_credential") credentials.clear();
-  });
+function webhookDeps({ config, routing, metrics }: HttpSideInput, fallbackBaseUrl: () => string): WebhookDeps {
   return {
     ...routing.deps,
-    credentials,
     publicBaseUrl: config.publicBaseUrl,
     fallbackBaseUrl,
-    count: (webhook) => webhooks.inc(webhook),
+    metrics,
+    onCredentialsChanged: (listener) =>
+      routing.onChange((what) => {
+        if (what === null || what === "carrier_credential") listener();
+      }),
   };
 }
 

@@ -17,6 +17,7 @@ import { CallLog } from "../routing/call-log.js";
 import { DatabaseClock, type RouteCallDeps } from "../routing/route-call.js";
 import { RoutingTable } from "../routing/routing-table.js";
 import { Spool } from "../routing/spool.js";
+import { parseDrachtioUrl } from "../sip/drachtio-link.js";
 import { type AdminKey, prepareAdminKey } from "./admin-key.js";
 import { watchGauges } from "./gauges.js";
 import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
@@ -47,6 +48,7 @@ export interface Service {
 
 /** @throws AppError with one sentence that says what to do; whatever had started is stopped again */
 export async function startService(config: Config, ambient: Ambient): Promise<Service> {
+  for (const url of config.drachtioUrls) parseDrachtioUrl(url);
   await checkListenAddresses(config);
   const infrastructure = await startInfrastructure({ config, ...ambient });
   try {
@@ -64,7 +66,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   const secrets = createSecrets(config.secretsKey ?? dataDir.secret("secrets-key", 32), random);
   const adminKey = await prepareAdminKey({ config, dataDir, db, ids, random });
   if (config.isEmbedded) await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });
-  const node = dataDir.secret("node-id", 8);
+  const node = dataDir.secret("node-id", 16);
 
   const jobs = new NumberJobs({
     redisUrl: infrastructure.redisUrl,

@@ -99,23 +99,18 @@ function withAttempt(state: CallState, index: number, change: (known: Attempt | 
   return { ...state, attempts };
 }
 
+/** What the other report knew beside the status counts only when both speak of the same end: a busy call has no talk time, whoever was busy. */
 function betterEnd(known: CallEnd | null, event: CallEnd): CallEnd {
   const { status, releasedBy, cause, authority, talkMs, at } = event;
   const end: CallEnd = { status, releasedBy, cause, authority, talkMs, at };
   if (known === null) return end;
-  if (known.authority >= authority) {
-    return {
-      ...known,
-      releasedBy: known.releasedBy ?? releasedBy,
-      cause: known.cause ?? cause,
-      talkMs: known.talkMs ?? talkMs,
-    };
-  }
+  const [best, other] = known.authority >= authority ? [known, end] : [end, known];
+  if (best.status !== other.status) return best;
   return {
-    ...end,
-    releasedBy: releasedBy ?? known.releasedBy,
-    cause: cause ?? known.cause,
-    talkMs: talkMs ?? known.talkMs,
+    ...best,
+    releasedBy: best.releasedBy ?? other.releasedBy,
+    cause: best.cause ?? other.cause,
+    talkMs: best.talkMs ?? other.talkMs,
   };
 }
 

@@ -60,7 +60,7 @@ describe("the number jobs", () => {
     await writeQuarantineSettings(db, FAST);
     const world = await makeWorld(db, 1, { drainS: 1 });
     await presentBatch(db, [allocationFor(world)]);
-    const [e164] = world.numbers as [string];
+    const e164 = world.numbers[0] as string;
     const removed = await removeFromPool(
       { db, ids, schedule: jobs },
       { poolId: world.pool.id, e164, skipDraining: false, ...why },
@@ -73,7 +73,7 @@ describe("the number jobs", () => {
   it("sweep up a number whose job was lost", async () => {
     await writeQuarantineSettings(db, FAST);
     const { numbers } = await makeWorld(db, 1);
-    const [e164] = numbers as [string];
+    const e164 = numbers[0] as string;
     const lost = { checkLater: () => undefined };
     await quarantineNumber({ db, schedule: lost }, { e164, accountId: null, ...why });
     await until("swept", async () => {
@@ -90,7 +90,7 @@ describe("the number jobs", () => {
     await until("down", async () => !(await away.isUp()));
     await writeQuarantineSettings(db, FAST);
     const { numbers } = await makeWorld(db, 1);
-    const [e164] = numbers as [string];
+    const e164 = numbers[0] as string;
     await quarantineNumber({ db, schedule: away }, { e164, accountId: null, ...why });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(await stateOf(e164)).toBe("quarantined");

@@ -1,5 +1,6 @@
 /** Started once for the whole run: a real PostgreSQL with a migrated template database, and a real Redis, in a directory of their own. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -22,7 +23,8 @@ declare module "vitest" {
 export const TEMPLATE = "ringmatch_template";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const path = mkdtempSync(join(tmpdir(), "ringmatch-test-"));
+  // Not there yet: as root, PostgreSQL's data lies inside only of a directory that the start itself made, and dies with it.
+  const path = join(tmpdir(), `ringmatch-test-${randomBytes(8).toString("hex")}`);
   const log = createLog("warn");
   const dataDir = await openDataDir({ path, clock: systemClock, log });
   const searchPath = process.env["PATH"] ?? "";

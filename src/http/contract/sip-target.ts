@@ -67,10 +67,19 @@ export function assertPublicTargets(input: {
   }
 }
 
+/** The addresses of examples (RFC 5737, RFC 3849): nobody's network, so nothing to protect, and every manual uses them. */
+const DOCUMENTATION = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"].map((cidr) =>
+  ipaddr.parseCIDR(cidr),
+);
+
 /** Everything but global unicast, in any notation a resolver would take for an address (127.1, 0x7f.1, ::ffff:127.0.0.1), and local names. */
 export function isPrivateHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "").replace(/\.$/, "");
-  if (ipaddr.isValid(bare)) return ipaddr.process(bare).range() !== "unicast";
+  if (ipaddr.isValid(bare)) {
+    const address = ipaddr.process(bare);
+    const isExample = DOCUMENTATION.some(([net, bits]) => net.kind() === address.kind() && address.match(net, bits));
+    return !isExample && address.range() !== "unicast";
+  }
   return !bare.includes(".") || /\.(localhost|local|internal|home\.arpa)$/i.test(bare);
 }
 

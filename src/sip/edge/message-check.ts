@@ -51,7 +51,10 @@ export function checkRequest(message: SipRequest): RequestCheck {
   const problem = requestUriProblem(message.uri) ?? requestProblem(message, facts);
   if (problem !== null) return { kind: "refused", problem };
   const hops = headerValue(message.headers, "max-forwards");
-  return { kind: "ok", request: { ...facts, message, maxForwards: hops === null ? 70 : Number(hops) } };
+  return {
+    kind: "ok",
+    request: { ...facts, message: withoutBadDate(message), maxForwards: hops === null ? 70 : Number(hops) },
+  };
 }
 
 /** Null when the response cannot be trusted to belong to anything (RFC 4475 bigcode, scalarlg, bcast). */
@@ -73,6 +76,17 @@ export function isAnswerable(message: SipRequest): boolean {
   );
 }
 
+/**
+ * RFC 4475 §3.1.2.12: a Date in another zone than GMT is wrong, yet no reason to refuse a call by somebody who does not need it. It is left out,
+ * so that nobody behind us takes it for true.
+ */
+function withoutBadDate(message: SipRequest): SipRequest {
+  const date = headerValue(message.headers, "date");
+  if (date === null || DATE.test(date)) return message;
+  return { ...message, headers: message.headers.filter((one) => one.key !== "date") };
+}
+
+const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 const SINGLE = ["from", "to", "call-id", "cseq", "max-forwards", "content-type"];
 /** RFC 3261 §8.1.1.5: below 2^31. */
 const CSEQ_LIMIT = 2 ** 31;
@@ -86,7 +100,8 @@ function checkFacts(message: SipMessage): Facts | Problem {
   if (topVia === undefined) return bad("Missing Via");
   if (vias.length > MAX_VIAS) return bad("Too many Via");
   const via = parseVia(topVia);
-  if (via === null || (via.params.get("branch") ?? "").length > MAX_BRANCH_BYTES) return bad("Bad Via");
+  if (via === null || via.version !== "2.0" || (via.params.get("branch") ?? "").length > MAX_BRANCH_BYTES)
+    return bad("Bad Via");
 
   const callId = headerValue(headers, "call-id");
   if (callId === null) return bad("Missing Call-ID");

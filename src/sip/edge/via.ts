@@ -3,6 +3,8 @@ import { formatParams, type Params, parseParams } from "./params.js";
 import { formatHost, parseHostPort } from "./sip-uri.js";
 
 export interface Via {
+  /** `2.0`; another one is only ever echoed, in a 505. */
+  readonly version: string;
   /** Upper case: `UDP`, `TCP`, `TLS`, or a transport we do not know. */
   readonly transport: string;
   readonly host: string;
@@ -13,24 +15,24 @@ export interface Via {
 /** RFC 3261 §8.1.1.7: a branch that begins so is unique over space and time. */
 export const MAGIC_COOKIE = "z9hG4bK";
 
-const PROTOCOL = /^SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+/i;
+const PROTOCOL = /^SIP[ \t]*\/[ \t]*(\d{1,3}\.\d{1,3})[ \t]*\/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+/i;
 
 export function parseVia(text: string): Via | null {
   const protocol = PROTOCOL.exec(text);
-  const transport = protocol?.[1];
-  if (protocol === null || transport === undefined) return null;
+  if (protocol === null) return null;
+  const [, version = "", transport = ""] = protocol;
   const rest = text.slice(protocol[0].length);
   const semicolon = rest.indexOf(";");
   const sentBy = (semicolon === -1 ? rest : rest.slice(0, semicolon)).replace(/[ \t]*:[ \t]*/g, ":").trim();
   const place = parseHostPort(sentBy);
   const params = parseParams(semicolon === -1 ? "" : rest.slice(semicolon));
   if (place === null || params === null) return null;
-  return { transport: transport.toUpperCase(), ...place, params };
+  return { version, transport: transport.toUpperCase(), ...place, params };
 }
 
 export function formatVia(via: Via): string {
   const port = via.port === null ? "" : `:${via.port}`;
-  return `SIP/2.0/${via.transport} ${formatHost(via.host)}${port}${formatParams(via.params)}`;
+  return `SIP/${via.version}/${via.transport} ${formatHost(via.host)}${port}${formatParams(via.params)}`;
 }
 
 /**

@@ -44,18 +44,15 @@ type Route = Extract<Decision, { kind: "route" }>;
 
 export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, report: CallReport): Promise<Acted> {
   const call = callOf(webhook, report);
-  const { ref, decision } = await routeCall(deps, call);
+  const { ref, decision, isRepeat } = await routeCall(deps, call);
   const { callId } = ref;
   if (decision.kind !== "route") {
     return { callId, answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential)) };
   }
   const target = targetsOf(decision)[0] as Target;
-  const started: CallEvent = {
-    kind: "attempt_started",
-    index: 0,
-    target: textOf(target),
-    at: deps.databaseClock.now(),
-  };
+  // A repetition does not start the attempt again.
+  const at = isRepeat ? ref.receivedAt : deps.databaseClock.now();
+  const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
   // Not awaited: recording is not what rings the phone.
   void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
   return { callId, answer: attempt(webhook, { decision, target, index: 0 }) };

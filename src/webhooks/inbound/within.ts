@@ -4,8 +4,11 @@ import type { Log } from "../../kernel/log.js";
 
 /** Choosing the credential takes up to three reads; beyond this the database counts as away and memory decides. */
 export const CREDENTIAL_LIMIT_MS = 250;
-/** So much longer when memory does not know it either: without a credential there is no safe answer, only the carrier's fallback. */
-export const CREDENTIAL_EXTRA_MS = 350;
+/**
+ * So much longer when memory does not know it either: without a credential there is no safe answer, and in a burst of calls a late one is better
+ * than an error. Well below what carriers wait (3 to 15 s).
+ */
+export const CREDENTIAL_EXTRA_MS = 2_000;
 /** Each other read or write on the way to an answer: a few ms when all is well. With the match's own 150 ms the sum stays below 1 s. */
 export const STEP_LIMIT_MS = 100;
 /** Where nobody waits for a phone to ring, an event is given longer to be on disk before the carrier is told that we have it. */

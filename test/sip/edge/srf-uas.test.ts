@@ -110,7 +110,7 @@ describe("an app that answers", () => {
     const running = await startEdge();
     let second: unknown;
     await connectSrf(running, (app) =>
-      app.invite((req, res) => {
+      app.invite((_req, res) => {
         res.send(486);
         const again = Object.create(res) as SrfResponse & { finished: boolean };
         again.finished = false;

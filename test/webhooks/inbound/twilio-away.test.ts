@@ -37,7 +37,9 @@ async function calledBefore(): Promise<{ world: World; number: string; visitorId
   const number = world.numbers[0] as string;
   await until("the routing table knows the number", () => routing.table.find(number)?.destination);
   const [got] = await presentBatch(db, [allocationFor(world)], null);
-  await twilio.voice(incomingCall(number));
+  const call = incomingCall(number);
+  await twilio.voice(call);
+  await until("its first call is noted", async () => (await record(call))?.progress.attempts.length === 1);
   return { world, number, visitorId: got?.kind === "presented" ? got.visitorId : "" };
 }
 

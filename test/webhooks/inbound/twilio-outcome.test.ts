@@ -1,12 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
-import type { CallRecord } from "../../../src/attribution/calls.store.js";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { until } from "../../support/until.js";
 import { allocationFor, ids, makeWorld, type World } from "../../support/world.js";
 import { attribute, dialled, EMPTY, HANGUP, incomingCall, type Params } from "../support/twilio-stand-in.js";
-import { putTwilio, recordOf, startWebhooks } from "../support/webhook-service.js";
+import { putTwilio, recordOf, settledRecord, startWebhooks } from "../support/webhook-service.js";
 
 const { db } = await freshDatabase();
 const credentialId = await putTwilio(db);
@@ -30,13 +29,12 @@ async function ringing(failover: readonly string[] = []): Promise<{ world: World
   };
 }
 
-async function record(call: Params): Promise<CallRecord> {
-  const found = await recordOf(db, credentialId, call);
-  if (found === null) throw new Error("the call has no record");
-  return found;
-}
-
+const record = (call: Params) => settledRecord(db, { service, credentialId, call });
 const attemptsOf = async (call: Params) => (await record(call)).progress.attempts;
+/** What a callback brings may be written after it was answered, when a phone is to ring next. */
+const soon = (call: Params) => expect.poll(() => record(call), { timeout: 10_000 });
+const soonAttempts = (call: Params) => expect.poll(() => attemptsOf(call), { timeout: 10_000 });
+
 const completed = { DialCallStatus: "completed", DialCallDuration: "42", DialCallSid: "CAleg", DialBridged: "true" };
 const failed = (DialCallStatus: string, more: Params = {}): Params => ({
   DialCallStatus,
@@ -61,7 +59,7 @@ describe("a conversation", () => {
   it("was ended by the caller when the caller's leg is over by then", async () => {
     const { call } = await ringing();
     await twilio.dialEnded(await twilio.voice(call), call, { ...completed, CallStatus: "completed" });
-    expect(await record(call)).toMatchObject({ status: "completed", releasedBy: "caller" });
+    await soon(call).toMatchObject({ status: "completed", releasedBy: "caller" });
   });
 
   it("has its delays from the business's leg", async () => {
@@ -69,9 +67,9 @@ describe("a conversation", () => {
     const answer = await twilio.voice(call);
     await until("the attempt is noted", async () => (await attemptsOf(call)).length === 1);
     expect((await twilio.legStatus(answer, call, { CallStatus: "ringing", SequenceNumber: "1" })).text).toMatch(EMPTY);
-    expect(await record(call)).toMatchObject({ status: "ringing", answeredAt: null });
+    await soon(call).toMatchObject({ status: "ringing", answeredAt: null });
     await twilio.legStatus(answer, call, { CallStatus: "in-progress", SequenceNumber: "2" });
-    expect(await record(call)).toMatchObject({ status: "in_progress", endedAt: null });
+    await soon(call).toMatchObject({ status: "in_progress", endedAt: null });
     await twilio.legStatus(answer, call, { CallStatus: "completed", SequenceNumber: "3", CallDuration: "7" });
     const seen = await record(call);
     expect(seen).toMatchObject({ status: "completed", talkMs: 7_000 });
@@ -90,7 +88,7 @@ describe("a conversation", () => {
     await twilio.legStatus(answer, call, { CallStatus: "in-progress" });
     const { answeredAt } = await record(call);
     await twilio.dialEnded(answer, call, { ...completed, DialCallDuration: "1" });
-    expect(await record(call)).toMatchObject({ answeredAt, talkMs: 1_000 });
+    await soon(call).toMatchObject({ answeredAt, talkMs: 1_000 });
   });
 
   it("is not moved by what comes late, twice or in another order", async () => {
@@ -132,14 +130,14 @@ describe("the caller's leg", () => {
     const { call } = await ringing();
     await twilio.voice(call);
     await twilio.status(call, { CallStatus: "ringing" });
-    expect(await record(call)).toMatchObject({ status: "ringing", progress: { ringingAt: null } });
+    await soon(call).toMatchObject({ status: "ringing", progress: { ringingAt: null } });
   });
 
   it("is answered only when the business answers", async () => {
     const { call } = await ringing();
     await twilio.voice(call);
     await twilio.status(call, { CallStatus: "in-progress" });
-    expect(await record(call)).toMatchObject({ status: "in_progress" });
+    await soon(call).toMatchObject({ status: "in_progress" });
   });
 
   it.each([
@@ -152,9 +150,9 @@ describe("the caller's leg", () => {
     const { call } = await ringing();
     const answer = await twilio.voice(call);
     await twilio.status(call, { CallStatus, CallDuration: "5" });
-    expect(await record(call)).toMatchObject({ status, talkMs: status === "completed" ? 5_000 : null });
+    await soon(call).toMatchObject({ status, talkMs: status === "completed" ? 5_000 : null });
     await twilio.dialEnded(answer, call, completed);
-    expect(await record(call)).toMatchObject({ status: "completed", talkMs: 42_000 });
+    await soon(call).toMatchObject({ status: "completed", talkMs: 42_000, hangupCause: null });
   });
 });
 
@@ -164,10 +162,10 @@ describe("what comes before its voice webhook", () => {
     const path = `/webhooks/twilio/dial?attempt=0&called=${encodeURIComponent(world.numbers[0] as string)}`;
     const ended = await twilio.post(path, { ...call, ...completed, DialCallDuration: "0" });
     expect(ended.text).toMatch(HANGUP);
-    expect(await record(call)).toMatchObject({ status: "completed", attribution: { outcome: "matched", visitorId } });
+    await soon(call).toMatchObject({ status: "completed", attribution: { outcome: "matched", visitorId } });
     expect(dialled(await twilio.voice(call))).toBe(BUSINESS);
     await until("the attempt is noted", async () => (await attemptsOf(call))[0]?.target === BUSINESS);
-    expect(await record(call)).toMatchObject({ status: "completed" });
+    await soon(call).toMatchObject({ status: "completed" });
     expect(await rows(db, "select 1 from call where ingress_call_id = $1", [call["CallSid"]])).toHaveLength(1);
   });
 
@@ -196,7 +194,7 @@ describe("what comes before its voice webhook", () => {
   it("a duration from before the number was anybody's is no reason to forget its visitor", async () => {
     const { call, visitorId } = await ringing();
     await twilio.status(call, { CallStatus: "completed", CallDuration: "60" });
-    expect(await record(call)).toMatchObject({ status: "completed", attribution: { outcome: "matched", visitorId } });
+    await soon(call).toMatchObject({ status: "completed", attribution: { outcome: "matched", visitorId } });
     expect(dialled(await twilio.voice(call))).toBe(BUSINESS);
   });
 
@@ -217,7 +215,7 @@ describe("what comes before its voice webhook", () => {
       twilio.voice(call),
     ]);
     await service.routing.callLog.replayNow();
-    expect(await record(call)).toMatchObject({ status: "completed", talkMs: 42_000 });
+    await soon(call).toMatchObject({ status: "completed", talkMs: 42_000 });
     expect(await rows(db, "select 1 from call where ingress_call_id = $1", [call["CallSid"]])).toHaveLength(1);
   });
 });
@@ -230,12 +228,12 @@ describe("the hunt", () => {
     const second = await twilio.dialEnded(first, call, failed("busy"));
     expect(dialled(second)).toBe(SECOND);
     expect(attribute(second, "action")).toContain("attempt=1");
-    expect(await record(call)).toMatchObject({ status: "ringing" });
+    await soon(call).toMatchObject({ status: "ringing" });
     const third = await twilio.dialEnded(second, call, failed("failed"));
     expect(third.text).toMatch(/<Sip [^>]*statusCallback="[^"]*attempt=2[^"]*"[^>]*>sip:desk@pbx\.example\.com<\/Sip>/);
     expect((await twilio.dialEnded(third, call, failed("no-answer"))).text).toMatch(HANGUP);
-    expect(await record(call)).toMatchObject({ status: "no_answer", hangupCause: "no_answer", talkMs: null });
-    expect(await attemptsOf(call)).toMatchObject([
+    await soon(call).toMatchObject({ status: "no_answer", hangupCause: "no_answer", talkMs: null });
+    await soonAttempts(call).toMatchObject([
       { target: BUSINESS, cause: "busy" },
       { target: SECOND, cause: "failed" },
       { target: THIRD, cause: "no_answer" },
@@ -247,7 +245,20 @@ describe("the hunt", () => {
     const second = await twilio.dialEnded(await twilio.voice(call), call, failed("no-answer"));
     await twilio.legStatus(second, call, { CallStatus: "in-progress" });
     await twilio.dialEnded(second, call, completed);
-    expect(await record(call)).toMatchObject({ status: "completed", talkMs: 42_000 });
+    await soon(call).toMatchObject({ status: "completed", talkMs: 42_000 });
+  });
+
+  it("that reached nobody has no talk time and no other cause, whatever the caller's leg reports", async () => {
+    for (const isStatusFirst of [false, true]) {
+      const { call } = await ringing();
+      const answer = await twilio.voice(call);
+      const reports = [
+        () => twilio.dialEnded(answer, call, failed("busy")),
+        () => twilio.status(call, { CallStatus: "completed", CallDuration: "3" }),
+      ];
+      for (const report of isStatusFirst ? reports.reverse() : reports) await report();
+      await soon(call).toMatchObject({ status: "busy", hangupCause: "busy", talkMs: null });
+    }
   });
 
   it.each([
@@ -258,7 +269,7 @@ describe("the hunt", () => {
     const { call } = await ringing();
     const answer = await twilio.voice(call);
     expect((await twilio.dialEnded(answer, call, failed(DialCallStatus))).text).toMatch(HANGUP);
-    expect(await record(call)).toMatchObject({ status, answeredAt: null, releasedBy: null });
+    await soon(call).toMatchObject({ status, answeredAt: null, releasedBy: null });
   });
 
   it("gives a repeated callback the same next target", async () => {
@@ -268,7 +279,7 @@ describe("the hunt", () => {
     await rows(db, "update destination set failover = '{}' where id = $1", [world.destination.id]);
     answers.push(await twilio.dialEnded(first, call, failed("busy")));
     expect(answers.map(dialled)).toEqual([SECOND, SECOND, SECOND, SECOND]);
-    expect(await attemptsOf(call)).toHaveLength(2);
+    await soonAttempts(call).toHaveLength(2);
   });
 
   it("stops when the caller gave up", async () => {
@@ -276,8 +287,8 @@ describe("the hunt", () => {
       const { call } = await ringing([SECOND]);
       const answer = await twilio.voice(call);
       expect((await twilio.dialEnded(answer, call, result)).text).toMatch(HANGUP);
-      expect(await record(call)).toMatchObject({ status: "canceled", releasedBy: "caller" });
-      expect(await attemptsOf(call)).toMatchObject([{ cause: "canceled" }]);
+      await soon(call).toMatchObject({ status: "canceled", releasedBy: "caller" });
+      await soonAttempts(call).toMatchObject([{ cause: "canceled" }]);
     }
   });
 
@@ -292,7 +303,7 @@ describe("the hunt", () => {
       const result = failed(code === "486" ? "busy" : "failed", { DialSipResponseCode: code });
       const answer = await twilio.dialEnded(await twilio.voice(call), call, result);
       expect([code, answer.text.includes(SECOND)]).toEqual([code, goesOn]);
-      expect((await attemptsOf(call))[0]).toMatchObject({ sipStatus: Number(code) });
+      await soonAttempts(call).toMatchObject([{ sipStatus: Number(code) }, ...(goesOn ? [{ target: SECOND }] : [])]);
     }
   });
 
@@ -303,7 +314,7 @@ describe("the hunt", () => {
     const accountId = world.account.id;
     await quarantineNumber({ db, schedule: world.schedule }, { e164, accountId, reason: "test", actor: "test" });
     expect((await twilio.dialEnded(answer, call, failed("busy"))).text).toMatch(HANGUP);
-    expect(await record(call)).toMatchObject({ status: "busy", disposition: "routed", accountId });
+    await soon(call).toMatchObject({ status: "busy", disposition: "routed", accountId });
   });
 
   it("never goes to another business that the number belongs to by now", async () => {
@@ -324,6 +335,6 @@ describe("the hunt", () => {
     await twilio.status(call, { CallStatus: "no-answer" });
     const path = `/webhooks/twilio/dial?attempt=0&called=${encodeURIComponent(e164)}&destination=${encodeURIComponent(BUSINESS)}`;
     expect((await twilio.post(path, { ...call, ...failed("busy") })).text).toMatch(HANGUP);
-    expect(await record(call)).toMatchObject({ status: "intercepted" });
+    await soon(call).toMatchObject({ status: "intercepted" });
   });
 });

@@ -5,8 +5,8 @@ import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { GOLDEN_CASES, type GoldenCase, type NumberName } from "../../support/golden-cases.js";
 import { allocationFor, ids, makeWorld, type World } from "../../support/world.js";
-import { attribute, CALLER, dialled, incomingCall, REJECTED } from "../support/twilio-stand-in.js";
-import { PUBLIC_URL, putTwilio, recordOf, startWebhooks } from "../support/webhook-service.js";
+import { attribute, CALLER, dialled, incomingCall, type Params, REJECTED } from "../support/twilio-stand-in.js";
+import { PUBLIC_URL, putTwilio, recordOf, settledRecord, startWebhooks } from "../support/webhook-service.js";
 
 const { db } = await freshDatabase();
 const credentialId = await putTwilio(db);
@@ -14,11 +14,7 @@ const service = await startWebhooks(db);
 const { twilio } = service;
 afterAll(() => service.stop());
 
-const record = async (call: Parameters<typeof recordOf>[2]) => {
-  const found = await recordOf(db, credentialId, call);
-  if (found === null) throw new Error("the call has no record");
-  return found;
-};
+const record = (call: Params) => settledRecord(db, { service, credentialId, call });
 
 async function presented(world: World): Promise<{ promoNumber: string; visitorId: string }> {
   const [got] = await presentBatch(db, [allocationFor(world)], null);

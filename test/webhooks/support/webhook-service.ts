@@ -9,6 +9,7 @@ import { carrierWebhooks } from "../../../src/webhooks/inbound/inbound-route.js"
 import { twilio } from "../../../src/webhooks/inbound/twilio.js";
 import { rows } from "../../support/database.js";
 import { startRouting, type TestRouting } from "../../support/routing.js";
+import { until } from "../../support/until.js";
 import { ids, secrets } from "../../support/world.js";
 import { type Params, twilioStandIn, type TwilioStandIn } from "./twilio-stand-in.js";
 
@@ -74,6 +75,18 @@ export async function putTwilio(
 export async function recordOf(db: Database, credentialId: string, call: Params): Promise<CallRecord | null> {
   const ref = await findCallByKey(db, `twilio:${credentialId}:${call["CallSid"] ?? ""}`);
   return ref === null ? null : getCall(db, { id: ref.callId, accountId: null });
+}
+
+/** The one record of a call, as soon as it is there: on a busy machine it may have gone through the spool. */
+export function settledRecord(
+  db: Database,
+  input: { service: WebhookService; credentialId: string; call: Params },
+): Promise<CallRecord> {
+  const { service, credentialId, call } = input;
+  return until("the call has its record", async () => {
+    await service.routing.callLog.replayNow();
+    return recordOf(db, credentialId, call);
+  });
 }
 
 /** How many rows webhooks left behind. */

@@ -1,0 +1,394 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { type CallRecord, getCall } from "../../src/attribution/calls.store.js";
+import { openDatabase } from "../../src/db/database.js";
+import { systemClock } from "../../src/kernel/clock.js";
+import { silentLog } from "../../src/kernel/log.js";
+import { quarantineNumber } from "../../src/pool/number-moves.js";
+import { presentBatch } from "../../src/pool/presentations.store.js";
+import { CallLog, type SpoolEntry } from "../../src/routing/call-log.js";
+import { openCall } from "../../src/routing/open-call.js";
+import { DatabaseClock, MATCH_LIMIT_MS, routeCall } from "../../src/routing/route-call.js";
+import { RoutingTable } from "../../src/routing/routing-table.js";
+import { Spool } from "../../src/routing/spool.js";
+import type { CallEvent } from "../../src/telephony/call-event.js";
+import { CuttableProxy } from "../support/cuttable-proxy.js";
+import { freshDatabase, rows } from "../support/database.js";
+import { allocationFor, ids, inboundCall, makeWorld, secrets, type World } from "../support/world.js";
+
+const { db, url } = await freshDatabase();
+const CALLER = "+14155550187";
+const MINUTE = 60_000;
+/** How much later than the limit a decision may come on a busy machine. */
+const MARGIN_MS = 150;
+
+const toStop: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0).reverse()) await stop();
+});
+
+/** What a process of the service holds, with a database that can be taken away from it alone. */
+async function makeNode() {
+  const proxy = await CuttableProxy.start(url);
+  toStop.push(() => proxy.stop());
+  const database = openDatabase({ url: proxy.url, log: silentLog, connectionsMax: 4 });
+  toStop.push(() => database.close());
+  const dir = mkdtempSync(join(tmpdir(), "ringmatch-node-"));
+  toStop.push(() => rmSync(dir, { recursive: true, force: true }));
+  const spool = new Spool<SpoolEntry>(dir);
+  const table = new RoutingTable({ database, log: silentLog, onChange: () => undefined });
+  await table.start();
+  toStop.push(() => table.stop());
+  const shared = { db: database, secrets, ids, clock: systemClock, log: silentLog };
+  const callLog = new CallLog({ ...shared, spool });
+  toStop.push(() => callLog.stop());
+  const deps = { ...shared, table, callLog, databaseClock: new DatabaseClock(systemClock) };
+  return { proxy, callLog, table, spool, spoolFile: join(dir, "calls.ndjson"), deps };
+}
+
+const recordOf = (id: string): Promise<CallRecord> => getCall(db, { id, accountId: null });
+
+async function recordOfKey(key: string): Promise<CallRecord> {
+  const [row] = await rows<{ call_id: string }>(db, "select call_id from call_key where ingress_key = $1", [key]);
+  return recordOf(row?.call_id ?? "none");
+}
+
+async function present(
+  world: World,
+  agoMs: number,
+): Promise<{ e164: string; visitorId: string; presentationId: string }> {
+  const [outcome] = await presentBatch(db, [allocationFor(world)], Date.now() - agoMs);
+  if (outcome?.kind !== "presented") throw new Error("no number");
+  return { e164: outcome.promoNumber, visitorId: outcome.visitorId, presentationId: outcome.presentationId };
+}
+
+/** Until the database, as seen by the node, has taken everything over. */
+async function replayed(node: Awaited<ReturnType<typeof makeNode>>): Promise<void> {
+  for (let i = 0; i < 200 && !node.spool.isEmpty; i++) {
+    await node.callLog.replayNow();
+    if (!node.spool.isEmpty) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const answeredAndEnded = (from: number): CallEvent[] => [
+  { kind: "attempt_started", index: 0, target: "sip:business@127.0.0.1:5090", at: from },
+  { kind: "ringing", at: from + 100 },
+  { kind: "answered", at: from + 2_000 },
+  {
+    kind: "ended",
+    status: "completed",
+    releasedBy: "caller",
+    cause: "Q.850 16",
+    authority: 2,
+    talkMs: null,
+    at: from + 62_000,
+  },
+];
+
+describe("routeCall", () => {
+  it("matches, decides and records before the phone rings; events complete the record with its confidence", async () => {
+    const node = await makeNode();
+    const { e164, visitorId, presentationId } = await present(await makeWorld(db, 1), 5 * MINUTE);
+    const routed = await routeCall(node.deps, inboundCall(e164, { caller: CALLER }));
+    expect(routed).toMatchObject({
+      isRepeat: false,
+      isLate: false,
+      decision: {
+        kind: "route",
+        destinationNumber: "+18005550100",
+        targets: [{ kind: "sip", uri: "sip:business@127.0.0.1:5090" }],
+      },
+    });
+    expect(await recordOf(routed.ref.callId)).toMatchObject({
+      status: "ringing",
+      disposition: "routed",
+      receivedAt: routed.ref.receivedAt,
+      caller: { last4: "0187" },
+      attribution: { outcome: "matched", visitorId, presentationId, matchedSeq: 1, late: false, confidence: null },
+    });
+    await node.callLog.record(routed.ref, answeredAndEnded(routed.ref.receivedAt));
+    const record = await recordOf(routed.ref.callId);
+    expect(record).toMatchObject({
+      status: "completed",
+      pddMs: 100,
+      ringMs: 1_900,
+      talkMs: 60_000,
+      releasedBy: "caller",
+    });
+    expect(record.attribution.confidence).toBeGreaterThan(0.9);
+  });
+
+  it("gives duplicates and retries of one ingress call one record", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    const call = inboundCall(e164);
+    const routed = await Promise.all(Array.from({ length: 8 }, () => routeCall(node.deps, call)));
+    expect(new Set(routed.map((r) => r.ref.callId)).size).toBe(1);
+    expect(routed.filter((r) => !r.isRepeat)).toHaveLength(1);
+    expect(await rows(db, "select count(*) from call where ingress_call_id = $1", [call.ingressCallId])).toEqual([
+      { count: 1 },
+    ]);
+  });
+
+  it("a further try after a failure counts its attempts on and reopens the record, at a time after the first", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    const call = inboundCall(e164);
+    const first = await routeCall(node.deps, call);
+    const from = first.arrivedAt;
+    await node.callLog.record(first.ref, [
+      { kind: "attempt_started", index: 0, target: "sip:a", at: from },
+      { kind: "ended", status: "busy", releasedBy: "callee", cause: "busy", authority: 2, talkMs: null, at: from },
+    ]);
+    const second = await routeCall(node.deps, call);
+    expect(second).toMatchObject({ ref: first.ref, isRepeat: true, attemptsBefore: 1 });
+    expect(second.arrivedAt).toBeGreaterThan(from);
+    await node.callLog.record(second.ref, [{ kind: "retried", at: second.arrivedAt }]);
+    expect((await recordOf(first.ref.callId)).status).toBe("ringing");
+    await node.callLog.record(second.ref, answeredAndEnded(second.arrivedAt));
+    expect((await recordOf(first.ref.callId)).status).toBe("completed");
+  });
+
+  it("intercepts a quarantined number, and logs it once with the platform's hash", async () => {
+    const node = await makeNode();
+    const world = await makeWorld(db, 1);
+    const { e164 } = await present(world, MINUTE);
+    await quarantineNumber({ db, schedule: world.schedule }, { e164, accountId: null, reason: "test", actor: "test" });
+    const call = inboundCall(e164, { caller: CALLER });
+    const routed = await routeCall(node.deps, call);
+    await routeCall(node.deps, call);
+    expect(routed.decision).toEqual({ kind: "intercept" });
+    expect(await recordOf(routed.ref.callId)).toMatchObject({
+      disposition: "intercepted",
+      status: "intercepted",
+      accountId: null,
+      attribution: { outcome: "quarantined", visitorId: null },
+    });
+    const logged = await rows<{ caller_hash: Buffer }>(
+      db,
+      "select caller_hash, former_account_id, counted, caller_last4 from intercept where call_id = $1",
+      [routed.ref.callId],
+    );
+    expect(logged).toMatchObject([{ former_account_id: world.account.id, counted: true, caller_last4: "0187" }]);
+    expect(logged[0]?.caller_hash).toEqual(secrets.hash("platform", CALLER));
+  });
+
+  it("records an unknown number without owner, and an anonymous caller as nobody", async () => {
+    const node = await makeNode();
+    const routed = await routeCall(node.deps, inboundCall("+18887770009", { caller: null }));
+    expect(routed.decision).toEqual({ kind: "unknown" });
+    expect(await recordOf(routed.ref.callId)).toMatchObject({
+      disposition: "unknown_number",
+      status: "failed",
+      accountId: null,
+      caller: { enc: null, hash: null, last4: null },
+      attribution: { outcome: "unattributable" },
+    });
+  });
+});
+
+describe("with PostgreSQL away", () => {
+  const ways = [
+    ["refusing connections", (proxy: CuttableProxy) => proxy.cut()],
+    ["hanging", (proxy: CuttableProxy) => proxy.hang()],
+  ] as const;
+  for (const [way, take] of ways) {
+    it(`${way}: the table decides in time, and the record comes afterwards, late and right`, async () => {
+      const node = await makeNode();
+      const [worldA, worldB] = [await makeWorld(db, 1, { sessionLifetimeS: 60 }), await makeWorld(db, 1)];
+      const seen = await present(worldA, 10 * MINUTE);
+      const gone = await present(worldB, MINUTE);
+      await quarantineNumber(
+        { db, schedule: worldB.schedule },
+        { e164: gone.e164, accountId: null, reason: "r", actor: "test" },
+      );
+      await routeCall(node.deps, inboundCall(seen.e164));
+      await until(() => node.table.find(gone.e164)?.isRouted === false);
+      take(node.proxy);
+
+      const calls = [seen.e164, gone.e164, "+18887770010"].map((number) => inboundCall(number, { caller: CALLER }));
+      const start = performance.now();
+      const routed = await Promise.all(calls.map((call) => routeCall(node.deps, call)));
+      expect(performance.now() - start).toBeLessThan(MATCH_LIMIT_MS + MARGIN_MS);
+      expect(routed.map((r) => [r.decision.kind, r.isLate])).toEqual([
+        ["route", true],
+        ["intercept", true],
+        ["unknown", true],
+      ]);
+      const [first] = routed as [(typeof routed)[number]];
+      void node.callLog.record(first.ref, answeredAndEnded(first.arrivedAt), calls[0]?.ingressKey ?? null);
+      // Somebody else is presented the number before the record is written: the call stays with who had it when it came.
+      await until(() => Date.now() > first.arrivedAt + 5);
+      const after = await present(worldA, 0);
+      expect(after.e164).toBe(seen.e164);
+
+      node.proxy.restore();
+      await until(async () => {
+        await replayed(node);
+        return (
+          (
+            await rows(db, "select 1 from call where ingress_call_id = any ($1) and (status <> 'ringing')", [
+              calls.map((c) => c.ingressCallId),
+            ])
+          ).length === 3
+        );
+      });
+      const records = await Promise.all(calls.map((call) => recordOfKey(call.ingressKey)));
+      expect(records).toMatchObject([
+        {
+          status: "completed",
+          talkMs: 60_000,
+          attribution: { outcome: "matched", visitorId: seen.visitorId, presentationId: seen.presentationId },
+        },
+        { status: "intercepted", attribution: { outcome: "quarantined" } },
+        { disposition: "unknown_number", attribution: { outcome: "unattributable" } },
+      ]);
+      expect(records.map((r) => r.attribution.late)).toEqual([true, true, true]);
+      expect(await rows(db, "select count(*) from intercept where call_id = $1", [records[1]?.id])).toEqual([
+        { count: 1 },
+      ]);
+    });
+  }
+
+  it("keeps the caller sealed on the disk, and opens it with the record", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    node.proxy.cut();
+    const call = inboundCall(e164, { caller: CALLER });
+    await routeCall(node.deps, call);
+    const text = readFileSync(node.spoolFile, "utf8");
+    expect(text).toContain(call.ingressCallId);
+    expect(text).not.toContain(CALLER.slice(2));
+    node.proxy.restore();
+    await replayed(node);
+    const record = await recordOfKey(call.ingressKey);
+    expect(secrets.open(record.caller.enc as Buffer)).toBe(CALLER);
+  });
+
+  it("writes what happens to a call after what was spooled for it, in order", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    const routed = await routeCall(node.deps, inboundCall(e164));
+    const from = routed.arrivedAt;
+    const busy: CallEvent = {
+      kind: "ended",
+      status: "busy",
+      releasedBy: "callee",
+      cause: "busy",
+      authority: 2,
+      talkMs: null,
+      at: from + 10,
+    };
+    await node.callLog.record(routed.ref, [busy]);
+    node.proxy.cut();
+    await node.callLog.record(routed.ref, [{ kind: "retried", at: from + 20 }]);
+    node.proxy.restore();
+    await node.callLog.record(routed.ref, [{ ...busy, status: "no_answer", cause: "timeout", at: from + 30 }]);
+    await replayed(node);
+    expect(await recordOf(routed.ref.callId)).toMatchObject({ status: "no_answer", hangupCause: "timeout" });
+  });
+});
+
+describe("replaying the spool", () => {
+  it("twice changes nothing: one record, one intercept, the same times", async () => {
+    const node = await makeNode();
+    const world = await makeWorld(db, 1);
+    const { e164 } = await present(world, MINUTE);
+    await quarantineNumber({ db, schedule: world.schedule }, { e164, accountId: null, reason: "r", actor: "test" });
+    const call = inboundCall(e164, { caller: CALLER });
+    node.proxy.cut();
+    await routeCall(node.deps, call);
+    const file = readFileSync(node.spoolFile);
+    node.proxy.restore();
+    await replayed(node);
+    const before = await recordOfKey(call.ingressKey);
+    const again = new Spool<SpoolEntry>(mkdtempSync(join(tmpdir(), "ringmatch-node-")));
+    for (const line of file.toString("utf8").trim().split("\n")) again.append(JSON.parse(line) as SpoolEntry);
+    const callLog = new CallLog({ ...node.deps, spool: again });
+    await callLog.replayNow();
+    expect(again.isEmpty).toBe(true);
+    expect(await recordOfKey(call.ingressKey)).toEqual(before);
+    expect(await rows(db, "select count(*) from intercept where promo_number = $1", [e164])).toEqual([{ count: 1 }]);
+    await callLog.stop();
+  });
+
+  it("sets aside what the database will never take, and writes the rest", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    node.proxy.cut();
+    const bad = inboundCall(e164, { ingressCallId: "with \u0000 in it" });
+    const good = inboundCall(e164);
+    await routeCall(node.deps, bad);
+    await routeCall(node.deps, good);
+    node.proxy.restore();
+    await replayed(node);
+    expect(node.spool.isEmpty).toBe(true);
+    expect((await recordOfKey(good.ingressKey)).attribution.late).toBe(true);
+    const aside = readFileSync(node.spoolFile.replace("calls.ndjson", "calls.refused.ndjson"), "utf8");
+    expect(aside).toContain(bad.ingressKey);
+  });
+});
+
+describe("the caller", () => {
+  it("stands nowhere in plain: not in calls, intercepts or any other table", async () => {
+    const node = await makeNode();
+    const world = await makeWorld(db, 2);
+    const shown = await present(world, MINUTE);
+    const [, e164] = world.numbers as [string, string];
+    await quarantineNumber({ db, schedule: world.schedule }, { e164, accountId: null, reason: "r", actor: "test" });
+    const caller = "+16175550142";
+    for (const number of [shown.e164, e164]) {
+      const routed = await routeCall(node.deps, inboundCall(number, { caller }));
+      await node.callLog.record(routed.ref, answeredAndEnded(routed.arrivedAt));
+    }
+    const tables = await rows<{ name: string }>(
+      db,
+      "select c.relname as name from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition",
+    );
+    expect(tables.length).toBeGreaterThan(12);
+    for (const { name } of tables) {
+      const found = await rows(db, `select 1 from ${name} t where t::text like '%6175550142%' limit 1`);
+      expect([name, found]).toEqual([name, []]);
+    }
+  });
+
+  it("has a hash of its own in each account, and the same one whatever the number within it", async () => {
+    const [a, b] = [await makeWorld(db, 2), await makeWorld(db, 1)];
+    const hashOf = async (number: string): Promise<string | undefined> => {
+      const { ref } = await openCall(
+        { db, secrets, ids },
+        { call: inboundCall(number, { caller: CALLER }), callId: ids.next("call"), late: null },
+      );
+      return (await recordOf(ref.callId)).caller.hash?.toString("hex");
+    };
+    const [a1, a2, b1] = await Promise.all([a.numbers[0], a.numbers[1], b.numbers[0]].map((n) => hashOf(n as string)));
+    expect(a1).toBe(a2);
+    expect(a1).not.toBe(b1);
+  });
+});
+
+describe("DatabaseClock", () => {
+  it("follows the database's clock as read off quick answers, and is the machine's own before", () => {
+    let now = 1_000;
+    const clock = new DatabaseClock({ now: () => now, monotonicMs: () => now });
+    expect(clock.now()).toBe(1_000);
+    clock.seen(5_000, 1_000);
+    now = 1_100;
+    expect(clock.now()).toBe(5_100);
+    // An answer that took 100 ms says nothing better.
+    clock.seen(9_000, 1_000);
+    expect(clock.now()).toBe(5_100);
+    clock.seen(6_000, 1_095);
+    expect(clock.now()).toBe(6_005);
+  });
+});
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 1_500; i++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("It did not come true within 15 s.");
+}
