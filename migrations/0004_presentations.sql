@@ -44,7 +44,12 @@ create function present_batch(
   p_account text[], p_pool text[], p_visitor text[], p_fresh text[], p_presentation text[], p_log text[],
   p_touch jsonb[], p_custom jsonb[], p_context jsonb[], p_now timestamptz default null)
 returns table (item int, outcome text, visitor_id text, e164 text, presentation_id text, locked_until timestamptz, session_lifetime_s int)
-language plpgsql as $$
+language plpgsql
+-- One plan whatever the statistics say: by index, and not planned again for each batch. A plan made while a table was small or not analysed yet
+-- would stay in the session and read whole tables; planning anew costs more than the batch.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := coalesce(p_now, now());
@@ -85,9 +90,10 @@ begin
       from unnest(p_pool, v_visitor, v_open, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
              as i (pool, vid, is_open, prs, log, touch, custom, context, ord)
         join pool p on p.id = i.pool and p.deleted_at is null
-        join promo_number n on n.held_by = i.vid and n.pool_id = i.pool
+        cross join lateral (
+          select n.id, n.retained_until, n.locked_until from promo_number n
+          where n.held_by = i.vid and n.pool_id = i.pool for update skip locked) n
       where i.is_open
-      for update of n skip locked
     ), let_go as (
       update promo_number n set held_by = null from held h where n.id = h.id and not h.is_retained and not h.is_locked
     ), renewed as (

@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { messageOf } from "../kernel/errors.js";
 import { addAccessLog } from "./access-log.js";
 import { authenticate } from "./auth.js";
+import { addClosing } from "./closing.js";
 import { answerClientError } from "./client-error.js";
 import { addHealth } from "./health.js";
 import type { HttpApp, HttpDeps } from "./http-deps.js";
@@ -60,6 +61,7 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
   app.setErrorHandler((error, request, reply) => answerError(deps, error, request, reply));
   app.decorateRequest("principal", null);
   addUnknownRoutes(app);
+  addClosing(app);
   app.addHook("onRequest", (request, reply, done) => {
     void reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
     done();

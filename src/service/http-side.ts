@@ -13,7 +13,8 @@ import { twilio } from "../webhooks/inbound/twilio.js";
 import type { AdminKey } from "./admin-key.js";
 import type { Infrastructure } from "./infrastructure.js";
 import { addressTaken } from "./listen-check.js";
-import type { Ambient, Routing } from "./service.js";
+import type { Ambient } from "./ambient.js";
+import type { Routing } from "./routing-side.js";
 import type { SipSide } from "./sip-side.js";
 
 /** What changes while the service lives. */

@@ -7,29 +7,17 @@ import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
 import { closeOrphanedCalls, Housekeeping } from "../jobs/housekeeping.js";
 import { NumberJobs } from "../jobs/number-jobs.js";
-import type { Clock } from "../kernel/clock.js";
 import { createIdSource, type IdSource } from "../kernel/ids.js";
-import type { Log } from "../kernel/log.js";
-import type { Random } from "../kernel/random.js";
 import { createSecrets, type Secrets } from "../kernel/secrets.js";
-import { Directory } from "../pool/directory.js";
-import { CallLog } from "../routing/call-log.js";
-import { DatabaseClock, type RouteCallDeps } from "../routing/route-call.js";
-import { RoutingTable } from "../routing/routing-table.js";
-import { Spool } from "../routing/spool.js";
 import { parseDrachtioUrl } from "../sip/drachtio-link.js";
 import { type AdminKey, prepareAdminKey } from "./admin-key.js";
+import type { Ambient } from "./ambient.js";
 import { watchGauges } from "./gauges.js";
-import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
 import { startHttp, type State } from "./http-side.js";
+import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
 import { checkListenAddresses } from "./listen-check.js";
+import { startRouting } from "./routing-side.js";
 import { startSip } from "./sip-side.js";
-
-export interface Ambient {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-}
 
 export interface Service {
   readonly infrastructure: Infrastructure;
@@ -118,42 +106,5 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
       await state.sip?.drain();
       await stack.unwind();
     },
-  };
-}
-
-export type Routing = Awaited<ReturnType<typeof startRouting>>;
-
-async function startRouting(input: {
-  infrastructure: Infrastructure;
-  ids: IdSource;
-  secrets: Secrets;
-  ambient: Ambient;
-}) {
-  const { infrastructure, ids, secrets, ambient } = input;
-  const { db, dataDir, stack } = infrastructure;
-  const { clock, log } = ambient;
-  const directory = new Directory(db);
-  const listeners: ((what: string | null) => void)[] = [];
-  const table = new RoutingTable({
-    database: db,
-    log,
-    onChange: (what) => {
-      if (what === null || what === "destination" || what === "pool") directory.clear();
-      for (const listener of listeners) listener(what);
-    },
-  });
-  await table.start();
-  stack.push("routing table", () => table.stop());
-  const spool: ConstructorParameters<typeof CallLog>[0]["spool"] = new Spool(`${dataDir.path}/spool`);
-  const callLog = new CallLog({ db, secrets, ids, spool, clock, log });
-  stack.push("call log", () => callLog.stop());
-  const deps: RouteCallDeps = { db, secrets, ids, table, callLog, databaseClock: new DatabaseClock(clock), clock, log };
-  return {
-    deps,
-    callLog,
-    directory,
-    spool,
-    /** `what`: the table that changed; null when it may be any. */
-    onChange: (listener: (what: string | null) => void) => void listeners.push(listener),
   };
 }

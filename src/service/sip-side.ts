@@ -6,7 +6,7 @@ import { type DrachtioAddress, parseDrachtioUrl } from "../sip/drachtio-link.js"
 import { SipEdge } from "../sip/edge/sip-edge.js";
 import { SipService } from "../sip/sip-service.js";
 import type { Infrastructure } from "./infrastructure.js";
-import type { Ambient } from "./service.js";
+import type { Ambient } from "./ambient.js";
 
 export interface SipSide {
   /** `udp/127.0.0.1:5060`; of the embedded edge only. */

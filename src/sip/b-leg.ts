@@ -37,6 +37,8 @@ export async function callBusiness(srf: Srf, request: LegRequest): Promise<LegOu
   if (signal.aborted) return { kind: "canceled" };
   const cancel = new Canceler();
   let timedOut = false;
+  // Some businesses answer the offer in 183 and send an empty 200.
+  let earlySdp = "";
   let giveUp: (outcome: LegOutcome) => void = () => undefined;
   const abandoned = new Promise<LegOutcome>((resolve) => {
     giveUp = resolve;
@@ -58,11 +60,15 @@ export async function callBusiness(srf: Srf, request: LegRequest): Promise<LegOu
       if (sent !== undefined) cancel.sent(sent);
     },
     cbProvisional: (response) => {
+      if (response.body) earlySdp = response.body;
       if (!signal.aborted && !timedOut) request.onProvisional(response);
     },
   });
   try {
-    return await Promise.race([settle(dialing, { wasTimedOut: () => timedOut, signal }), abandoned]);
+    return await Promise.race([
+      settle(dialing, { wasTimedOut: () => timedOut, earlySdp: () => earlySdp, signal }),
+      abandoned,
+    ]);
   } finally {
     clearTimeout(ringTimer);
     clearTimeout(settleTimer);
@@ -93,14 +99,14 @@ export async function hangUp(leg: Dialog | UnacknowledgedLeg): Promise<void> {
 
 async function settle(
   dialing: Promise<Dialog | UnacknowledgedLeg>,
-  state: { wasTimedOut: () => boolean; signal: AbortSignal },
+  state: { wasTimedOut: () => boolean; earlySdp: () => string; signal: AbortSignal },
 ): Promise<LegOutcome> {
   try {
     const leg = await dialing;
     if (state.signal.aborted) return { kind: "canceled" };
     // An answer that crossed our ring timeout has been cancelled already; the hunt goes on without it.
     if (state.wasTimedOut()) return { kind: "failed", failure: { kind: "ring_timeout" }, cause: "ring_timeout" };
-    return { kind: "answered", answer: answerOf(leg) };
+    return { kind: "answered", answer: answerOf(leg, state.earlySdp()) };
   } catch (error) {
     if (state.signal.aborted) return { kind: "canceled" };
     if (state.wasTimedOut()) return { kind: "failed", failure: { kind: "ring_timeout" }, cause: "ring_timeout" };
@@ -111,9 +117,9 @@ async function settle(
   }
 }
 
-function answerOf(leg: Dialog | UnacknowledgedLeg): LegAnswer {
+function answerOf(leg: Dialog | UnacknowledgedLeg, earlySdp: string): LegAnswer {
   // Not by `ack`: every dialog has a method of that name, as of every SIP method.
-  if ("remote" in leg) return { kind: "dialog", dialog: leg, sdp: leg.remote.sdp };
+  if ("remote" in leg) return { kind: "dialog", dialog: leg, sdp: leg.remote.sdp || earlySdp };
   return { kind: "unacknowledged", leg, sdp: leg.sdp };
 }
 

@@ -30,6 +30,8 @@ export function readInvite(invite: InviteView, input: { trunk: Trunk; node: stri
   const fromTag = /;\s*tag\s*=\s*([^;\s>]+)\s*(?:;|$)/i.exec(afterAddress(from ?? ""))?.[1];
   if (!callId || from === undefined || fromTag === undefined)
     return { kind: "malformed", why: "Call-ID or From tag is missing" };
+  // drachtio-srf answers a dialog it then cannot build when this is missing.
+  if (!/sips?:[^\s>]+/i.test(invite.get("Contact") ?? "")) return { kind: "malformed", why: "Contact is missing" };
   const hops = Number.parseInt(invite.get(HOPS_HEADER) ?? "0", 10);
   if (hops >= HOPS_MAX) return { kind: "loop" };
   const asserted = trunk.trustIdentity ? invite.get("P-Asserted-Identity") : undefined;

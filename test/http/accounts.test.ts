@@ -47,7 +47,9 @@ describe("/v1/accounts", () => {
 describe("/v1/accounts/:id/keys", () => {
   it("creates a key that works until it is deleted, and is never stored", async () => {
     const account = await makeAccount(db);
-    const created = await request("POST", `/v1/accounts/${account.id}/keys`, { body: { name: "ci", scopes: ["read"] } });
+    const created = await request("POST", `/v1/accounts/${account.id}/keys`, {
+      body: { name: "ci", scopes: ["read"] },
+    });
     expect(created.statusCode).toBe(201);
     const { id, key } = created.json();
     expect((await request("GET", "/v1/pools", { key })).statusCode).toBe(200);

@@ -104,7 +104,13 @@ describe("/v1/destinations", () => {
 });
 
 describe("private addresses", () => {
-  const uris = ["sip:a@10.0.0.5", "sip:a@127.0.0.1:5090", "sip:a@[::1]", "sip:a@localhost", "sip:a@pbx.example.com;maddr=10.0.0.5"];
+  const uris = [
+    "sip:a@10.0.0.5",
+    "sip:a@127.0.0.1:5090",
+    "sip:a@[::1]",
+    "sip:a@localhost",
+    "sip:a@pbx.example.com;maddr=10.0.0.5",
+  ];
 
   it.each(uris)("%s is refused to an account and taken from an admin", async (sipUri) => {
     const account = await makeAccount(db);

@@ -134,7 +134,10 @@ describe("moves", () => {
   it("intercepted calls show in the quarantine block, a caller's second dial does not count", async () => {
     const number = await quarantined();
     for (const caller of ["+14155550123", "+14155550123", "+14155550199"]) {
-      await openCall({ db, secrets, ids }, { call: inboundCall(number, { caller }), callId: ids.next("call"), late: null });
+      await openCall(
+        { db, secrets, ids },
+        { call: inboundCall(number, { caller }), callId: ids.next("call"), late: null },
+      );
     }
     const { quarantine } = (await request("GET", `/v1/numbers/${number}`)).json();
     expect(quarantine).toMatchObject({ intercepted_calls: 3, distinct_callers: 2 });

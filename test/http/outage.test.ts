@@ -19,7 +19,10 @@ describe("the database is away", () => {
 
   it("a page keeps its original numbers, with status 200", async () => {
     const visitor_id = "vis_01234567890123456789";
-    const response = await request("POST", "/v1/presentations", { key: null, body: { tag_key: "tag_x", visitor_id, ...body } });
+    const response = await request("POST", "/v1/presentations", {
+      key: null,
+      body: { tag_key: "tag_x", visitor_id, ...body },
+    });
     expect(response.statusCode).toBe(200);
     expect(response.json()).toMatchObject({
       visitor_id,
@@ -36,11 +39,18 @@ describe("the database is away", () => {
     await directory.byTagKey(account.tagKey);
     const batch = new AllocationBatch({ db: away, clock: systemClock, log: silentLog });
     const known = makeHttpWorld(away, { directory, batch });
-    const response = await known.request("POST", "/v1/presentations", { key: null, body: { tag_key: account.tagKey, ...body } });
+    const response = await known.request("POST", "/v1/presentations", {
+      key: null,
+      body: { tag_key: account.tagKey, ...body },
+    });
     expect(response.statusCode).toBe(200);
     expect(response.json().presentations[0]).toMatchObject({ outcome: "original", destination_number: "+18005550100" });
     const bot = { ...body, tag_key: account.tagKey, page: { url: "", visible: false } };
-    const suspected = await known.request("POST", "/v1/presentations", { key: null, body: bot, remoteAddress: "198.51.100.7" });
+    const suspected = await known.request("POST", "/v1/presentations", {
+      key: null,
+      body: bot,
+      remoteAddress: "198.51.100.7",
+    });
     expect(suspected.json().presentations[0].outcome).toBe("original");
   });
 

@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase } from "../support/database.js";
-import { addInventory, allocationFor, makeAccount, makeDestination, makeWorld, tollFreeNumbers } from "../support/world.js";
+import {
+  addInventory,
+  allocationFor,
+  makeAccount,
+  makeDestination,
+  makeWorld,
+  tollFreeNumbers,
+} from "../support/world.js";
 import { makeHttpWorld, problemIn } from "./support/http-world.js";
 
 const { db } = await freshDatabase();
@@ -94,7 +101,13 @@ describe("POST /v1/pools", () => {
   it("an automatic pool of a local destination takes its area code, and naming the same one is fine", async () => {
     const { key } = await accountWithDestination("+12125550100");
     await addInventory(db, localNumbers("212", 1));
-    const body = { name: "NY", kind: "automatic", destination_number: "+12125550100", number_type: "local", npa: "212" };
+    const body = {
+      name: "NY",
+      kind: "automatic",
+      destination_number: "+12125550100",
+      number_type: "local",
+      npa: "212",
+    };
     const created = await request("POST", "/v1/pools", { key, body });
     expect(created.json()).toMatchObject({ number_type: "local", npa: "212", size: 1 });
   });
@@ -264,7 +277,9 @@ describe("DELETE /v1/pools/:id", () => {
     expect((await request("DELETE", url)).statusCode).toBe(204);
     expect(problemIn(await request("GET", url)).code).toBe("not_found");
     expect(problemIn(await request("DELETE", url)).code).toBe("not_found");
-    const states = await Promise.all(world.numbers.map(async (n) => (await request("GET", `/v1/numbers/${n}`)).json().state));
+    const states = await Promise.all(
+      world.numbers.map(async (n) => (await request("GET", `/v1/numbers/${n}`)).json().state),
+    );
     expect(states.sort()).toEqual(["draining", "quarantined"]);
     const body = { account_id: world.account.id, name: "B", kind: "automatic", destination_number: "+18005550100" };
     expect((await request("POST", "/v1/pools", { body })).statusCode).toBe(201);

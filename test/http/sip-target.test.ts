@@ -45,7 +45,6 @@ describe("parseSipTarget", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (user, rest) => {
         const text = `sip:${user}@example.com${rest}`;
-        // eslint-disable-next-line no-control-regex
         if (parseSipTarget(text) !== null) expect(text).not.toMatch(/[\s<>"\x00-\x1f\x7f]/);
       }),
     );
@@ -91,7 +90,10 @@ describe("isPrivateHost", () => {
     expect(isPrivateHost(host)).toBe(true);
   });
 
-  it.each(["pbx.example.com", "198.41.0.4", "[2606:4700::1111]", "sip.telnyx.com.", "203.0.113.7", "[2001:db8::7]"])("%s is public", (host) => {
-    expect(isPrivateHost(host)).toBe(false);
-  });
+  it.each(["pbx.example.com", "198.41.0.4", "[2606:4700::1111]", "sip.telnyx.com.", "203.0.113.7", "[2001:db8::7]"])(
+    "%s is public",
+    (host) => {
+      expect(isPrivateHost(host)).toBe(false);
+    },
+  );
 });

@@ -304,7 +304,9 @@ describe("replaying the spool", () => {
     node.proxy.restore();
     await replayed(node);
     const before = await recordOfKey(call.ingressKey);
-    const again = new Spool<SpoolEntry>(mkdtempSync(join(tmpdir(), "ringmatch-node-")));
+    const dir = mkdtempSync(join(tmpdir(), "ringmatch-node-"));
+    toStop.push(() => rmSync(dir, { recursive: true, force: true }));
+    const again = new Spool<SpoolEntry>(dir);
     for (const line of file.toString("utf8").trim().split("\n")) again.append(JSON.parse(line) as SpoolEntry);
     const callLog = new CallLog({ ...node.deps, spool: again });
     await callLog.replayNow();

@@ -14,7 +14,12 @@ const trunk: Trunk = {
   trustIdentity: true,
 };
 
-const BASE = { "Call-ID": "abc@host", From: '"A" <sip:+14155550123@host>;tag=t1', To: "<sip:+18885550100@us>" };
+const BASE = {
+  "Call-ID": "abc@host",
+  From: '"A" <sip:+14155550123@host>;tag=t1',
+  To: "<sip:+18885550100@us>",
+  Contact: "<sip:a@host:5070>",
+};
 
 function read(uri: string, headers: Record<string, string> = {}, on: Partial<Trunk> = {}) {
   const all: Record<string, string> = { ...BASE, ...headers };
@@ -77,12 +82,15 @@ describe("an INVITE", () => {
     });
   });
 
-  it.each([[{ "Call-ID": "" }], [{ From: "<sip:+14155550123@host>" }], [{ From: "<sip:a@h;tag=inside>" }]])(
-    "without identity (%j) is malformed",
-    (headers) => {
-      expect(read("sip:+18885550100@us", headers)).toMatchObject({ kind: "malformed" });
-    },
-  );
+  it.each([
+    [{ "Call-ID": "" }],
+    [{ Contact: "" }],
+    [{ Contact: "*" }],
+    [{ From: "<sip:+14155550123@host>" }],
+    [{ From: "<sip:a@h;tag=inside>" }],
+  ])("without identity (%j) is malformed", (headers) => {
+    expect(read("sip:+18885550100@us", headers)).toMatchObject({ kind: "malformed" });
+  });
 
   it("that keeps coming back to us is a loop", () => {
     expect(read("sip:+18885550100@us", { [HOPS_HEADER]: String(HOPS_MAX) })).toMatchObject({ kind: "loop" });

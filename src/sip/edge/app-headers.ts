@@ -5,6 +5,7 @@
 import { header, type Header, hasHeader, type SipMessage } from "./sip-message.js";
 import { replaceLocalhost } from "./own-address.js";
 import type { Flow } from "./transport.js";
+import { trimSpace } from "./white-space.js";
 
 const NEVER = ["via", "route", "record-route", "content-length", "max-forwards", "rseq", "timestamp"];
 
@@ -40,6 +41,6 @@ export function contentTypeHeaders(headers: readonly Header[], body: string): He
 }
 
 function withoutExtensions(value: string): string {
-  const tags = value.split(",").map((tag) => tag.trim());
+  const tags = value.split(",").map((tag) => trimSpace(tag));
   return tags.filter((tag) => tag !== "" && !NOT_OFFERED.has(tag.toLowerCase())).join(", ");
 }

@@ -2,13 +2,14 @@
  * `;name=value` lists (generic-param, RFC 3261 §25.1) as they follow a Via, a name-addr or a SIP URI. One scanner for all of them: strict
  * about structure (no empty parameter, no unbalanced quote), liberal about the characters of a value.
  */
+import { trimSpace } from "./white-space.js";
 
 /** Names in lower case → value as written (quotes kept), null when there is none. Order of the map is order on the wire. */
 export type Params = ReadonlyMap<string, string | null>;
 
 const NAME = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 /** token, host or IPv6 reference; anything without white space, separators that end it, or quotes. */
-const VALUE = /^[^\s;,"<>=?]+$/;
+const VALUE = /^[^ \t;,"<>=?]+$/;
 
 /** @param text what follows the URI or sent-by: empty, or beginning (after white space) with `;`. Null when it does not parse. */
 export function parseParams(text: string): Params | null {
@@ -20,8 +21,8 @@ export function parseParams(text: string): Params | null {
     if (end === null) return null;
     const equals = text.indexOf("=", at + 1);
     const hasValue = equals !== -1 && equals < end;
-    const name = text.slice(at + 1, hasValue ? equals : end).trim();
-    const value = hasValue ? text.slice(equals + 1, end).trim() : null;
+    const name = trimSpace(text.slice(at + 1, hasValue ? equals : end));
+    const value = hasValue ? trimSpace(text.slice(equals + 1, end)) : null;
     if (!NAME.test(name)) return null;
     if (value !== null && !VALUE.test(value) && !isQuoted(value)) return null;
     const key = name.toLowerCase();

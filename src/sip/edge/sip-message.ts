@@ -3,6 +3,7 @@
  * that lengths are byte lengths and whatever a peer sent (UTF-8 names, binary bodies) leaves the edge byte for byte as it came.
  */
 import { headerName } from "./header-names.js";
+import { trimSpace } from "./white-space.js";
 
 export interface Header {
   /** Lower-case long form: `call-id`. */
@@ -78,11 +79,11 @@ export function splitList(value: string): string[] {
     else if (char === "<") bracketed = true;
     else if (char === ">") bracketed = false;
     else if (char === "," && !bracketed) {
-      parts.push(value.slice(start, i).trim());
+      parts.push(trimSpace(value.slice(start, i)));
       start = i + 1;
     }
   }
-  parts.push(value.slice(start).trim());
+  parts.push(trimSpace(value.slice(start)));
   return parts;
 }
 

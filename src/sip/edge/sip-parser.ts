@@ -6,6 +6,7 @@
 import { headerName } from "./header-names.js";
 import { MAX_HEADER_BYTES, MAX_HEADERS, MAX_START_LINE_BYTES } from "./limits.js";
 import { type Header, headerValue, headerValues, type SipMessage } from "./sip-message.js";
+import { trimSpace, trimSpaceEnd, trimSpaceStart } from "./white-space.js";
 
 /** Why a message is refused; `status` is what a request gets as answer. */
 export interface Problem {
@@ -123,7 +124,7 @@ function unfold(text: string): string[] {
   const unfolded: string[] = [];
   for (const line of lines) {
     const folded = line.startsWith(" ") || line.startsWith("\t");
-    if (folded && unfolded.length > 0) unfolded.push(`${(unfolded.pop() ?? "").trimEnd()} ${line.trimStart()}`);
+    if (folded && unfolded.length > 0) unfolded.push(`${trimSpaceEnd(unfolded.pop() ?? "")} ${trimSpaceStart(line)}`);
     else unfolded.push(line);
   }
   return unfolded;
@@ -132,7 +133,7 @@ function unfold(text: string): string[] {
 function parseStartLine(line: string): { readonly line: StartLine; readonly problem: Problem | null } | null {
   if (/^SIP\/\d+\.\d+ /i.test(line)) return parseStatusLine(line);
   const firstSpace = line.indexOf(" ");
-  const trimmed = line.trimEnd();
+  const trimmed = trimSpaceEnd(line);
   const lastSpace = trimmed.lastIndexOf(" ");
   if (firstSpace <= 0 || lastSpace <= firstSpace) return null;
   const method = line.slice(0, firstSpace);
@@ -142,8 +143,8 @@ function parseStartLine(line: string): { readonly line: StartLine; readonly prob
   let problem: Problem | null = null;
   if (version.toUpperCase() !== "SIP/2.0") problem = { status: 505, reason: "Version Not Supported" };
   // RFC 4475 lwsstart, lwsruri, trws, ltgtruri: exactly two single spaces, a bare URI between them.
-  else if (trimmed !== line || uri === "" || /[\s<>"]/.test(uri)) problem = bad("Bad request line");
-  return { line: { kind: "request", method, uri: uri.trim() }, problem };
+  else if (trimmed !== line || uri === "" || /[ \t<>"]/.test(uri)) problem = bad("Bad request line");
+  return { line: { kind: "request", method, uri: trimSpace(uri) }, problem };
 }
 
 function parseStatusLine(line: string): { readonly line: StartLine; readonly problem: Problem | null } | null {
@@ -158,8 +159,8 @@ function parseStatusLine(line: string): { readonly line: StartLine; readonly pro
 function parseField(line: string): Header | null {
   const colon = line.indexOf(":");
   if (colon <= 0) return null;
-  const written = line.slice(0, colon).trimEnd();
+  const written = trimSpaceEnd(line.slice(0, colon));
   if (!TOKEN.test(written)) return null;
   const { key, name } = headerName(written);
-  return { key, name, value: line.slice(colon + 1).trim() };
+  return { key, name, value: trimSpace(line.slice(colon + 1)) };
 }

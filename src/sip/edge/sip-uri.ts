@@ -59,7 +59,7 @@ export function parseHostPort(text: string): { readonly host: string; readonly p
 
 /** The scheme in lower case, null when the text has none (not a URI at all). */
 export function uriScheme(text: string): string | null {
-  const match = /^([A-Za-z][A-Za-z0-9+\-.]*):[^\s<>"]+$/.exec(text);
+  const match = /^([A-Za-z][A-Za-z0-9+\-.]*):[^ \t<>"]+$/.exec(text);
   return match?.[1]?.toLowerCase() ?? null;
 }
 

@@ -1,6 +1,7 @@
 /** One Via element (RFC 3261 §20.42) and where a response to it goes (§18.2, RFC 3581). */
 import { formatParams, type Params, parseParams } from "./params.js";
 import { formatHost, parseHostPort } from "./sip-uri.js";
+import { trimSpace } from "./white-space.js";
 
 export interface Via {
   /** `2.0`; another one is only ever echoed, in a 505. */
@@ -23,7 +24,8 @@ export function parseVia(text: string): Via | null {
   const [, version = "", transport = ""] = protocol;
   const rest = text.slice(protocol[0].length);
   const semicolon = rest.indexOf(";");
-  const sentBy = (semicolon === -1 ? rest : rest.slice(0, semicolon)).replace(/[ \t]*:[ \t]*/g, ":").trim();
+  const written = semicolon === -1 ? rest : rest.slice(0, semicolon);
+  const sentBy = trimSpace(written.replace(/[ \t]*:[ \t]*/g, ":"));
   const place = parseHostPort(sentBy);
   const params = parseParams(semicolon === -1 ? "" : rest.slice(semicolon));
   if (place === null || params === null) return null;

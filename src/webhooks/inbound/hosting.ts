@@ -60,7 +60,7 @@ export class CredentialCache {
 
   get(carrier: Carrier, called: string): CarrierCredential | null {
     const entry = this.entries.get(`${carrier} ${called}`);
-    if (entry === undefined || this.clock.monotonicMs() - entry.seenMs > CACHED_CREDENTIAL_TTL_MS) return null;
+    if (entry === undefined || this.clock.monotonicMs() - entry.seenMs >= CACHED_CREDENTIAL_TTL_MS) return null;
     return entry.credential;
   }
 

@@ -137,6 +137,8 @@ describe.each(["cut", "silence"] as const)("with PostgreSQL away (%s)", (how) =>
 
   it("a number whose credential is not remembered is left to the carrier's fallback", async () => {
     const number = (await makeWorld(db, 1)).numbers[0] as string;
+    // Anybody can ask about a number; only a signature makes its credential remembered.
+    expect((await twilio.voice(incomingCall(number), { token: "another" })).status).toBe(403);
     link[how]();
     const answer = await twilio.voice(incomingCall(number));
     expect(answer.status).toBe(503);

@@ -40,9 +40,9 @@ export function twilioStandIn(input: { server: string; publicUrl: string; token:
     const target = path.startsWith("http") ? path.slice(input.publicUrl.length) : path;
     const token = options.token === undefined ? input.token : options.token;
     const signedUrl = options.signedUrl ?? input.publicUrl + target;
-    const signature =
-      options.signature ?? (token && getExpectedTwilioSignature(token, signedUrl, options.signedParams ?? params));
-    const headers = { ...(signature ? { "x-twilio-signature": signature } : {}), ...options.headers };
+    const sign = () => getExpectedTwilioSignature(token ?? "", signedUrl, options.signedParams ?? params);
+    const signature = options.signature ?? (token === null ? "" : sign());
+    const headers = { ...(signature !== "" ? { "x-twilio-signature": signature } : {}), ...options.headers };
     return postForm({ server: input.server, target, body: new URLSearchParams(params).toString(), headers });
   };
   return {

@@ -1,0 +1,28 @@
+/**
+ * `npm run bench [-- NAME…] [--json]`: compiles bench/ and the source it measures into the cache of node_modules, and runs it. Plain JavaScript is
+ * measured, as in the service; a benchmark under a test runner's transforms would measure those too.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const out = join(root, "node_modules", ".cache", "ringmatch-bench");
+
+const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+if (!existsSync(tsc)) {
+  console.error("TypeScript is missing: run `npm ci` first.");
+  process.exit(1);
+}
+const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "bench", "tsconfig.json"), "--outDir", out], {
+  stdio: ["ignore", 2, 2],
+});
+if (compiled.status !== 0) process.exit(1);
+writeFileSync(join(out, "package.json"), '{"type":"module"}\n');
+if (!existsSync(join(out, "migrations"))) symlinkSync(join(root, "migrations"), join(out, "migrations"));
+
+const { status, signal } = spawnSync(process.execPath, [join(out, "bench", "run.js"), ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
+process.exit(status ?? (signal === null ? 0 : 1));

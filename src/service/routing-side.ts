@@ -1,0 +1,47 @@
+/** What every ingress shares: the routing table, the call log with its spool, and who is told when the database says something changed. */
+import type { IdSource } from "../kernel/ids.js";
+import type { Secrets } from "../kernel/secrets.js";
+import { Directory } from "../pool/directory.js";
+import { CallLog } from "../routing/call-log.js";
+import { DatabaseClock, type RouteCallDeps } from "../routing/route-call.js";
+import { RoutingTable } from "../routing/routing-table.js";
+import { Spool } from "../routing/spool.js";
+import type { Ambient } from "./ambient.js";
+import type { Infrastructure } from "./infrastructure.js";
+
+export type Routing = Awaited<ReturnType<typeof startRouting>>;
+
+export async function startRouting(input: {
+  infrastructure: Infrastructure;
+  ids: IdSource;
+  secrets: Secrets;
+  ambient: Ambient;
+}) {
+  const { infrastructure, ids, secrets, ambient } = input;
+  const { db, dataDir, stack } = infrastructure;
+  const { clock, log } = ambient;
+  const directory = new Directory(db);
+  const listeners: ((what: string | null) => void)[] = [];
+  const table = new RoutingTable({
+    database: db,
+    log,
+    onChange: (what) => {
+      if (what === null || what === "destination" || what === "pool") directory.clear();
+      for (const listener of listeners) listener(what);
+    },
+  });
+  await table.start();
+  stack.push("routing table", () => table.stop());
+  const spool: ConstructorParameters<typeof CallLog>[0]["spool"] = new Spool(`${dataDir.path}/spool`);
+  const callLog = new CallLog({ db, secrets, ids, spool, clock, log });
+  stack.push("call log", () => callLog.stop());
+  const deps: RouteCallDeps = { db, secrets, ids, table, callLog, databaseClock: new DatabaseClock(clock), clock, log };
+  return {
+    deps,
+    callLog,
+    directory,
+    spool,
+    /** `what`: the table that changed; null when it may be any. */
+    onChange: (listener: (what: string | null) => void) => void listeners.push(listener),
+  };
+}
