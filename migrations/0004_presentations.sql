@@ -54,8 +54,12 @@ as $$
 declare
   v_now timestamptz := coalesce(p_now, now());
   v_visitor text[];
+  v_lifetime int[];
+  v_retention int[];
+  v_reuses boolean[];
   v_open boolean[];
-  v_left int[];
+  v_left boolean[];
+  v_open_count int;
   v_served int;
 begin
   if p_now is not null then
@@ -76,20 +80,25 @@ begin
       on conflict (id) do nothing;
   end if;
 
-  -- 2. One transaction at a time serves a visitor of a pool; whoever comes second asks again instead of waiting.
-  select array_agg(pg_try_advisory_xact_lock(hashtextextended(i.pool || i.vid, 0)) order by i.ord)
-    into v_open
-    from unnest(p_pool, v_visitor) with ordinality as i (pool, vid, ord);
+  -- 2. The pools' settings (no lifetime: the pool is gone). And one transaction at a time serves a visitor of a pool; whoever comes second asks
+  --    again instead of waiting.
+  select array_agg(p.session_lifetime_s order by i.ord), array_agg(p.retention_s order by i.ord), array_agg(p.reuses order by i.ord),
+      array_agg(p.session_lifetime_s is not null and pg_try_advisory_xact_lock(hashtextextended(i.pool || i.vid, 0)) order by i.ord)
+    into v_lifetime, v_retention, v_reuses, v_open
+    from unnest(p_pool, v_visitor) with ordinality as i (pool, vid, ord)
+      left join lateral (
+        select q.session_lifetime_s, q.retention_s, q.overflow = 'reuse_oldest' as reuses
+        from pool q where q.id = i.pool and q.deleted_at is null offset 0) p on true;
+  select count(*) filter (where is_open) into v_open_count from unnest(v_open) as o (is_open);
 
   -- 3. A visitor who holds a number keeps it while retention has not passed. A lock that outlives the retention (renewals extend only the lock)
   --    makes a new presentation of the same number; when both are over the number lets go of its visitor.
   return query
     with held as materialized (
-      select i.ord, i.vid, i.prs, i.log, i.touch, i.custom, i.context, n.id, p.session_lifetime_s, p.retention_s,
+      select i.ord, i.prs, i.log, i.touch, i.custom, i.context, i.lifetime, i.retention, n.id,
         n.retained_until >= v_now as is_retained, n.locked_until > v_now as is_locked
-      from unnest(p_pool, v_visitor, v_open, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
-             as i (pool, vid, is_open, prs, log, touch, custom, context, ord)
-        join pool p on p.id = i.pool and p.deleted_at is null
+      from unnest(p_pool, v_visitor, v_open, v_lifetime, v_retention, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
+             as i (pool, vid, is_open, lifetime, retention, prs, log, touch, custom, context, ord)
         cross join lateral (
           select n.id, n.retained_until, n.locked_until from promo_number n
           where n.held_by = i.vid and n.pool_id = i.pool for update skip locked) n
@@ -103,11 +112,11 @@ begin
         last_presented_at = v_now,
         touch = case when h.is_retained and h.touch = '{}'::jsonb then n.touch else h.touch end,
         custom_data = case when h.is_retained then n.custom_data || h.custom else h.custom end,
-        locked_until = greatest(n.locked_until, v_now + make_interval(secs => h.session_lifetime_s)),
-        retained_until = v_now + make_interval(secs => h.retention_s)
+        locked_until = greatest(n.locked_until, v_now + make_interval(secs => h.lifetime)),
+        retained_until = v_now + make_interval(secs => h.retention)
       from held h
       where n.id = h.id and (h.is_retained or h.is_locked)
-      returning h.ord, h.log, h.context, h.session_lifetime_s, h.is_retained, n.*
+      returning h.ord, h.log, h.context, h.lifetime, h.is_retained, n.*
     ), logged as (
       insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
           promo_number, kind, locked_until, retained_until, touch, custom_data, context)
@@ -117,23 +126,27 @@ begin
         from renewed r
     )
     select r.ord::int, case when r.is_retained then 'renewed' else 'presented' end, r.visitor_id, r.e164, r.presentation_id,
-      r.locked_until, r.session_lifetime_s
+      r.locked_until, r.lifetime
     from renewed r;
+  get diagnostics v_served = row_count;
+  if v_served = v_open_count and not exists (select 1 from unnest(v_lifetime) as l (lifetime) where l.lifetime is null) then
+    return;
+  end if;
 
   -- 4. Everybody else: the unlocked number presented longest ago; then, in pools that say reuse_oldest, the oldest whatever its lock. Numbers
   --    of this batch's own visitors are spared: who is left then asks again in the next batch.
-  select array_agg(i.ord::int) into v_left
-    from unnest(p_pool, v_visitor, v_open) with ordinality as i (pool, vid, is_open, ord)
-    where i.is_open and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool);
+  select array_agg((i.is_open or i.lifetime is null)
+        and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool) order by i.ord)
+    into v_left
+    from unnest(p_pool, v_visitor, v_open, v_lifetime) with ordinality as i (pool, vid, is_open, lifetime, ord);
   for v_pass in 0..1 loop
-    exit when v_left is null;
+    exit when v_pass = 1 and not true = any (v_reuses);
     return query
       with want as materialized (
-        select i.*, p.session_lifetime_s, p.retention_s, row_number() over (partition by i.pool order by i.ord) as place
-        from unnest(p_pool, v_visitor, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
-               as i (pool, vid, prs, log, touch, custom, context, ord)
-          join pool p on p.id = i.pool and p.deleted_at is null
-        where i.ord = any (v_left) and (v_pass = 0 or p.overflow = 'reuse_oldest')
+        select i.*, row_number() over (partition by i.pool order by i.ord) as place
+        from unnest(p_pool, v_visitor, v_left, v_reuses, v_lifetime, v_retention, p_presentation, p_log, p_touch, p_custom, p_context)
+               with ordinality as i (pool, vid, is_left, reuses, lifetime, retention, prs, log, touch, custom, context, ord)
+        where i.is_left and i.lifetime is not null and (v_pass = 0 or i.reuses)
       ), need as (
         select w.pool, count(*) as numbers from want w group by w.pool
       ), free as materialized (
@@ -147,11 +160,11 @@ begin
       ), given as (
         update promo_number n set
           visitor_id = w.vid, held_by = w.vid, presentation_id = w.prs, presentation_seq = n.presentation_seq + 1,
-          last_presented_at = v_now, locked_until = v_now + make_interval(secs => w.session_lifetime_s),
-          retained_until = v_now + make_interval(secs => w.retention_s), touch = w.touch, custom_data = w.custom
+          last_presented_at = v_now, locked_until = v_now + make_interval(secs => w.lifetime),
+          retained_until = v_now + make_interval(secs => w.retention), touch = w.touch, custom_data = w.custom
         from free f join want w on w.pool = f.pool and w.place = f.place
         where n.id = f.id
-        returning w.ord, w.log, w.context, w.session_lifetime_s, n.*
+        returning w.ord, w.log, w.context, w.lifetime, n.*
       ), logged as (
         insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
             promo_number, kind, locked_until, retained_until, touch, custom_data, context)
@@ -159,25 +172,26 @@ begin
             g.e164, 'presented', g.locked_until, g.retained_until, g.touch, g.custom_data, g.context
           from given g
       )
-      select g.ord::int, 'presented', g.visitor_id, g.e164, g.presentation_id, g.locked_until, g.session_lifetime_s from given g;
+      select g.ord::int, 'presented', g.visitor_id, g.e164, g.presentation_id, g.locked_until, g.lifetime from given g;
     get diagnostics v_served = row_count;
-    -- Usually everybody was served, and there is nobody to look for.
-    select array_agg(l.ord) into v_left
-      from unnest(v_left) as l (ord)
-      where v_served < cardinality(v_left) and not exists (select 1 from promo_number n where n.held_by = v_visitor[l.ord] and n.pool_id = p_pool[l.ord]);
-    exit when v_left is null or not exists (select 1 from pool p where p.id = any (p_pool) and p.overflow = 'reuse_oldest');
+    if v_served = cardinality(array_positions(v_left, true)) then
+      return;
+    end if;
+    select array_agg(i.is_left and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool) order by i.ord)
+      into v_left
+      from unnest(p_pool, v_visitor, v_left) with ordinality as i (pool, vid, is_left, ord);
   end loop;
 
   -- 5. Nothing left for these.
-  if v_left is not null then
-    return query
-      select l.ord, case when p.id is null then 'gone' else 'exhausted' end, v_visitor[l.ord], o.e164, null::text, null::timestamptz, null::int
-      from unnest(v_left) as l (ord)
-        left join pool p on p.id = p_pool[l.ord] and p.deleted_at is null
-        left join promo_number o on o.pool_id = p.id and o.state = 'assigned' and o.role = 'overflow' and p.overflow = 'overflow_number'
-      where p.overflow is distinct from 'reuse_oldest'
-        or not exists (select 1 from promo_number n where n.pool_id = p.id and n.state = 'assigned' and n.role = 'pool');
-  end if;
+  return query
+    select i.ord::int, case when i.lifetime is null then 'gone' else 'exhausted' end, i.vid, o.e164, null::text, null::timestamptz, null::int
+    from unnest(p_pool, v_visitor, v_left, v_lifetime, v_reuses) with ordinality as i (pool, vid, is_left, lifetime, reuses, ord)
+      left join lateral (
+        select n.e164 from pool p join promo_number n on n.pool_id = p.id and n.state = 'assigned' and n.role = 'overflow'
+        where p.id = i.pool and p.deleted_at is null and p.overflow = 'overflow_number' offset 0) o on true
+    where i.is_left
+      and (i.reuses is not true
+        or not exists (select 1 from promo_number n where n.pool_id = i.pool and n.state = 'assigned' and n.role = 'pool'));
 end $$;
 
 /*

@@ -3,6 +3,7 @@ import { AppError } from "../kernel/errors.js";
 import { callCommand } from "./call.js";
 import type { Command } from "./command.js";
 import { configCommand } from "./config-check.js";
+import { demoCommand } from "./demo.js";
 import { keysCommand } from "./keys-create.js";
 import { migrateCommand } from "./migrate.js";
 import { numbersCommand } from "./numbers-import.js";
@@ -15,6 +16,7 @@ const COMMANDS: readonly Command[] = [
   configCommand,
   numbersCommand,
   callCommand,
+  demoCommand,
 ];
 
 const EXIT_FAILED = 1;

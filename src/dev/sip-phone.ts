@@ -14,7 +14,7 @@ import { type CallOptions, placeCall, type PhoneCallResult } from "./phone-outgo
 
 export type { IncomingCall } from "./phone-incoming.js";
 export type { CallEnd } from "./phone-line.js";
-export type { ActiveCall, CallOptions, PhoneCallResult } from "./phone-outgoing.js";
+export type { CallOptions, PhoneCallResult } from "./phone-outgoing.js";
 
 export interface SipPhoneOptions {
   readonly host: string;

@@ -12,7 +12,7 @@ const NEVER = ["via", "route", "record-route", "content-length", "max-forwards",
 /** Fields that a response takes from its request. */
 export const RESPONSE_FIELDS: ReadonlySet<string> = new Set([...NEVER, "from", "to", "call-id", "cseq"]);
 /** Fields that a request in a dialog takes from the dialog. */
-export const DIALOG_FIELDS = RESPONSE_FIELDS;
+export const DIALOG_FIELDS: ReadonlySet<string> = new Set(RESPONSE_FIELDS);
 /** Fields that a new request places itself, from what the app gave. */
 export const NEW_REQUEST_FIELDS: ReadonlySet<string> = new Set([...NEVER, "from", "to", "call-id", "cseq", "contact"]);
 
