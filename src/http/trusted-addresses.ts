@@ -3,6 +3,9 @@ import { BlockList } from "node:net";
 import ipaddr from "ipaddr.js";
 import { AppError } from "../kernel/errors.js";
 
+/** A verdict costs several microseconds, and a page's visitors and load tests come from few addresses. */
+const REMEMBERED_MAX = 10_000;
+
 /** @throws AppError("config_invalid") for a range that is none */
 export function createTrustedAddresses(cidrs: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
@@ -13,9 +16,15 @@ export function createTrustedAddresses(cidrs: readonly string[]): (address: stri
     const [address, bits] = ipaddr.parseCIDR(cidr);
     list.addSubnet(address.toString(), bits, address.kind());
   }
+  const remembered = new Map<string, boolean>();
   return (address) => {
+    const known = remembered.get(address);
+    if (known !== undefined) return known;
     const plain = plainAddress(address);
-    return list.check(plain, plain.includes(":") ? "ipv6" : "ipv4");
+    const isTrusted = list.check(plain, plain.includes(":") ? "ipv6" : "ipv4");
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+    remembered.set(address, isTrusted);
+    return isTrusted;
   };
 }
 

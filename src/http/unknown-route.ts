@@ -1,7 +1,7 @@
 /** 404 for a path that does not exist, 405 with Allow for one that does under other methods. */
 import type { FastifyInstance } from "fastify";
 import { AppError } from "../kernel/errors.js";
-import { sendAppError, sendProblem } from "./problem.js";
+import { sendAppError } from "./problem.js";
 
 interface KnownPath {
   readonly pattern: RegExp;
@@ -27,13 +27,7 @@ export function addUnknownRoutes(app: FastifyInstance): void {
     }
     const allow = [...new Set(methods)].sort().join(", ");
     void reply.header("allow", allow);
-    return sendProblem(reply, {
-      type: "urn:ringmatch:problem:method_not_allowed",
-      title: "The method is not supported here",
-      status: 405,
-      code: "method_not_allowed",
-      detail: `This path takes ${allow}.`,
-    });
+    return sendAppError(reply, new AppError("method_not_allowed", `This path takes ${allow}.`));
   });
 }
 

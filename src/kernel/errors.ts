@@ -10,6 +10,7 @@ export const ERROR_CATALOGUE = {
   forbidden: [403, "The key does not allow this"],
   bad_signature: [403, "The signature does not fit"],
   not_found: [404, "Not found"],
+  method_not_allowed: [405, "The method is not supported here"],
   conflict: [409, "This is not possible in the present state"],
   illegal_transition: [409, "The number cannot make this move"],
   not_clean: [409, "The number is not clean yet"],
