@@ -1,10 +1,16 @@
 import tseslint from "typescript-eslint";
 
 const AMBIENT = [
-  { selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']", message: "Take a Clock or `now`." },
+  {
+    selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
+    message: "Take a Clock or `now`.",
+  },
   { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: "Take a Clock or `now`." },
   { selector: "CallExpression[callee.object.name='Math'][callee.property.name='random']", message: "Take a Random." },
-  { selector: "MemberExpression[object.name='process'][property.name='env']", message: "Only src/config.ts reads the environment." },
+  {
+    selector: "MemberExpression[object.name='process'][property.name='env']",
+    message: "Only src/config.ts reads the environment.",
+  },
 ];
 
 export default tseslint.config(
@@ -34,5 +40,8 @@ export default tseslint.config(
   },
   { files: ["src/config.ts", "src/kernel/clock.ts", "src/kernel/random.ts"], rules: { "no-restricted-syntax": "off" } },
   { files: ["src/cli/**", "src/main.ts", "src/dev/**", "bench/**"], rules: { "no-console": "off" } },
-  { files: ["test/**/*.ts", "bench/**/*.ts"], rules: { "max-lines-per-function": "off", "no-restricted-syntax": "off", "max-lines": "off" } },
+  {
+    files: ["test/**/*.ts", "bench/**/*.ts"],
+    rules: { "max-lines-per-function": "off", "no-restricted-syntax": "off", "max-lines": "off" },
+  },
 );

@@ -29,7 +29,13 @@ if (only.length === 0) {
 }
 
 const file = join(report, "vitest.json");
-const code = await run("vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...only]);
+const code = await run("vitest", [
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${file}`,
+  ...only,
+]);
 const counts = read(file);
 passed += counts.passed;
 failed += counts.failed;
@@ -43,7 +49,9 @@ process.exit(failed === 0 ? 0 : 1);
 function read(path) {
   try {
     const result = JSON.parse(readFileSync(path, "utf8"));
-    const broken = result.testResults.filter((suite) => suite.status === "failed" && suite.assertionResults.length === 0).length;
+    const broken = result.testResults.filter(
+      (suite) => suite.status === "failed" && suite.assertionResults.length === 0,
+    ).length;
     return { passed: result.numPassedTests, failed: result.numFailedTests + broken, skipped: result.numPendingTests };
   } catch (error) {
     console.error(`No test report: ${error.message}`);

@@ -46,7 +46,10 @@ const SELECT_ALL_OF = sql(
   "credential_select_all_of",
   `select ${COLUMNS} from carrier_credential where carrier = $1 and ($2::text is null or account_id = $2) order by id`,
 );
-const SELECT_CARRIERS = sql("credential_select_carriers", `select id, carrier from carrier_credential where id = any ($1)`);
+const SELECT_CARRIERS = sql(
+  "credential_select_carriers",
+  `select id, carrier from carrier_credential where id = any ($1)`,
+);
 
 /** @returns the credential's id, the same as before for the same carrier and account */
 export async function putCredential(

@@ -338,7 +338,7 @@ describe("the caller", () => {
     const node = await makeNode();
     const world = await makeWorld(db, 2);
     const shown = await present(world, MINUTE);
-    const [, e164] = world.numbers as [string, string];
+    const e164 = world.numbers[1] as string;
     await quarantineNumber({ db, schedule: world.schedule }, { e164, accountId: null, reason: "r", actor: "test" });
     const caller = "+16175550142";
     for (const number of [shown.e164, e164]) {
