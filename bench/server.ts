@@ -24,7 +24,7 @@ export async function startBenchServer(): Promise<BenchServer> {
   // Not there yet: as root, PostgreSQL's data lies inside only of a directory that the start itself made.
   const path = join(tmpdir(), `ringmatch-bench-${randomBytes(8).toString("hex")}`);
   const dataDir = await openDataDir({ path, clock: systemClock, log });
-  // eslint-disable-next-line no-restricted-syntax -- the bench is a program of its own
+   
   const searchPath = process.env["PATH"] ?? "";
   const postgres = await startEmbeddedPostgres({ dataDir, clock: systemClock, log, searchPath, settings: SETTINGS });
   const opened: Database[] = [];

@@ -105,7 +105,7 @@ function launch({ dataDir, env = {}, how = "node" }: StartOptions) {
   };
   const [command, words] =
     how === "npm" ? ["npm", ["start"]] : [process.execPath, ["--enable-source-maps", "dist/main.js"]];
-  const child = spawn(command as string, words as string[], {
+  const child = spawn(command, words, {
     cwd: ROOT,
     env: environment,
     detached: how === "npm",
