@@ -91,7 +91,7 @@ const FACTS_AT = sql(
      left join pool p on p.id = e.pool_id left join destination d on d.id = p.destination_id
    where n.e164 = $1`,
 );
-const LATEST_AT = sql(
+export const LATEST_AT = sql(
   "match_latest_at",
   `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
      retained_until as "retainedUntil", touch, custom_data as "customData"
@@ -124,7 +124,7 @@ export async function readNumberFactsAt(
   return factsOf({ ...row, presentation_seq: latest.seq, touch, custom_data: customData }, row.id, presented);
 }
 
-const CANDIDATES = sql(
+export const CANDIDATES = sql(
   "match_candidates",
   `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
      retained_until as "retainedUntil"

@@ -7,16 +7,21 @@ import type { Database } from "./database.js";
 
 const MIGRATIONS_DIR = fileURLToPath(new URL("../../migrations", import.meta.url));
 
-/** @returns the names of the migrations that ran */
+/** Held while migrating. The tool's own lock refuses a second process instead of letting it wait; processes of one service start together. */
+const LOCK_KEY = 7_466_437_624;
+
+/** Several processes may call this at once: the others wait and find nothing to do. @returns the names of the migrations that ran */
 export async function migrate({ database, log }: { database: Database; log: Log }): Promise<string[]> {
   const client = await database.connect();
   try {
+    await client.query("select pg_advisory_lock($1)", [LOCK_KEY]);
     const ran = await runner({
       dbClient: client,
       dir: MIGRATIONS_DIR,
       migrationsTable: "schema_migration",
       direction: "up",
       checkOrder: true,
+      noLock: true,
       singleTransaction: true,
       verbose: false,
       logger: { debug: () => {}, info: () => {}, warn: (text) => log.warn("db.migrate", { text }), error: () => {} },

@@ -42,6 +42,10 @@ export class AppConnection implements AppLink {
   private isAuthenticated = false;
   private isEnding = false;
   private reason = "the app closed the connection";
+  /** Frames of this turn of the event loop. */
+  private unsent: string[] = [];
+  private unsentBytes = 0;
+  private flush: NodeJS.Immediate | null = null;
 
   constructor(socket: Socket, deps: AppConnectionDeps) {
     this.socket = socket;
@@ -61,22 +65,38 @@ export class AppConnection implements AppLink {
   }
 
   get isCongested(): boolean {
-    return this.socket.writableLength > APP_CONGESTED_BYTES;
+    return this.buffered > APP_CONGESTED_BYTES;
   }
 
   send(payload: string): void {
     if (!this.socket.writable) return;
-    if (this.socket.writableLength > APP_WRITE_BUFFER_BYTES) {
+    if (this.buffered > APP_WRITE_BUFFER_BYTES) {
       this.destroy("the app does not read");
       return;
     }
-    this.socket.write(encodeFrame(payload), "latin1");
+    const frame = encodeFrame(payload);
+    this.unsentBytes += frame.length;
+    if (this.unsent.push(frame) === 1) this.flush = setImmediate(() => this.flushNow());
   }
 
   destroy(reason: string): void {
     this.reason = reason;
     this.isEnding = true;
     this.socket.destroy();
+  }
+
+  /** Frames of one turn of the event loop leave in one write: the system call costs more than making a frame. */
+  private flushNow(): void {
+    if (this.flush !== null) clearImmediate(this.flush);
+    this.flush = null;
+    const text = this.unsent.join("");
+    this.unsent = [];
+    this.unsentBytes = 0;
+    if (text !== "" && this.socket.writable) this.socket.write(text, "latin1");
+  }
+
+  private get buffered(): number {
+    return this.socket.writableLength + this.unsentBytes;
   }
 
   private onData(chunk: Buffer): void {
@@ -148,11 +168,13 @@ export class AppConnection implements AppLink {
     this.send(failedFrame(this.deps.uuid(), msgId, "NO", reason));
     this.reason = reason;
     this.isEnding = true;
+    this.flushNow();
     this.socket.destroySoon();
   }
 
   private onClose(): void {
     this.authenticateTimer.cancel();
+    if (this.flush !== null) clearImmediate(this.flush);
     this.isEnding = true;
     this.deps.onClosed(this, this.isAuthenticated, this.reason);
   }

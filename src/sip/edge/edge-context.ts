@@ -10,6 +10,7 @@ import { type Counters, createCounters } from "./counters.js";
 import { createDialogTable, type DialogTable } from "./dialog-table.js";
 import { createLocate, type Locate, systemNameService } from "./next-hop.js";
 import { createSourceFilter, type SourceFilter } from "./source-filter.js";
+import { pooledRandom } from "./random-pool.js";
 import { createScheduler, DEFAULT_SIP_TIMERS, type Scheduler, type SipTimers } from "./timers.js";
 import { createTransactionTable, type TransactionTable } from "./transaction-table.js";
 import type { Transport } from "./transport.js";
@@ -46,7 +47,8 @@ export interface StackOptions {
 export function createStack(
   options: StackOptions,
 ): StackContext & { readonly scheduler: ReturnType<typeof createScheduler> } {
-  const { clock, random, log } = options;
+  const { clock, log } = options;
+  const random = pooledRandom(options.random);
   return {
     clock,
     random,

@@ -1,0 +1,630 @@
+-- The whole schema, as migrations/ make it. Written by `npm run schema`; never edited by hand, never run.
+
+create table account (
+  id text not null,
+  name text not null,
+  tag_key text not null,
+  auto_create_pools boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint account_pkey PRIMARY KEY (id),
+  constraint account_tag_key_key UNIQUE (tag_key)
+);
+
+create table api_key (
+  id text not null,
+  account_id text,
+  name text not null,
+  key_hash bytea not null,
+  scopes text[] not null,
+  created_at timestamp with time zone not null default now(),
+  revoked_at timestamp with time zone,
+  constraint api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint api_key_key_hash_key UNIQUE (key_hash),
+  constraint api_key_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint api_key_pkey PRIMARY KEY (id),
+  constraint api_key_scopes_check CHECK ((scopes <@ ARRAY['read'::text, 'write'::text, 'admin'::text, 'calls:pii'::text]))
+);
+CREATE INDEX api_key_account ON public.api_key USING btree (account_id, id);
+
+create table call (
+  id text not null,
+  account_id text,
+  pool_id text,
+  number_id bigint,
+  ownership_epoch integer,
+  received_at timestamp with time zone not null,
+  ingress text not null,
+  ingress_call_id text not null,
+  promo_number text not null,
+  caller_enc bytea,
+  caller_hash bytea,
+  caller_last4 text,
+  disposition text not null,
+  status text not null,
+  destination_number text,
+  progress jsonb not null,
+  answered_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  pdd_ms integer,
+  ring_ms integer,
+  talk_ms integer,
+  hangup_cause text,
+  released_by text,
+  verstat text,
+  attribution text not null,
+  presentation_id text,
+  visitor_id text,
+  presented_at timestamp with time zone,
+  matched_seq bigint,
+  confidence real,
+  touch jsonb,
+  custom_data jsonb,
+  late boolean not null default false,
+  node text,
+  updated_at timestamp with time zone not null,
+  constraint call_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
+  constraint call_caller_last4_check CHECK ((length(caller_last4) <= 4)),
+  constraint call_check CHECK (((attribution = 'matched'::text) = (presentation_id IS NOT NULL))),
+  constraint call_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+  constraint call_disposition_check CHECK ((disposition = ANY (ARRAY['routed'::text, 'intercepted'::text, 'unknown_number'::text, 'rejected'::text]))),
+  constraint call_pdd_ms_check CHECK ((pdd_ms >= 0)),
+  constraint call_pkey PRIMARY KEY (id, received_at),
+  constraint call_released_by_check CHECK ((released_by = ANY (ARRAY['caller'::text, 'callee'::text, 'system'::text]))),
+  constraint call_ring_ms_check CHECK ((ring_ms >= 0)),
+  constraint call_status_check CHECK ((status = ANY (ARRAY['ringing'::text, 'in_progress'::text, 'completed'::text, 'busy'::text, 'no_answer'::text, 'failed'::text, 'canceled'::text, 'intercepted'::text]))),
+  constraint call_talk_ms_check CHECK ((talk_ms >= 0))
+) partition by RANGE (received_at);
+create table call_default partition of call default;
+CREATE INDEX call_account ON ONLY public.call USING btree (account_id, received_at DESC, id DESC);
+CREATE INDEX call_newest ON ONLY public.call USING btree (received_at DESC, id DESC);
+CREATE INDEX call_number ON ONLY public.call USING btree (promo_number, received_at DESC);
+CREATE INDEX call_open ON ONLY public.call USING btree (received_at) WHERE (status = ANY (ARRAY['ringing'::text, 'in_progress'::text]));
+CREATE INDEX call_updated ON ONLY public.call USING btree (updated_at, id);
+
+create table call_key (
+  ingress_key text not null,
+  call_id text not null,
+  received_at timestamp with time zone not null,
+  constraint call_key_pkey PRIMARY KEY (ingress_key)
+);
+CREATE INDEX call_key_age ON public.call_key USING btree (received_at);
+
+create table carrier_credential (
+  id text not null,
+  carrier text not null,
+  account_id text,
+  secrets_enc bytea not null,
+  intercept text not null default 'reject'::text,
+  updated_at timestamp with time zone not null default now(),
+  constraint carrier_credential_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint carrier_credential_carrier_account_id_key UNIQUE NULLS NOT DISTINCT (carrier, account_id),
+  constraint carrier_credential_intercept_check CHECK ((intercept = ANY (ARRAY['reject'::text, 'announce'::text]))),
+  constraint carrier_credential_pkey PRIMARY KEY (id)
+);
+CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.carrier_credential FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table destination (
+  id text not null,
+  account_id text not null,
+  number text not null,
+  number_type text not null,
+  npa text,
+  name text,
+  sip_uri text,
+  failover text[] not null default '{}'::text[],
+  max_concurrent_calls integer,
+  ring_timeout_s integer not null default 30,
+  status text not null default 'tracked'::text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint destination_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint destination_account_id_number_key UNIQUE (account_id, number),
+  constraint destination_max_concurrent_calls_check CHECK ((max_concurrent_calls > 0)),
+  constraint destination_number_check CHECK ((number ~ '^\+[1-9][0-9]{6,14}$'::text)),
+  constraint destination_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
+  constraint destination_pkey PRIMARY KEY (id),
+  constraint destination_ring_timeout_s_check CHECK (((ring_timeout_s >= 1) AND (ring_timeout_s <= 300))),
+  constraint destination_status_check CHECK ((status = ANY (ARRAY['tracked'::text, 'discovered'::text, 'ignored'::text])))
+);
+CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.destination FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table idempotency_key (
+  scope text not null,
+  idempotency_key text not null,
+  request_hash bytea not null,
+  status integer,
+  body text,
+  created_at timestamp with time zone not null default now(),
+  constraint idempotency_key_pkey PRIMARY KEY (scope, idempotency_key)
+);
+CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
+
+create table intercept (
+  id text not null,
+  number_id bigint not null,
+  promo_number text not null,
+  ownership_epoch integer not null,
+  at timestamp with time zone not null,
+  ingress text not null,
+  call_id text not null,
+  caller_enc bytea,
+  caller_hash bytea,
+  caller_last4 text,
+  counted boolean not null,
+  not_counted_reason text,
+  former_account_id text,
+  constraint intercept_call_id_key UNIQUE (call_id),
+  constraint intercept_check CHECK ((counted = (not_counted_reason IS NULL))),
+  constraint intercept_not_counted_reason_check CHECK ((not_counted_reason = ANY (ARRAY['spam_caller'::text, 'repeat_caller'::text]))),
+  constraint intercept_number_id_fkey FOREIGN KEY (number_id) REFERENCES promo_number(id),
+  constraint intercept_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX intercept_counted_caller ON public.intercept USING btree (number_id, ownership_epoch, caller_hash) WHERE (counted AND (caller_hash IS NOT NULL));
+CREATE INDEX intercept_newest ON public.intercept USING btree (at DESC, id DESC);
+CREATE INDEX intercept_number ON public.intercept USING btree (number_id, ownership_epoch, at);
+
+create table number_event (
+  id bigint not null generated always as identity,
+  number_id bigint not null,
+  at timestamp with time zone not null,
+  from_state text,
+  state text not null,
+  role text,
+  account_id text,
+  pool_id text,
+  ownership_epoch integer not null,
+  reason text not null,
+  actor text not null,
+  constraint number_event_number_id_fkey FOREIGN KEY (number_id) REFERENCES promo_number(id),
+  constraint number_event_pkey PRIMARY KEY (id)
+);
+CREATE INDEX number_event_number ON public.number_event USING btree (number_id, id);
+
+create table platform_setting (
+  name text not null,
+  value jsonb not null,
+  updated_at timestamp with time zone not null default now(),
+  constraint platform_setting_pkey PRIMARY KEY (name)
+);
+CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.platform_setting FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table pool (
+  id text not null,
+  account_id text not null,
+  name text not null,
+  kind text not null,
+  campaign text,
+  destination_id text not null,
+  number_type text not null,
+  npa text,
+  session_lifetime_s integer not null,
+  retention_s integer not null,
+  max_size integer not null,
+  overflow text not null,
+  drain_s integer not null,
+  autoscale jsonb,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint pool_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint pool_check CHECK ((session_lifetime_s <= retention_s)),
+  constraint pool_check1 CHECK (((kind = 'campaign'::text) = (campaign IS NOT NULL))),
+  constraint pool_destination_id_fkey FOREIGN KEY (destination_id) REFERENCES destination(id),
+  constraint pool_drain_s_check CHECK (((drain_s >= 0) AND (drain_s <= 259200))),
+  constraint pool_kind_check CHECK ((kind = ANY (ARRAY['automatic'::text, 'campaign'::text]))),
+  constraint pool_max_size_check CHECK (((max_size >= 1) AND (max_size <= 100000))),
+  constraint pool_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint pool_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
+  constraint pool_overflow_check CHECK ((overflow = ANY (ARRAY['overflow_number'::text, 'original_number'::text, 'reuse_oldest'::text]))),
+  constraint pool_pkey PRIMARY KEY (id),
+  constraint pool_retention_s_check CHECK ((retention_s <= 259200)),
+  constraint pool_session_lifetime_s_check CHECK ((session_lifetime_s >= 1))
+);
+CREATE INDEX pool_account ON public.pool USING btree (account_id, id);
+CREATE UNIQUE INDEX pool_one_automatic_per_destination ON public.pool USING btree (destination_id) WHERE ((kind = 'automatic'::text) AND (deleted_at IS NULL));
+CREATE UNIQUE INDEX pool_one_per_campaign_and_destination ON public.pool USING btree (destination_id, campaign) WHERE ((kind = 'campaign'::text) AND (deleted_at IS NULL));
+CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.pool FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table presentation (
+  account_id text not null,
+  number_id bigint not null,
+  ownership_epoch integer not null,
+  seq bigint not null,
+  presented_at timestamp with time zone not null,
+  id text not null,
+  presentation_id text not null,
+  visitor_id text not null,
+  pool_id text not null,
+  promo_number text not null,
+  kind text not null,
+  locked_until timestamp with time zone not null,
+  retained_until timestamp with time zone not null,
+  touch jsonb not null,
+  custom_data jsonb not null,
+  context jsonb not null,
+  constraint presentation_kind_check CHECK ((kind = ANY (ARRAY['presented'::text, 'renewal'::text]))),
+  constraint presentation_pkey PRIMARY KEY (account_id, number_id, seq, presented_at)
+) partition by RANGE (presented_at);
+create table presentation_default partition of presentation default;
+CREATE INDEX presentation_recent ON ONLY public.presentation USING btree (account_id, presented_at, id);
+CREATE INDEX presentation_visitor ON ONLY public.presentation USING btree (account_id, visitor_id, presented_at);
+
+create table promo_number (
+  id bigint not null generated always as identity,
+  e164 text not null,
+  number_type text not null,
+  npa text,
+  carrier text,
+  credential_id text,
+  host_account_id text,
+  state text not null default 'available'::text,
+  role text,
+  account_id text,
+  pool_id text,
+  former_account_id text,
+  ownership_epoch integer not null default 0,
+  state_since timestamp with time zone not null default now(),
+  next_check_at timestamp with time zone,
+  quarantined_at timestamp with time zone,
+  presentation_seq bigint not null default 0,
+  visitor_id text,
+  held_by text,
+  presentation_id text,
+  last_presented_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  locked_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  retained_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  touch jsonb,
+  custom_data jsonb,
+  created_at timestamp with time zone not null default now(),
+  constraint promo_number_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint promo_number_check CHECK (((state = ANY (ARRAY['assigned'::text, 'draining'::text])) = (account_id IS NOT NULL))),
+  constraint promo_number_check1 CHECK (((state = ANY (ARRAY['assigned'::text, 'draining'::text])) = (role IS NOT NULL))),
+  constraint promo_number_check2 CHECK (((pool_id IS NULL) OR (account_id IS NOT NULL))),
+  constraint promo_number_check3 CHECK (((role IS DISTINCT FROM 'pool'::text) OR (pool_id IS NOT NULL))),
+  constraint promo_number_check4 CHECK (((state = 'quarantined'::text) = (quarantined_at IS NOT NULL))),
+  constraint promo_number_check5 CHECK (((visitor_id IS NULL) = (presentation_id IS NULL))),
+  constraint promo_number_check6 CHECK (((held_by IS NULL) OR ((held_by = visitor_id) AND (state = 'assigned'::text) AND (role = 'pool'::text)))),
+  constraint promo_number_credential FOREIGN KEY (credential_id) REFERENCES carrier_credential(id),
+  constraint promo_number_e164_check CHECK ((e164 ~ '^\+[1-9][0-9]{6,14}$'::text)),
+  constraint promo_number_e164_key UNIQUE (e164),
+  constraint promo_number_former_account_id_fkey FOREIGN KEY (former_account_id) REFERENCES account(id),
+  constraint promo_number_host_account_id_fkey FOREIGN KEY (host_account_id) REFERENCES account(id),
+  constraint promo_number_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
+  constraint promo_number_pkey PRIMARY KEY (id),
+  constraint promo_number_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id),
+  constraint promo_number_role_check CHECK ((role = ANY (ARRAY['pool'::text, 'overflow'::text, 'static'::text]))),
+  constraint promo_number_state_check CHECK ((state = ANY (ARRAY['available'::text, 'assigned'::text, 'draining'::text, 'quarantined'::text, 'retired'::text])))
+) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX promo_number_account ON public.promo_number USING btree (account_id, e164) WHERE (account_id IS NOT NULL);
+CREATE INDEX promo_number_due ON public.promo_number USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
+CREATE UNIQUE INDEX promo_number_holder ON public.promo_number USING btree (held_by, pool_id) WHERE (held_by IS NOT NULL);
+CREATE INDEX promo_number_inventory ON public.promo_number USING btree (number_type, npa, e164) WHERE (state = 'available'::text);
+CREATE INDEX promo_number_lru ON public.promo_number USING btree (pool_id, last_presented_at, id, locked_until) WHERE ((state = 'assigned'::text) AND (role = 'pool'::text));
+CREATE UNIQUE INDEX promo_number_one_overflow ON public.promo_number USING btree (pool_id) WHERE ((state = 'assigned'::text) AND (role = 'overflow'::text));
+CREATE INDEX promo_number_pool ON public.promo_number USING btree (pool_id, e164) WHERE (pool_id IS NOT NULL);
+CREATE TRIGGER legal_move BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.e164 <> new.e164) OR (new.presentation_seq < old.presentation_seq) OR (new.ownership_epoch <> old.ownership_epoch))) EXECUTE FUNCTION refuse_illegal_move();
+CREATE TRIGGER never_deleted BEFORE DELETE ON public.promo_number FOR EACH ROW EXECUTE FUNCTION refuse_delete();
+CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.locked_until > ringmatch_now()) AND (old.ownership_epoch = new.ownership_epoch) AND ((new.locked_until < old.locked_until) OR ((old.visitor_id IS DISTINCT FROM new.visitor_id) AND (NOT ((new.visitor_id IS NULL) AND (old.pool_id IS DISTINCT FROM new.pool_id))))))) EXECUTE FUNCTION refuse_double_lease();
+CREATE TRIGGER number_moved AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role))) EXECUTE FUNCTION notify_number();
+CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table trunk (
+  name text not null,
+  source_cidrs text[] not null,
+  transport text not null default 'udp'::text,
+  default_country text not null default 'US'::text,
+  max_cps integer,
+  max_calls integer,
+  outbound_uri text,
+  mode text not null default 'b2bua'::text,
+  trust_identity boolean not null default true,
+  updated_at timestamp with time zone not null default now(),
+  constraint trunk_default_country_check CHECK ((default_country ~ '^[A-Z]{2}$'::text)),
+  constraint trunk_max_calls_check CHECK ((max_calls > 0)),
+  constraint trunk_max_cps_check CHECK ((max_cps > 0)),
+  constraint trunk_mode_check CHECK ((mode = ANY (ARRAY['b2bua'::text, 'proxy'::text, 'redirect'::text]))),
+  constraint trunk_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
+  constraint trunk_pkey PRIMARY KEY (name),
+  constraint trunk_transport_check CHECK ((transport = ANY (ARRAY['udp'::text, 'tcp'::text, 'tls'::text])))
+);
+CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.trunk FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table visitor (
+  id text not null,
+  account_id text not null,
+  first_seen_at timestamp with time zone not null,
+  constraint visitor_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint visitor_pkey PRIMARY KEY (id)
+);
+
+create table webhook_delivery (
+  carrier text not null,
+  delivery_key text not null,
+  call_id text,
+  content_type text not null,
+  answer text not null,
+  received_at timestamp with time zone not null default now(),
+  constraint webhook_delivery_pkey PRIMARY KEY (carrier, delivery_key)
+);
+CREATE INDEX webhook_delivery_age ON public.webhook_delivery USING btree (received_at);
+
+CREATE OR REPLACE FUNCTION public.ensure_partition(p_table text, p_column text, p_name text, p_from timestamp with time zone, p_to timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if to_regclass(p_name) is not null then
+    return 0;
+  end if;
+  -- Attaching, unlike "create table … partition of", lets presentations and calls go on meanwhile.
+  execute format('create table %I (like %I including defaults including constraints)', p_name, p_table);
+  execute format('with moved as (delete from %I where %I >= %L and %I < %L returning *) insert into %I select * from moved',
+    p_table || '_default', p_column, p_from, p_column, p_to, p_name);
+  execute format('alter table %I attach partition %I for values from (%L) to (%L)', p_table, p_name, p_from, p_to);
+  return 1;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.ensure_partitions(p_now timestamp with time zone, p_days integer DEFAULT 7)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  v_day timestamp := date_trunc('day', p_now at time zone 'utc');
+  v_from timestamp;
+  v_made int := 0;
+begin
+  for i in -1..p_days loop
+    v_from := v_day + make_interval(days => i);
+    v_made := v_made + ensure_partition('presentation', 'presented_at', 'presentation_' || to_char(v_from, 'YYYYMMDD'),
+      v_from at time zone 'utc', (v_from + interval '1 day') at time zone 'utc');
+  end loop;
+  for i in -1..2 loop
+    v_from := date_trunc('month', v_day) + make_interval(months => i);
+    v_made := v_made + ensure_partition('call', 'received_at', 'call_' || to_char(v_from, 'YYYYMM'),
+      v_from at time zone 'utc', (v_from + interval '1 month') at time zone 'utc');
+  end loop;
+  return v_made;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.notify_number()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_notify('ringmatch_routing', 'number ' || new.e164);
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.notify_routing()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_notify('ringmatch_routing', tg_table_name);
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.present_batch(p_account text[], p_pool text[], p_visitor text[], p_fresh text[], p_presentation text[], p_log text[], p_touch jsonb[], p_custom jsonb[], p_context jsonb[], p_now timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS TABLE(item integer, outcome text, visitor_id text, e164 text, presentation_id text, locked_until timestamp with time zone, session_lifetime_s integer)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  v_now timestamptz := coalesce(p_now, now());
+  v_visitor text[];
+  v_lifetime int[];
+  v_retention int[];
+  v_reuses boolean[];
+  v_open boolean[];
+  v_left boolean[];
+  v_open_count int;
+  v_served int;
+begin
+  if p_now is not null then
+    perform set_config('ringmatch.now', p_now::text, true);
+  end if;
+
+  -- 1. Visitors: adopt new ids for this account; an id that belongs to another account gives way to the fresh one.
+  insert into visitor (id, account_id, first_seen_at)
+    select distinct on (i.vid) i.vid, i.acc, v_now from unnest(p_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
+    on conflict (id) do nothing;
+  select array_agg(case when v.account_id = i.acc then i.vid else i.fresh end order by i.ord)
+    into v_visitor
+    from unnest(p_visitor, p_account, p_fresh) with ordinality as i (vid, acc, fresh, ord)
+    left join visitor v on v.id = i.vid;
+  if v_visitor <> p_visitor then
+    insert into visitor (id, account_id, first_seen_at)
+      select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
+      on conflict (id) do nothing;
+  end if;
+
+  -- 2. The pools' settings (no lifetime: the pool is gone). And one transaction at a time serves a visitor of a pool; whoever comes second asks
+  --    again instead of waiting.
+  select array_agg(p.session_lifetime_s order by i.ord), array_agg(p.retention_s order by i.ord), array_agg(p.reuses order by i.ord),
+      array_agg(p.session_lifetime_s is not null and pg_try_advisory_xact_lock(hashtextextended(i.pool || i.vid, 0)) order by i.ord)
+    into v_lifetime, v_retention, v_reuses, v_open
+    from unnest(p_pool, v_visitor) with ordinality as i (pool, vid, ord)
+      left join lateral (
+        select q.session_lifetime_s, q.retention_s, q.overflow = 'reuse_oldest' as reuses
+        from pool q where q.id = i.pool and q.deleted_at is null offset 0) p on true;
+  select count(*) filter (where is_open) into v_open_count from unnest(v_open) as o (is_open);
+
+  -- 3. A visitor who holds a number keeps it while retention has not passed. A lock that outlives the retention (renewals extend only the lock)
+  --    makes a new presentation of the same number; when both are over the number lets go of its visitor.
+  return query
+    with held as materialized (
+      select i.ord, i.prs, i.log, i.touch, i.custom, i.context, i.lifetime, i.retention, n.id,
+        n.retained_until >= v_now as is_retained, n.locked_until > v_now as is_locked
+      from unnest(p_pool, v_visitor, v_open, v_lifetime, v_retention, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
+             as i (pool, vid, is_open, lifetime, retention, prs, log, touch, custom, context, ord)
+        cross join lateral (
+          select n.id, n.retained_until, n.locked_until from promo_number n
+          where n.held_by = i.vid and n.pool_id = i.pool for update skip locked) n
+      where i.is_open
+    ), let_go as (
+      update promo_number n set held_by = null from held h where n.id = h.id and not h.is_retained and not h.is_locked
+    ), renewed as (
+      update promo_number n set
+        presentation_seq = n.presentation_seq + 1,
+        presentation_id = case when h.is_retained then n.presentation_id else h.prs end,
+        last_presented_at = v_now,
+        touch = case when h.is_retained and h.touch = '{}'::jsonb then n.touch else h.touch end,
+        custom_data = case when h.is_retained then n.custom_data || h.custom else h.custom end,
+        locked_until = greatest(n.locked_until, v_now + make_interval(secs => h.lifetime)),
+        retained_until = v_now + make_interval(secs => h.retention)
+      from held h
+      where n.id = h.id and (h.is_retained or h.is_locked)
+      returning h.ord, h.log, h.context, h.lifetime, h.is_retained, n.*
+    ), logged as (
+      insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
+          promo_number, kind, locked_until, retained_until, touch, custom_data, context)
+        select r.account_id, r.id, r.ownership_epoch, r.presentation_seq, v_now, r.log, r.presentation_id, r.visitor_id, r.pool_id,
+          r.e164, case when r.is_retained then 'renewal' else 'presented' end, r.locked_until, r.retained_until,
+          r.touch, r.custom_data, r.context
+        from renewed r
+    )
+    select r.ord::int, case when r.is_retained then 'renewed' else 'presented' end, r.visitor_id, r.e164, r.presentation_id,
+      r.locked_until, r.lifetime
+    from renewed r;
+  get diagnostics v_served = row_count;
+  if v_served = v_open_count and not exists (select 1 from unnest(v_lifetime) as l (lifetime) where l.lifetime is null) then
+    return;
+  end if;
+
+  -- 4. Everybody else: the unlocked number presented longest ago; then, in pools that say reuse_oldest, the oldest whatever its lock. Numbers
+  --    of this batch's own visitors are spared: who is left then asks again in the next batch.
+  select array_agg((i.is_open or i.lifetime is null)
+        and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool) order by i.ord)
+    into v_left
+    from unnest(p_pool, v_visitor, v_open, v_lifetime) with ordinality as i (pool, vid, is_open, lifetime, ord);
+  for v_pass in 0..1 loop
+    exit when v_pass = 1 and not true = any (v_reuses);
+    return query
+      with want as materialized (
+        select i.*, row_number() over (partition by i.pool order by i.ord) as place
+        from unnest(p_pool, v_visitor, v_left, v_reuses, v_lifetime, v_retention, p_presentation, p_log, p_touch, p_custom, p_context)
+               with ordinality as i (pool, vid, is_left, reuses, lifetime, retention, prs, log, touch, custom, context, ord)
+        where i.is_left and i.lifetime is not null and (v_pass = 0 or i.reuses)
+      ), need as (
+        select w.pool, count(*) as numbers from want w group by w.pool
+      ), free as materialized (
+        select c.id, need.pool, row_number() over (partition by need.pool order by c.last_presented_at, c.id) as place
+        from need cross join lateral (
+          select n.id, n.last_presented_at from promo_number n
+          where n.pool_id = need.pool and n.state = 'assigned' and n.role = 'pool'
+            and n.locked_until <= case v_pass when 0 then v_now else 'infinity' end
+            and (v_pass = 0 or n.held_by is null or n.held_by <> all (v_visitor))
+          order by n.last_presented_at, n.id limit need.numbers for update skip locked) c
+      ), given as (
+        update promo_number n set
+          visitor_id = w.vid, held_by = w.vid, presentation_id = w.prs, presentation_seq = n.presentation_seq + 1,
+          last_presented_at = v_now, locked_until = v_now + make_interval(secs => w.lifetime),
+          retained_until = v_now + make_interval(secs => w.retention), touch = w.touch, custom_data = w.custom
+        from free f join want w on w.pool = f.pool and w.place = f.place
+        where n.id = f.id
+        returning w.ord, w.log, w.context, w.lifetime, n.*
+      ), logged as (
+        insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
+            promo_number, kind, locked_until, retained_until, touch, custom_data, context)
+          select g.account_id, g.id, g.ownership_epoch, g.presentation_seq, v_now, g.log, g.presentation_id, g.visitor_id, g.pool_id,
+            g.e164, 'presented', g.locked_until, g.retained_until, g.touch, g.custom_data, g.context
+          from given g
+      )
+      select g.ord::int, 'presented', g.visitor_id, g.e164, g.presentation_id, g.locked_until, g.lifetime from given g;
+    get diagnostics v_served = row_count;
+    if v_served = cardinality(array_positions(v_left, true)) then
+      return;
+    end if;
+    select array_agg(i.is_left and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool) order by i.ord)
+      into v_left
+      from unnest(p_pool, v_visitor, v_left) with ordinality as i (pool, vid, is_left, ord);
+  end loop;
+
+  -- 5. Nothing left for these.
+  return query
+    select i.ord::int, case when i.lifetime is null then 'gone' else 'exhausted' end, i.vid, o.e164, null::text, null::timestamptz, null::int
+    from unnest(p_pool, v_visitor, v_left, v_lifetime, v_reuses) with ordinality as i (pool, vid, is_left, lifetime, reuses, ord)
+      left join lateral (
+        select n.e164 from pool p join promo_number n on n.pool_id = p.id and n.state = 'assigned' and n.role = 'overflow'
+        where p.id = i.pool and p.deleted_at is null and p.overflow = 'overflow_number' offset 0) o on true
+    where i.is_left
+      and (i.reuses is not true
+        or not exists (select 1 from promo_number n where n.pool_id = i.pool and n.state = 'assigned' and n.role = 'pool'));
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'rows of % are never deleted', tg_table_name using errcode = 'check_violation';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_double_lease()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.pool_id = old.pool_id and exists (select 1 from pool p where p.id = new.pool_id and p.overflow = 'reuse_oldest') then
+    return new;
+  end if;
+  raise exception 'number % is locked for another visitor until %', old.e164, old.locked_until using errcode = 'exclusion_violation';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_illegal_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.state <> old.state and not (old.state || '>' || new.state = any (array[
+      'available>assigned', 'available>quarantined', 'available>retired',
+      'assigned>draining', 'assigned>quarantined',
+      'draining>assigned', 'draining>quarantined',
+      'quarantined>available', 'quarantined>retired'])) then
+    raise exception 'number % cannot go from % to %', old.e164, old.state, new.state using errcode = 'check_violation';
+  end if;
+  if new.presentation_seq < old.presentation_seq or new.ownership_epoch < old.ownership_epoch or new.e164 <> old.e164 then
+    raise exception 'number %: sequence, epoch and number never go back', old.e164 using errcode = 'check_violation';
+  end if;
+  if (new.account_id is distinct from old.account_id) <> (new.ownership_epoch > old.ownership_epoch) then
+    raise exception 'number %: a change of owner, and only that, raises the epoch', old.e164 using errcode = 'check_violation';
+  end if;
+  if old.account_id <> new.account_id then
+    raise exception 'number %: it goes from one owner to another only through quarantine', old.e164 using errcode = 'check_violation';
+  end if;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.renew_locks(p_account text, p_visitor text, p_presentation text[], p_now timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS TABLE(presentation_id text, outcome text, locked_until timestamp with time zone)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+declare
+  v_now timestamptz := coalesce(p_now, now());
+begin
+  if p_now is not null then
+    perform set_config('ringmatch.now', p_now::text, true);
+  end if;
+  return query
+    with kept as (
+      update promo_number n set locked_until = greatest(n.locked_until, v_now + make_interval(secs => p.session_lifetime_s))
+      from pool p
+      where p.id = n.pool_id and p.deleted_at is null and n.account_id = p_account and n.held_by = p_visitor
+        and n.presentation_id = any (p_presentation)
+        and (n.retained_until >= v_now or n.locked_until > v_now)
+      returning n.presentation_id, n.locked_until
+    )
+    select a.id, case when k.presentation_id is null then 'lost' else 'renewed' end, k.locked_until
+    from unnest(p_presentation) with ordinality as a (id, ord) left join kept k on k.presentation_id = a.id order by a.ord;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.ringmatch_now()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$ select coalesce(nullif(current_setting('ringmatch.now', true), '')::timestamptz, now()) $function$;

@@ -1,0 +1,174 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { type Database, isUnavailable, openDatabase, sql, sqlState, timestamp } from "../../src/db/database.js";
+import { Listener } from "../../src/db/listen.js";
+import { migrate } from "../../src/db/migrate.js";
+import { silentLog } from "../../src/kernel/log.js";
+import { CuttableProxy } from "../support/cuttable-proxy.js";
+import { freshDatabase, rows } from "../support/database.js";
+
+const { db, url } = await freshDatabase();
+
+const toStop: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0).reverse()) await stop();
+});
+
+async function proxied(connectionsMax = 2): Promise<{ proxy: CuttableProxy; database: Database }> {
+  const proxy = await CuttableProxy.start(url);
+  toStop.push(() => proxy.stop());
+  const database = openDatabase({ url: proxy.url, log: silentLog, connectionsMax });
+  toStop.push(() => database.close());
+  return { proxy, database };
+}
+
+const unavailable = { code: "database_unavailable", status: 503 };
+const ping = sql("test_ping", "select 1 as one");
+
+describe("values", () => {
+  it("times come out as milliseconds whatever the session's zone, infinities as such, bigints as numbers", async () => {
+    const [row] = await db.transaction(async (tx) => {
+      await tx.query({ name: "", text: "set local time zone 'Asia/Kathmandu'" });
+      return tx.query({
+        name: "",
+        text: `select '2026-11-23T12:00:00.123456Z'::timestamptz as t, '-infinity'::timestamptz as past, 'infinity'::timestamptz as future,
+                 9007199254740991::bigint as big, null::timestamptz as none`,
+      });
+    });
+    expect(row).toEqual({
+      t: Date.parse("2026-11-23T12:00:00.123Z"),
+      past: -Infinity,
+      future: Infinity,
+      big: Number.MAX_SAFE_INTEGER,
+      none: null,
+    });
+    expect(timestamp(0)).toBe("1970-01-01T00:00:00.000Z");
+    expect(timestamp(null)).toBeNull();
+  });
+});
+
+describe("transactions", () => {
+  it("are rolled back when the work throws, and the connection goes on with its prepared statements", async () => {
+    const { database } = await proxied(1);
+    await database.query(sql("test_table", "create table if not exists test_thing (n int primary key)"));
+    const insert = sql("test_insert", "insert into test_thing values ($1)");
+    await database.query(insert, [1]);
+    const work = database.transaction(async (tx) => {
+      await tx.query(insert, [2]);
+      await tx.query(insert, [1]);
+    });
+    await expect(work).rejects.toMatchObject({ code: "23505" });
+    expect(await rows(db, "select n from test_thing")).toEqual([{ n: 1 }]);
+    const prepared = await database.query({
+      name: "",
+      text: "select name from pg_prepared_statements where name = 'test_insert'",
+    });
+    expect(prepared).toHaveLength(1);
+  });
+});
+
+describe("faults", () => {
+  it("what the database refuses keeps its SQLSTATE and is not unavailable", async () => {
+    const refused = await db.query({ name: "", text: "select 1 / 0" }).catch((error: unknown) => error);
+    expect(sqlState(refused)).toBe("22012");
+    expect(isUnavailable(refused)).toBe(false);
+  });
+
+  it("a server that is not there is unavailable", async () => {
+    const { proxy, database } = await proxied();
+    proxy.cut();
+    await expect(database.query(ping)).rejects.toMatchObject(unavailable);
+    await expect(database.connect()).rejects.toMatchObject(unavailable);
+  });
+
+  it("a connection lost in the middle of a statement or between two is unavailable, and the next one is new", async () => {
+    const { proxy, database } = await proxied();
+    const sleeping = database.query({ name: "", text: "select pg_sleep(10)" });
+    await until(
+      async () => (await rows(db, "select 1 from pg_stat_activity where query = 'select pg_sleep(10)'")).length > 0,
+    );
+    proxy.cut();
+    await expect(sleeping).rejects.toMatchObject(unavailable);
+    proxy.restore();
+    const between = database.transaction(async (tx) => {
+      await tx.query(ping);
+      proxy.cut();
+      await new Promise((resolve) => setImmediate(resolve));
+      await tx.query(ping);
+    });
+    await expect(between).rejects.toMatchObject(unavailable);
+    proxy.restore();
+    expect(await database.query(ping)).toEqual([{ one: 1 }]);
+  });
+
+  it("a session ended by the server is unavailable", async () => {
+    const { database } = await proxied(1);
+    const [session] = await database.query<{ pid: number }>({ name: "", text: "select pg_backend_pid() as pid" });
+    const sleeping = database.query({ name: "", text: "select pg_sleep(9)" });
+    await until(
+      async () => (await rows(db, "select 1 from pg_stat_activity where query = 'select pg_sleep(9)'")).length > 0,
+    );
+    await rows(db, "select pg_terminate_backend($1)", [session?.pid]);
+    await expect(sleeping).rejects.toMatchObject(unavailable);
+  });
+
+  it("a statement that takes too long is ended by the server, and is not taken for an outage", async () => {
+    const { database } = await proxied(1);
+    await database.query({ name: "", text: "set statement_timeout = 50" });
+    const slow = await database.query({ name: "", text: "select pg_sleep(5)" }).catch((error: unknown) => error);
+    expect(sqlState(slow)).toBe("57014");
+    expect(isUnavailable(slow)).toBe(false);
+  });
+});
+
+describe("Listener", () => {
+  it("hears notifications, and after a lost connection is told to read everything", async () => {
+    const { proxy, database } = await proxied();
+    const heard: (string | null)[] = [];
+    const listener = new Listener({
+      database,
+      channel: "test_channel",
+      log: silentLog,
+      onChange: (payload) => heard.push(payload),
+    });
+    await listener.start();
+    toStop.push(() => listener.stop());
+    expect(heard).toEqual([null]);
+    await rows(db, "select pg_notify('test_channel', 'one')");
+    await until(() => heard.length === 2);
+    proxy.cut();
+    await rows(db, "select pg_notify('test_channel', 'lost')");
+    proxy.restore();
+    await until(() => heard.length === 3);
+    await rows(db, "select pg_notify('test_channel', 'two')");
+    await until(() => heard.length === 4);
+    expect(heard).toEqual([null, "one", null, "two"]);
+  });
+});
+
+describe("migrate", () => {
+  it("does nothing the second time, and of three processes at once one migrates while the others wait", async () => {
+    expect(await migrate({ database: db, log: silentLog })).toEqual([]);
+    const server = new URL(url);
+    const name = `${server.pathname.slice(1)}_empty`;
+    await rows(db, `create database ${name}`);
+    server.pathname = `/${name}`;
+    const empty = openDatabase({ url: server.href, log: silentLog });
+    toStop.push(async () => {
+      await empty.close();
+      await rows(db, `drop database ${name} with (force)`);
+    });
+    const ran = await Promise.all([1, 2, 3].map(() => migrate({ database: empty, log: silentLog })));
+    const counts = ran.map((names) => names.length).sort((a, b) => a - b);
+    expect(counts.slice(0, 2)).toEqual([0, 0]);
+    expect(counts[2]).toBeGreaterThan(7);
+    expect(await migrate({ database: empty, log: silentLog })).toEqual([]);
+  });
+});
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 1_000; i++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("It did not come true within 10 s.");
+}

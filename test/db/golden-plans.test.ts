@@ -1,0 +1,165 @@
+/** Hot queries as the planner runs them on tables of some size: by index, and never through a whole table. */
+import type pg from "pg";
+import { beforeAll, describe, expect, it } from "vitest";
+import { CANDIDATES, LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
+import { freshDatabase, rows } from "../support/database.js";
+import { ids, makeWorld } from "../support/world.js";
+
+const { db } = await freshDatabase();
+const SIZE = 20_000;
+const PRESENTATIONS = 60_000;
+
+const world = await makeWorld(db, 1);
+
+beforeAll(async () => {
+  await rows(
+    db,
+    `insert into promo_number (e164, number_type, npa, state, role, account_id, pool_id, ownership_epoch, visitor_id, held_by, presentation_id,
+       presentation_seq, last_presented_at, locked_until, retained_until, touch, custom_data)
+     select '+1866' || (5000000 + i), 'toll_free', '866', 'assigned', 'pool', $1, $2, 1, 'vis_' || i, 'vis_' || i, 'prs_' || i,
+       1, now() - make_interval(secs => i), now() - make_interval(secs => i - 1800), now() + interval '1 day', '{}', '{}'
+     from generate_series(1, ${SIZE}) i`,
+    [world.account.id, world.pool.id],
+  );
+  await rows(
+    db,
+    `insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id, promo_number, kind,
+       locked_until, retained_until, touch, custom_data, context)
+     select $1, i % ${SIZE}, 1, i, now() - make_interval(secs => i), 'prl_' || i, 'prs_' || i, 'vis_' || i, $2, '+18665000000', 'presented',
+       now(), now(), '{}', '{}', '{}' from generate_series(1, ${PRESENTATIONS}) i`,
+    [world.account.id, world.pool.id],
+  );
+  await rows(
+    db,
+    "insert into visitor (id, account_id, first_seen_at) select 'vis_' || i, $1, now() from generate_series(1, $2::int) i",
+    [world.account.id, SIZE],
+  );
+  const client = await db.connect();
+  await client.query("vacuum (analyze)");
+  await client.end();
+});
+
+interface Node {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Index Name"?: string;
+  readonly "Actual Rows"?: number;
+  readonly "Actual Loops"?: number;
+  readonly "Rows Removed by Filter"?: number;
+  readonly Plans?: readonly Node[];
+}
+
+function* nodesOf(node: Node): Generator<Node> {
+  yield node;
+  for (const child of node.Plans ?? []) yield* nodesOf(child);
+}
+
+/** As a prepared statement in a session runs it after a while: with the generic plan. */
+async function planOf(text: string, values: readonly unknown[]): Promise<Node[]> {
+  return db.transaction(async (tx) => {
+    await tx.query({ name: "", text: "set local plan_cache_mode = force_generic_plan" });
+    const name = `plan_${ids.next("req")}`;
+    await tx.query({ name: "", text: `prepare ${name} as ${text}` });
+    const literals = values.map(literal).join(", ");
+    const [row] = await tx.query<{ "QUERY PLAN": [{ Plan: Node }] }>({
+      name: "",
+      text: `explain (analyze, format json) execute ${name} (${literals})`,
+    });
+    return [...nodesOf((row as { "QUERY PLAN": [{ Plan: Node }] })["QUERY PLAN"][0].Plan)];
+  });
+}
+
+function literal(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "number" ? String(value) : `'${String(value)}'`;
+}
+
+const BIG = /^(promo_number|presentation|visitor)/;
+
+function expectByIndex(nodes: readonly Node[], indexes: readonly string[]): void {
+  const scans = nodes.filter((n) => BIG.test(n["Relation Name"] ?? ""));
+  expect(
+    scans.filter(
+      (n) => n["Node Type"].includes("Seq Scan") && (n["Actual Rows"] ?? 0) * (n["Actual Loops"] ?? 0) > 100,
+    ),
+  ).toEqual([]);
+  const used = nodes.flatMap((n) => n["Index Name"] ?? []);
+  for (const index of indexes) expect(used.some((name) => name.startsWith(index))).toBe(true);
+  // An index that reads a whole table is no better.
+  for (const n of scans)
+    expect(((n["Actual Rows"] ?? 0) + (n["Rows Removed by Filter"] ?? 0)) * (n["Actual Loops"] ?? 1)).toBeLessThan(
+      1_000,
+    );
+}
+
+describe("hot queries go by index", () => {
+  it("a match: one probe of the number", async () => {
+    expectByIndex(await planOf(MATCH_NUMBER.text, ["+18665000100"]), ["promo_number_e164_key"]);
+  });
+
+  it("a late match: the latest entry of the number's log", async () => {
+    const values = [world.account.id, 100, 1, new Date().toISOString(), world.pool.id];
+    const nodes = await planOf(LATEST_AT.text, values);
+    expectByIndex(nodes, []);
+    expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);
+  });
+
+  it("an explanation: the number's log alone", async () => {
+    const values = [world.account.id, 100, 1, 1_000_000, new Date().toISOString(), 200, world.pool.id];
+    const nodes = await planOf(CANDIDATES.text, values);
+    expectByIndex(nodes, []);
+    expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);
+  });
+
+  it("a renewal of locks: the visitor's own numbers", async () => {
+    const plans = await nestedPlans("select * from renew_locks($1, $2, $3)", [
+      world.account.id,
+      "vis_100",
+      ["prs_100"],
+    ]);
+    expectByIndex(plans.flat(), ["promo_number_holder"]);
+  });
+
+  it("an allocation: visitors, holders and the longest-unseen numbers, each by its index, also right after a bulk load without statistics", async () => {
+    await rows(
+      db,
+      "insert into visitor (id, account_id, first_seen_at) select 'vis_new' || i, $1, now() from generate_series(1, 5000) i",
+      [world.account.id],
+    );
+    const n = 64;
+    const list = (make: (i: number) => string): string[] => Array.from({ length: n }, (_, i) => make(i));
+    const plans = await nestedPlans("select * from present_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)", [
+      list(() => world.account.id),
+      list(() => world.pool.id),
+      // Half come back, half are new.
+      list((i) => (i % 2 === 0 ? `vis_${i + 1}` : `vis_plan${i}`)),
+      list((i) => `vis_fresh${i}`),
+      list((i) => `prs_plan${i}`),
+      list((i) => `prl_plan${i}`),
+      list(() => "{}"),
+      list(() => "{}"),
+      list(() => "{}"),
+    ]);
+    expectByIndex(plans.flat(), ["visitor_pkey", "promo_number_holder", "promo_number_lru", "promo_number_pkey"]);
+  });
+});
+
+/** Plans of the statements inside a function, as auto_explain reports them. */
+async function nestedPlans(text: string, values: unknown[]): Promise<Node[][]> {
+  const client: pg.Client = await db.connect();
+  const plans: Node[][] = [];
+  client.on("notice", ({ message }) => {
+    const json = /plan:\s*(\{[\s\S]*\})\s*$/.exec(message ?? "")?.[1];
+    if (json !== undefined) plans.push([...nodesOf((JSON.parse(json) as { Plan: Node }).Plan)]);
+  });
+  try {
+    await client.query("load 'auto_explain'");
+    await client.query(`set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on;
+      set auto_explain.log_timing = off; set auto_explain.log_format = json; set client_min_messages = log`);
+    await client.query(text, values);
+  } finally {
+    await client.end();
+  }
+  expect(plans.length).toBeGreaterThan(0);
+  return plans;
+}
