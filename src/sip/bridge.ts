@@ -15,6 +15,8 @@ export interface BridgeRequest {
   readonly invite: SipRequest;
   readonly response: SipResponse;
   readonly targets: readonly Target[];
+  /** The destination has all the calls it may have at a time: its own target counts as busy, failover targets are tried. */
+  readonly isFirstTargetFull: boolean;
   /** Attempts the record has from an earlier INVITE of the same call. */
   readonly attemptsBefore: number;
   readonly ringTimeoutMs: number;
@@ -50,7 +52,8 @@ async function huntTargets(request: BridgeRequest): Promise<Hunt> {
     const index = request.attemptsBefore + position;
     const uri = uriOf(target, request.outboundUri);
     record({ kind: "attempt_started", index, target: target.kind === "sip" ? target.uri : target.number, at: now() });
-    const outcome = uri === null ? noOutbound() : await attempt(request, uri);
+    const isFull = position === 0 && request.isFirstTargetFull;
+    const outcome = isFull ? full() : uri === null ? noOutbound() : await attempt(request, uri);
     if (outcome.kind === "answered") return outcome;
     if (outcome.kind === "canceled") return last;
     const { failure, cause } = outcome;
@@ -125,6 +128,10 @@ function endUnanswered(request: BridgeRequest, at: number): void {
     at,
   };
   request.record(ended(byCaller ? "canceled" : "failed", why));
+}
+
+function full() {
+  return { kind: "failed" as const, failure: { kind: "status" as const, status: 486 }, cause: "max_concurrent_calls" };
 }
 
 function noOutbound() {

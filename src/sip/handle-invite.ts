@@ -8,8 +8,10 @@ import { callBusiness } from "./b-leg.js";
 import { bridgeCall, refuse } from "./bridge.js";
 import { callClock } from "./call-clock.js";
 import type { SipRequest, SipResponse, Srf } from "./drachtio-types.js";
+import type { ConcurrentCalls } from "./concurrent-calls.js";
 import { HOPS_HEADER, readInvite } from "./invite-facts.js";
 import { joinLegs } from "./join-legs.js";
+import type { TrunkLimits } from "./trunk-limits.js";
 
 export interface LiveCall {
   readonly link: object;
@@ -30,6 +32,9 @@ export interface InviteDeps {
   readonly node: string;
   readonly interceptUri: string | null;
   readonly live: LiveCalls;
+  readonly limits: TrunkLimits;
+  /** By the business's number: two accounts that track one number share its phones. */
+  readonly concurrent: ConcurrentCalls;
 }
 
 export interface Invite {
@@ -52,6 +57,11 @@ export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<vo
   const key = facts.call.ingressKey;
   // The same call through another branch (a forking proxy, RFC 3261 §8.2.2.2).
   if (deps.live.has(key)) return refuse(response, 482);
+  const admission = deps.limits.admit(trunk);
+  if (admission.kind === "refused") {
+    deps.log.warn("sip.over_limit", { trunk: trunk.name, limit: admission.limit });
+    return refuse(response, 503);
+  }
 
   let done: () => void = () => undefined;
   const over = new Promise<void>((resolve) => {
@@ -63,6 +73,7 @@ export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<vo
     await act(deps, { ...invite, routed, ending, key, hops: facts.hops });
   } finally {
     deps.live.delete(key);
+    admission.release();
     done();
   }
 }
@@ -95,11 +106,14 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   const now = callClock(deps.clock, routed.arrivedAt);
   const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, key);
   if (routed.isRepeat) record({ kind: "retried", at: now() });
+  const { destinationNumber, maxConcurrentCalls } = routed.decision;
+  const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
   await bridgeCall({
     srf: deps.srf,
     invite: request,
     response,
     targets: routed.decision.targets,
+    isFirstTargetFull: leave === null,
     attemptsBefore: routed.attemptsBefore,
     ringTimeoutMs: routed.decision.ringTimeoutS * 1000,
     outboundUri: trunk.outboundUri,
@@ -108,6 +122,7 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
     ending,
     record,
   });
+  leave?.();
 }
 
 /** The record is closed already; what happens on the announcement is nobody's call. */

