@@ -61,7 +61,7 @@ export class PhoneLine {
     this.stack = createStack(options);
     this.stack.sources.allow(["0.0.0.0/0", "::/0"]);
     const { clock, log, counters, sources } = this.stack;
-    const receive = (parsed: Parsed, flow: Flow): void => this.receive(parsed, flow);
+    const receive = (parsed: Parsed, flow: Flow): void => this.stack.guard(() => this.receive(parsed, flow));
     this.transport = new UdpTransport(options.host, options.port, { clock, log, counters, sources, receive });
   }
 

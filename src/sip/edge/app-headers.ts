@@ -16,7 +16,7 @@ export const DIALOG_FIELDS: ReadonlySet<string> = new Set(RESPONSE_FIELDS);
 /** Fields that a new request places itself, from what the app gave. */
 export const NEW_REQUEST_FIELDS: ReadonlySet<string> = new Set([...NEVER, "from", "to", "call-id", "cseq", "contact"]);
 
-/** Option tags of RFC 3262 and the like that need the edge's own part; step by step they move to supported-extensions. */
+/** Option tags that need the edge's own part, which it does not play yet: offering 100rel would bring PRACKs (RFC 3262). */
 const NOT_OFFERED = new Set(["100rel"]);
 
 // A lone CR or LF ends a line for some parsers; NUL ends a string for others.

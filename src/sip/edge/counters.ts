@@ -20,6 +20,7 @@ export const COUNTER_NAMES = [
   "app_silent",
   "ack_timeouts",
   "transport_errors",
+  "internal_errors",
   "invites_received",
   "invites_sent",
   "dialogs_created",

@@ -26,6 +26,11 @@ export interface StackContext {
   readonly locate: Locate;
   readonly transactions: TransactionTable;
   readonly dialogs: DialogTable;
+  /**
+   * Runs what a packet, a frame or a timer asks for. A fault of ours in it is logged and counted, and costs that one call: it must not take down
+   * every other call of this process.
+   */
+  readonly guard: (act: () => void) => void;
 }
 
 export interface EdgeContext extends StackContext {
@@ -49,13 +54,23 @@ export function createStack(
 ): StackContext & { readonly scheduler: ReturnType<typeof createScheduler> } {
   const { clock, log } = options;
   const random = pooledRandom(options.random);
+  const counters = createCounters();
+  const guard = (act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      counters.add("internal_errors");
+      log.error("edge.internal_error", { error });
+    }
+  };
   return {
     clock,
     random,
     log,
-    counters: createCounters(),
+    counters,
     timers: { ...DEFAULT_SIP_TIMERS, ...options.timers },
-    scheduler: createScheduler(),
+    scheduler: createScheduler(guard),
+    guard,
     sources: createSourceFilter(),
     locate: createLocate(systemNameService, clock, random),
     transactions: createTransactionTable(),

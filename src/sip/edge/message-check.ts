@@ -130,8 +130,7 @@ function checkParty(headers: readonly Header[], key: "from" | "to"): { party: Na
   if (party === null) return null;
   const tag = party.params.get("tag") ?? null;
   if (party.params.has("tag") && (tag === null || !TOKEN.test(tag) || tag.length > MAX_TAG_BYTES)) return null;
-  const scheme = uriScheme(party.uri);
-  if ((scheme === "sip" || scheme === "sips") && parseSipUri(party.uri) === null) return null;
+  // The URI itself is not judged further: nothing is sent there, and a call is not lost over a caller's odd name.
   return { party, tag };
 }
 

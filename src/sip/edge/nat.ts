@@ -1,6 +1,6 @@
 /**
  * Peers behind a NAT name a private address in Contact. Without a route set, what goes to them in the dialog then goes where they were heard
- * from (drachtio-server does the same; unlike it, 172.16/12 alone counts as private there, not all of 172/8).
+ * from, as in drachtio-server (which takes all of 172/8 for private; only 172.16/12 is).
  */
 import { BlockList, isIP } from "node:net";
 

@@ -109,7 +109,8 @@ async function lookUp(
   if (what.port !== null) return { address: await names.address(what.host), port: what.port };
   const records = await names.srv(`_sip._${what.transport}.${what.host}`).catch(() => []);
   const chosen = chooseSrv(records, random);
-  if (chosen === null) return { address: await names.address(what.host), port: DEFAULT_SIP_PORT };
+  // Port 0 is no port; the socket would throw.
+  if (chosen === null || chosen.port === 0) return { address: await names.address(what.host), port: DEFAULT_SIP_PORT };
   return { address: await names.address(chosen.name), port: chosen.port };
 }
 

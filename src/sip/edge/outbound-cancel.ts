@@ -65,10 +65,12 @@ function sendCancel(ctx: EdgeContext, outgoing: Outgoing, headers: readonly Head
  * and hung up.
  */
 function giveUp(ctx: EdgeContext, outgoing: Outgoing): void {
-  if (!ctx.transactions.outgoing.has(outgoing.txn) || outgoing.isAbandoned) return;
-  outgoing.isAbandoned = true;
-  const { app, flow, txn, dialogId } = outgoing;
-  tellMessage(ctx, app, { message: failureResponse(outgoing.request, 487), flow, txn, dialogId });
+  if (!ctx.transactions.outgoing.has(outgoing.txn)) return;
+  if (!outgoing.isAbandoned) {
+    outgoing.isAbandoned = true;
+    const { app, flow, txn, dialogId } = outgoing;
+    tellMessage(ctx, app, { message: failureResponse(outgoing.request, 487), flow, txn, dialogId });
+  }
   ctx.scheduler.after(transactionTimeoutMs(ctx.timers), () => dropUnanswered(ctx, outgoing));
 }
 

@@ -67,7 +67,7 @@ export class SipEdge {
       counters: ctx.counters,
       sources: ctx.sources,
       scheduler: ctx.scheduler,
-      receive: (parsed, flow) => receive(ctx, parsed, flow),
+      receive: (parsed, flow) => ctx.guard(() => receive(ctx, parsed, flow)),
     });
     try {
       const port = await this.apps.start(options.admin.host, options.admin.port);
@@ -114,9 +114,9 @@ export class SipEdge {
     this.drain();
     endCallsOf(this.ctx, null, "the server stops");
     await this.untilQuiet();
+    this.scheduler.stop();
     await this.apps.stop();
     await Promise.all(this.ctx.transports.map((one) => one.stop()));
-    this.scheduler.stop();
     this.ctx.log.info("edge.stopped");
   }
 
@@ -134,7 +134,7 @@ export class SipEdge {
           ctx.apps.add(connection);
           ctx.log.info("edge.app_connected");
         },
-        onSip: (connection, command) => onAppSip(ctx, connection, command),
+        onSip: (connection, command) => ctx.guard(() => onAppSip(ctx, connection, command)),
         onProxy: (connection, command) => onAppProxy(ctx, connection, command.msgId),
         onClosed: (connection, wasReady, reason) => this.onAppClosed(connection, wasReady, reason),
       },

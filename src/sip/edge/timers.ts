@@ -37,13 +37,16 @@ export interface Scheduler {
   after(ms: number, act: () => void): Timer;
 }
 
-/** `stop` makes every pending timer a no-op, so that nothing runs after the edge has closed its sockets. */
-export function createScheduler(): Scheduler & { stop(): void } {
+/**
+ * `stop` makes every pending timer a no-op, so that nothing runs once the edge closes its sockets.
+ * @param run carries out what is due; the edge gives one that survives our own faults
+ */
+export function createScheduler(run: (act: () => void) => void): Scheduler & { stop(): void } {
   let stopped = false;
   return {
     after(ms, act) {
       const timeout = setTimeout(() => {
-        if (!stopped) act();
+        if (!stopped) run(act);
       }, ms);
       // The sockets keep the process alive, not a timer J of a call that is over.
       timeout.unref();

@@ -28,6 +28,7 @@ export class TcpTransport implements Transport {
   private readonly perAddress = new Map<string, number>();
   private readonly events: TcpConnectionEvents;
   private readonly locals: LocalAddresses;
+  private isClosed = false;
 
   constructor(host: string, port: number, deps: TcpDeps) {
     this.host = host;
@@ -61,6 +62,7 @@ export class TcpTransport implements Transport {
       this.deps.counters.add("transport_errors");
       onError(reason);
     };
+    if (this.isClosed) return;
     const connection = this.connectionTo(to);
     if (connection === null) {
       queueMicrotask(() => fail("too many TCP connections"));
@@ -75,6 +77,7 @@ export class TcpTransport implements Transport {
   }
 
   async stop(): Promise<void> {
+    this.isClosed = true;
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });

@@ -30,6 +30,8 @@ export class UdpTransport implements Transport {
   private readonly deps: TransportDeps;
   private readonly socket: Socket;
   private readonly locals: LocalAddresses;
+  /** Sending on a closed socket would throw; a name look-up may still end after stop(). */
+  private isClosed = false;
 
   constructor(host: string, port: number, deps: TransportDeps) {
     this.host = host;
@@ -55,6 +57,7 @@ export class UdpTransport implements Transport {
   }
 
   send(message: string, to: Destination, onError: (reason: string) => void): void {
+    if (this.isClosed) return;
     this.deps.counters.add("messages_sent");
     this.socket.send(Buffer.from(message, "latin1"), to.port, to.address, (error) => {
       if (error === null) return;
@@ -68,6 +71,7 @@ export class UdpTransport implements Transport {
   }
 
   stop(): Promise<void> {
+    this.isClosed = true;
     return new Promise((resolve) => {
       this.socket.close(() => resolve());
     });

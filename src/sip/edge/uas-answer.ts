@@ -1,6 +1,6 @@
 /**
  * A 2xx to an INVITE, repeated until its ACK (RFC 3261 §13.3.1.4): T1, doubling to T2, over TCP as well, because hops behind it may be UDP.
- * After 64*T1 without an ACK the call is over. Sans I/O; used by answer.ts and the development phone.
+ * After 64*T1 without an ACK the call is over. Sans I/O; used by outbound-response.ts and the development phone.
  */
 import { type Scheduler, type SipTimers, type Timer, transactionTimeoutMs } from "./timers.js";
 

@@ -1,6 +1,7 @@
 /** The admin port: who may speak, what is answered, and what happens to calls when an app is silent, missing or lost. */
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { systemRandom } from "../../../src/kernel/random.js";
 import { type RunningEdge, SECRET, startEdge, until } from "./support/edge.js";
 import { callTexts, field, rawPeer, respondTo, SDP } from "./support/raw-peer.js";
 import { connectSrf, newSrf, type SrfDialog, type SrfResponse } from "./support/srf.js";
@@ -384,6 +385,47 @@ describe("an app that is lost", () => {
     desk.send(respondTo(invite, 487, "Request Terminated", { tag: "desk" }));
     await until("no dialog", () => running.edge.activeDialogs() === 0);
     expect(running.edge.counters()["app_lost"]).toBe(1);
+  });
+});
+
+describe("an app that is lost while its call rings somewhere silent", () => {
+  it("leaves nothing behind, even when the CANCEL is never answered", async () => {
+    const running = await startEdge();
+    const desk = await rawPeer(running);
+    const srf = await connectSrf(running);
+    void srf.createUAC(`sip:desk@127.0.0.1:${desk.port}`, { localSdp: SDP }).catch(() => undefined);
+    const invite = await desk.request("INVITE");
+    desk.send(respondTo(invite, 180, "Ringing", { tag: "desk", contact: `sip:desk@127.0.0.1:${desk.port}` }));
+    await until("ringing", () => running.edge.activeDialogs() === 1);
+    srf.disconnect();
+    await desk.request("CANCEL");
+    const isEmpty = (): boolean => {
+      const counters = running.edge.counters();
+      return (
+        counters["active_dialogs"] === 0 &&
+        counters["active_requests"] === 0 &&
+        counters["active_client_transactions"] === 0
+      );
+    };
+    await until("nothing left", isEmpty, 10_000);
+  });
+});
+
+describe("a fault of our own", () => {
+  it("costs one packet, not the service", async () => {
+    const broken = { ...systemRandom, uuid: () => (failing ? unlucky() : systemRandom.uuid()) };
+    let failing = false;
+    const unlucky = (): string => {
+      failing = false;
+      throw new Error("bad luck");
+    };
+    const running = await startEdge({ random: broken });
+    const peer = await rawPeer(running);
+    failing = true;
+    peer.send(callTexts(peer, running).invite());
+    await until("the fault", () => running.edge.counters()["internal_errors"] === 1);
+    peer.send(callTexts(peer, running).invite());
+    await peer.response(503);
   });
 });
 

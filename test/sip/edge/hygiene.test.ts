@@ -392,6 +392,7 @@ describe("anything at all", () => {
       () => running.edge.counters()["active_server_transactions"] === 0 && running.edge.activeDialogs() === 0,
       10_000,
     );
+    expect(running.edge.counters()["internal_errors"]).toBe(0);
   });
 
   it("random bytes: counted and ignored", async () => {

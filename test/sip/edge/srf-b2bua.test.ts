@@ -4,7 +4,7 @@ import type { IncomingCall } from "../../../src/dev/sip-phone.js";
 import { type RunningEdge, startEdge, until } from "./support/edge.js";
 import { startPhone } from "./support/phone.js";
 import { callTexts, field, rawPeer, respondTo, SDP } from "./support/raw-peer.js";
-import { connectSrf, type SrfDialog, type TestSrf } from "./support/srf.js";
+import { connectSrf, hangUp, type SrfDialog, type TestSrf } from "./support/srf.js";
 
 interface Bridge {
   readonly running: RunningEdge;
@@ -25,14 +25,14 @@ async function bridgeTo(target: string): Promise<Bridge> {
         ({ uas, uac }) => {
           bridge.legs.push({ uas, uac });
           // The guard that every app on srf needs: a BYE that came with the ACK was emitted before this line ran.
-          if (!uas.connected) void uac.destroy();
+          if (!uas.connected) hangUp(uac);
           uas.on("destroy", () => {
             bridge.ended.push("caller");
-            void uac.destroy();
+            hangUp(uac);
           });
           uac.on("destroy", () => {
             bridge.ended.push("callee");
-            void uas.destroy();
+            hangUp(uas);
           });
         },
         (error: { status?: number }) => bridge.failures.push(error.status ?? 0),

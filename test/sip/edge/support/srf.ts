@@ -96,3 +96,8 @@ export async function connectSrf(
   });
   return srf;
 }
+
+/** Two BYEs may cross: then srf is told that the dialog is gone already. */
+export function hangUp(dialog: SrfDialog): void {
+  dialog.destroy().catch(() => undefined);
+}
