@@ -15,7 +15,7 @@ export interface HostPort {
 }
 
 export interface SipAddress extends HostPort {
-  readonly transport: "udp" | "tcp";
+  readonly transport: "udp" | "tcp" | "tls";
 }
 
 export const ROLES = ["sip", "http", "jobs"] as const;
@@ -30,6 +30,8 @@ export interface Config {
   /** Empty: the service starts its own SIP edge. */
   readonly drachtioUrls: readonly string[];
   readonly sipListen: readonly SipAddress[];
+  /** PEM texts; never null when sipListen has a tls address. */
+  readonly sipTls: { readonly cert: string; readonly key: string } | null;
   readonly dataDir: string;
   readonly adminApiKey: string | null;
   readonly logLevel: LogLevel;
@@ -54,7 +56,9 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   REDIS_URL:
     "redis://… or rediss://…, several separated by commas for a cluster; unset: an own Redis in the data directory",
   DRACHTIO_URL: "drachtio://:SECRET@host:9022, several separated by commas; unset: the embedded SIP edge",
-  SIP_LISTEN: "addresses of the embedded SIP edge. Default udp/127.0.0.1:5060,tcp/127.0.0.1:5060",
+  SIP_LISTEN: "udp/, tcp/ and tls/host:port of the embedded SIP edge. Default udp/127.0.0.1:5060,tcp/127.0.0.1:5060",
+  SIP_TLS_CERT_FILE: "PEM file with the certificate of the tls/ addresses, then those that lead to its root",
+  SIP_TLS_KEY_FILE: "PEM file with its private key, not encrypted",
   RINGMATCH_DATA_DIR: "where the service keeps its files. Default .ringmatch",
   ADMIN_API_KEY: "the first admin key, 24 or more printable characters; unset in embedded mode: made and shown once",
   LOG_LEVEL: `one of ${LOG_LEVELS.join(", ")}. Default info`,
@@ -75,6 +79,7 @@ export function loadConfig(environment: Environment = process.env): Config {
   if (errors.length > 0 || !parsed.success) throw refused(errors);
   const v = parsed.data;
   const isEmbedded = v.DATABASE_URL === undefined;
+  const sipTls = readSipTls(v);
   if (!isEmbedded && v.SECRETS_KEY === undefined) {
     throw refused([
       {
@@ -90,6 +95,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     redisUrl: v.REDIS_URL ?? null,
     drachtioUrls: v.DRACHTIO_URL ?? [],
     sipListen: v.SIP_LISTEN,
+    sipTls,
     dataDir: v.RINGMATCH_DATA_DIR,
     adminApiKey: v.ADMIN_API_KEY ?? null,
     logLevel: v.LOG_LEVEL,
@@ -123,6 +129,32 @@ function readVariables(environment: Environment): { values: Record<string, strin
   return { values, errors };
 }
 
+/** Both files, read; null when no tls address needs them. */
+function readSipTls(v: {
+  SIP_LISTEN: readonly SipAddress[];
+  SIP_TLS_CERT_FILE?: string | undefined;
+  SIP_TLS_KEY_FILE?: string | undefined;
+}): Config["sipTls"] {
+  if (v.SIP_LISTEN.every(({ transport }) => transport !== "tls")) return null;
+  const errors: FieldError[] = [];
+  const read = (path: "SIP_TLS_CERT_FILE" | "SIP_TLS_KEY_FILE", what: string): string => {
+    const file = v[path];
+    try {
+      if (file !== undefined) return readFileSync(file, "utf8");
+      errors.push({ path, message: `is required with a tls/ address in SIP_LISTEN: a PEM file with ${what}` });
+    } catch (error) {
+      errors.push({ path, message: `cannot be read: ${messageOf(error)}` });
+    }
+    return "";
+  };
+  const sipTls = {
+    cert: read("SIP_TLS_CERT_FILE", "the certificate"),
+    key: read("SIP_TLS_KEY_FILE", "its private key"),
+  };
+  if (errors.length > 0) throw refused(errors);
+  return sipTls;
+}
+
 function refused(errors: readonly FieldError[]): AppError {
   const list = errors.map(({ path, message }) => `${path} ${message}`).join("; ");
   return new AppError(
@@ -143,9 +175,9 @@ function parseHostPort(text: string): HostPort | null {
 
 function parseSipListen(text: string): SipAddress[] | null {
   const addresses = listOf(text).map((entry) => {
-    const match = /^(udp|tcp)\/(.+)$/.exec(entry);
+    const match = /^(udp|tcp|tls)\/(.+)$/.exec(entry);
     const address = match?.[2] === undefined ? null : parseHostPort(match[2]);
-    return address === null ? null : { transport: match?.[1] as "udp" | "tcp", ...address };
+    return address === null ? null : { transport: match?.[1] as SipAddress["transport"], ...address };
   });
   return addresses.length === 0 || addresses.includes(null) ? null : (addresses as SipAddress[]);
 }
@@ -195,9 +227,12 @@ const schema = z.object({
     (text) => (listOf(text).every((url) => urlWith("drachtio:")(url) !== null) ? listOf(text) : null),
     "must be drachtio://:SECRET@host:9022, or a comma list of them",
   ).optional(),
-  SIP_LISTEN: parsedBy(parseSipListen, "must be a list like udp/127.0.0.1:5060,tcp/127.0.0.1:5060").prefault(
-    "udp/127.0.0.1:5060,tcp/127.0.0.1:5060",
-  ),
+  SIP_LISTEN: parsedBy(
+    parseSipListen,
+    "must be a list like udp/127.0.0.1:5060,tcp/127.0.0.1:5060,tls/127.0.0.1:5061",
+  ).prefault("udp/127.0.0.1:5060,tcp/127.0.0.1:5060"),
+  SIP_TLS_CERT_FILE: z.string().optional(),
+  SIP_TLS_KEY_FILE: z.string().optional(),
   RINGMATCH_DATA_DIR: z.string().default(".ringmatch"),
   ADMIN_API_KEY: parsedBy(
     (text) => (/^[\x21-\x7e]{24,512}$/.test(text) ? text : null),

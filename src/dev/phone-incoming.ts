@@ -4,7 +4,7 @@ import { uasDialogFacts } from "../sip/edge/dialog.js";
 import { firstSeq } from "../sip/edge/edge-context.js";
 import { respond } from "../sip/edge/incoming.js";
 import { ownContact } from "../sip/edge/own-address.js";
-import { fromBytesText, header, headerValue, toBytesText } from "../sip/edge/sip-message.js";
+import { fromBytesText, header, headerValue, headerValues, toBytesText } from "../sip/edge/sip-message.js";
 import { parseSipUri } from "../sip/edge/sip-uri.js";
 import type { CallEnd, PhoneDialog, PhoneLine } from "./phone-line.js";
 
@@ -49,6 +49,8 @@ export function takeCall(line: PhoneLine, invite: Incoming): { readonly call: In
     const withSdp = status === 183;
     const headers = [
       header("Contact", ownContact(invite.flow)),
+      // RFC 3261 §12.1.1: the proxies on the way stay in the call.
+      ...headerValues(invite.request.message.headers, "record-route").map((value) => header("Record-Route", value)),
       ...(withSdp ? [header("Content-Type", "application/sdp")] : []),
     ];
     respond(line.stack, invite, { status, reason: toBytesText(reason), headers, body: withSdp ? line.sdp() : "" });

@@ -15,7 +15,7 @@ import { matchRequest, matchResponse } from "../sip/edge/match-transaction.js";
 import { type CheckedRequest, checkRequest, isAnswerable } from "../sip/edge/message-check.js";
 import { sendText, sendWithVia, startRequest } from "../sip/edge/outgoing.js";
 import { ownContact } from "../sip/edge/own-address.js";
-import { header } from "../sip/edge/sip-message.js";
+import { header, headerValues } from "../sip/edge/sip-message.js";
 import type { Parsed } from "../sip/edge/sip-parser.js";
 import { replyStateless } from "../sip/edge/stateless-reply.js";
 import type { SipTimers } from "../sip/edge/timers.js";
@@ -116,7 +116,13 @@ export class PhoneLine {
   /** 200 with SDP, repeated until its ACK. */
   answer(incoming: Incoming, dialog: PhoneDialog): void {
     const contact = header("Contact", ownContact(incoming.flow));
-    const headers = [contact, header("Content-Type", "application/sdp")];
+    // RFC 3261 §12.1.1: the proxies on the way stay in the call.
+    const routes = headerValues(incoming.request.message.headers, "record-route");
+    const headers = [
+      contact,
+      ...routes.map((route) => header("Record-Route", route)),
+      header("Content-Type", "application/sdp"),
+    ];
     const text = respond(this.stack, incoming, { status: 200, reason: "OK", headers, body: this.sdp() });
     if (text === null) return;
     const to = responseDestination(incoming.via, incoming.flow);

@@ -65,8 +65,10 @@ function findFlow(line: PhoneLine, targetUri: string): Promise<Flow> {
   if (uri === null) throw new AppError("invalid_value", `${JSON.stringify(targetUri)} is no sip: URI.`);
   return new Promise((resolve, reject) => {
     line.stack.locate(uri, (located) => {
-      if (located.kind === "found") resolve(line.flowTo(located.hop.address, located.hop.port));
-      else reject(new AppError("invalid_value", `${targetUri} cannot be reached: ${located.reason}.`));
+      const isUdp = located.kind === "found" && located.hop.transport === "udp";
+      if (isUdp) return resolve(line.flowTo(located.hop.address, located.hop.port));
+      const reason = located.kind === "failed" ? located.reason : "this phone speaks UDP alone";
+      reject(new AppError("invalid_value", `${targetUri} cannot be reached: ${reason}.`));
     });
   });
 }

@@ -79,6 +79,7 @@ async function startEdge(input: {
   // Nobody may call before the trunks are known.
   const edge = new SipEdge({
     listen: config.sipListen,
+    ...(config.sipTls === null ? {} : { tls: config.sipTls }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
     ...ambient,

@@ -9,6 +9,7 @@ import { type AttemptFailure, failureOf, finalStatusFor, huntsOn } from "../tele
 import { callBusiness, hangUp, type LegAnswer } from "./b-leg.js";
 import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import { joinLegs } from "./join-legs.js";
+import { targetUri } from "./target-uri.js";
 
 export interface BridgeRequest {
   readonly srf: Srf;
@@ -50,7 +51,7 @@ async function huntTargets(request: BridgeRequest): Promise<Hunt> {
   for (const [position, target] of targets.entries()) {
     if (ending.signal.aborted) return last;
     const index = request.attemptsBefore + position;
-    const uri = uriOf(target, request.outboundUri);
+    const uri = targetUri(target, request.outboundUri);
     record({ kind: "attempt_started", index, target: target.kind === "sip" ? target.uri : target.number, at: now() });
     const isFull = position === 0 && request.isFirstTargetFull;
     const outcome = isFull ? full() : uri === null ? noOutbound() : await attempt(request, uri);
@@ -151,11 +152,4 @@ export function refuse(response: SipResponse, status: number, headers: Readonly<
 
 function ended(status: TerminalStatus, why: { releasedBy: ReleasedBy | null; cause: string; at: number }): CallEvent {
   return { kind: "ended", status, ...why, authority: 2, talkMs: null };
-}
-
-function uriOf(target: Target, outboundUri: string | null): string | null {
-  if (target.kind === "sip") return target.uri;
-  if (outboundUri === null) return null;
-  const [scheme, rest] = outboundUri.split(/:(.*)/s);
-  return `${scheme}:${target.number}@${rest}`;
 }

@@ -11,6 +11,7 @@ import type { SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import type { ConcurrentCalls } from "./concurrent-calls.js";
 import { HOPS_HEADER, readInvite } from "./invite-facts.js";
 import { joinLegs } from "./join-legs.js";
+import { redirectCall } from "./redirect-call.js";
 import type { TrunkLimits } from "./trunk-limits.js";
 
 export interface LiveCall {
@@ -107,6 +108,7 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, key);
   if (routed.isRepeat) record({ kind: "retried", at: now() });
   const { destinationNumber, maxConcurrentCalls } = routed.decision;
+  if (trunk.mode === "redirect") return redirect(deps, acting, { now, record });
   const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
   await bridgeCall({
     srf: deps.srf,
@@ -122,6 +124,22 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
     ending,
     record,
   });
+  leave?.();
+}
+
+/** Nothing is held while the call is elsewhere: the destination's limit is looked at, and its place given back at once. */
+function redirect(
+  deps: InviteDeps,
+  acting: Acting,
+  how: { readonly now: () => number; readonly record: (...events: CallEvent[]) => void },
+): void {
+  const { response, routed, trunk, ending } = acting;
+  if (routed.decision.kind !== "route") return;
+  const { destinationNumber, maxConcurrentCalls, targets } = routed.decision;
+  const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
+  const { attemptsBefore } = routed;
+  const { outboundUri } = trunk;
+  redirectCall({ response, targets, isFirstTargetFull: leave === null, attemptsBefore, outboundUri, ending, ...how });
   leave?.();
 }
 

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/kernel/clock.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { SipEdge } from "../../src/sip/edge/sip-edge.js";
+import type { SipTimers } from "../../src/sip/edge/timers.js";
 import { SipService } from "../../src/sip/sip-service.js";
 import { startRouting, type TestRouting } from "./routing.js";
 import { type SeverableLink, startLink } from "./severable-link.js";
@@ -23,7 +24,7 @@ export interface SipWorld {
 
 export async function startSipWorld(
   db: Database,
-  options: { interceptUri?: string; routingDb?: Database } = {},
+  options: { interceptUri?: string; routingDb?: Database; timers?: Partial<SipTimers> } = {},
 ): Promise<SipWorld> {
   const common = { clock: systemClock, random: systemRandom, log: silentLog };
   const secret = "a secret of this test run";
@@ -35,6 +36,7 @@ export async function startSipWorld(
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
     ...common,
+    ...(options.timers === undefined ? {} : { timers: options.timers }),
   });
   const { sip, admin } = await edge.start();
   await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });

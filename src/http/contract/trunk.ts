@@ -31,7 +31,8 @@ export const trunkIn = z.strictObject({
   mode: z
     .enum(["b2bua", "proxy", "redirect"])
     .default("b2bua")
-    .refine((mode) => mode === "b2bua", "only b2bua works in this version; proxy and redirect come with a later one"),
+    .refine((mode) => mode !== "proxy", "b2bua and redirect work in this version; proxy comes with a later one")
+    .meta({ description: "b2bua: calls pass through; redirect: the carrier is told where the business is (302)" }),
   trust_identity: z.boolean().default(true).meta({
     description: "Whether P-Asserted-Identity and verstat of this trunk are believed",
   }),

@@ -6,7 +6,14 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
 import { createFrameDecoder, encodeFrame, type FrameDecoder } from "./app-framing.js";
 import type { AppLink } from "./app-link.js";
-import { type AppCommand, failedFrame, okFrame, parseAppFrame, type SipCommand } from "./app-protocol.js";
+import {
+  type AppCommand,
+  failedFrame,
+  okFrame,
+  parseAppFrame,
+  type ProxyCommand,
+  type SipCommand,
+} from "./app-protocol.js";
 import type { CounterName } from "./counters.js";
 import {
   APP_AUTHENTICATE_MS,
@@ -16,8 +23,6 @@ import {
   MAX_APP_VERBS,
 } from "./limits.js";
 import type { Scheduler, Timer } from "./timers.js";
-
-export type ProxyCommand = Extract<AppCommand, { kind: "proxy" }>;
 
 export interface AppConnectionDeps {
   readonly scheduler: Scheduler;

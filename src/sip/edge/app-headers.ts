@@ -1,11 +1,10 @@
 /**
- * What of an app's headers goes out. The app may not set what belongs to the transaction or the dialog, a value with a control character is
- * dropped (it could become a second header), and extensions that the edge itself would have to take part in are not offered for it.
+ * What of an app's headers goes out. The app may not set what belongs to the transaction or the dialog, and a value with a control character is
+ * dropped (it could become a second header).
  */
 import { header, type Header, hasHeader, type SipMessage } from "./sip-message.js";
 import { replaceLocalhost } from "./own-address.js";
 import type { Flow } from "./transport.js";
-import { trimSpace } from "./white-space.js";
 
 const NEVER = ["via", "route", "record-route", "content-length", "max-forwards", "rseq", "timestamp"];
 
@@ -16,9 +15,6 @@ export const DIALOG_FIELDS: ReadonlySet<string> = new Set(RESPONSE_FIELDS);
 /** Fields that a new request places itself, from what the app gave. */
 export const NEW_REQUEST_FIELDS: ReadonlySet<string> = new Set([...NEVER, "from", "to", "call-id", "cseq", "contact"]);
 
-/** Option tags that need the edge's own part, which it does not play yet: offering 100rel would bring PRACKs (RFC 3262). */
-const NOT_OFFERED = new Set(["100rel"]);
-
 // A lone CR or LF ends a line for some parsers; NUL ends a string for others.
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
@@ -26,10 +22,7 @@ export function appHeaders(message: SipMessage, reserved: ReadonlySet<string>, f
   const kept: Header[] = [];
   for (const one of message.headers) {
     if (reserved.has(one.key) || CONTROL.test(one.value)) continue;
-    if (one.key === "supported" || one.key === "require") {
-      const value = withoutExtensions(one.value);
-      if (value !== "") kept.push(header(one.name, value));
-    } else kept.push(replaceLocalhost(one, flow));
+    kept.push(replaceLocalhost(one, flow));
   }
   return kept;
 }
@@ -38,9 +31,4 @@ export function appHeaders(message: SipMessage, reserved: ReadonlySet<string>, f
 export function contentTypeHeaders(headers: readonly Header[], body: string): Header[] | null {
   if (body === "" || hasHeader(headers, "content-type")) return [];
   return body.startsWith("v=0") ? [header("Content-Type", "application/sdp")] : null;
-}
-
-function withoutExtensions(value: string): string {
-  const tags = value.split(",").map((tag) => trimSpace(tag));
-  return tags.filter((tag) => tag !== "" && !NOT_OFFERED.has(tag.toLowerCase())).join(", ");
 }

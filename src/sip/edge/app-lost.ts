@@ -15,6 +15,7 @@ export function endCallsOf(ctx: EdgeContext, app: AppLink | null, why: string): 
   const { transactions, dialogs } = ctx;
   for (const incoming of transactions.incoming.values()) {
     if (app !== null && incoming.app !== app) continue;
+    incoming.proxy?.cancel();
     if (incoming.request.message.method === "BYE") refuse(ctx, incoming, 200);
     else refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
   }

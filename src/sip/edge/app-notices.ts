@@ -6,6 +6,8 @@ import {
   type FrameFacts,
   frameTime,
   newRequestFrame,
+  okFrame,
+  proxyResponseFrame,
   requestSentFrame,
   responseSentFrame,
   unsolicitedFrame,
@@ -69,13 +71,29 @@ export function tellResponseSent(
   app.send(responseSentFrame(msgId, facts(ctx, incoming.flow, text, incoming.txn, incoming.dialogId)));
 }
 
+/** A final response to an INVITE that the app had relayed. */
+export function tellProxyResponse(
+  ctx: EdgeContext,
+  app: AppLink,
+  msgId: string,
+  message: SipMessage,
+  flow: Flow,
+): void {
+  app.send(proxyResponseFrame(msgId, facts(ctx, flow, writeMessage(message), "", "")));
+}
+
+/** Nothing more will be said about the `proxy` message. */
+export function tellProxyDone(ctx: EdgeContext, app: AppLink, msgId: string): void {
+  app.send(okFrame(ctx.random.uuid(), msgId, "done"));
+}
+
 /** NOK: the app's message was understood and not carried out. */
 export function tellFailed(ctx: EdgeContext, app: AppLink, msgId: string, reason: string): void {
   app.send(failedFrame(ctx.random.uuid(), msgId, "NOK", reason));
 }
 
 /** As the app gets it: header names spelled out, lines unfolded, the top Via with where it really came from. */
-function requestText(request: CheckedRequest, via: Via): string {
+export function requestText(request: CheckedRequest, via: Via): string {
   const headers = [header("Via", formatVia(via)), ...request.viasBelow.map((below) => header("Via", below))];
   for (const one of request.message.headers) if (one.key !== "via") headers.push(one);
   return writeMessage({ ...request.message, headers });

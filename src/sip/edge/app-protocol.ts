@@ -11,7 +11,7 @@ export type AppCommand =
   | { readonly kind: "remove_route"; readonly msgId: string; readonly verb: string }
   | { readonly kind: "ping"; readonly msgId: string }
   | SipCommand
-  | { readonly kind: "proxy"; readonly msgId: string; readonly txn: string }
+  | ProxyCommand
   | { readonly kind: "unknown"; readonly msgId: string };
 
 /** A SIP message the app wants sent. */
@@ -23,6 +23,25 @@ export interface SipCommand {
   readonly dialogId: string;
   /** Next hop, when the app named one (srf `opts.proxy`). */
   readonly routeUrl: string | null;
+  readonly text: string;
+}
+
+/** An INVITE of the network that the app wants relayed by the edge alone. */
+export interface ProxyCommand {
+  readonly kind: "proxy";
+  readonly msgId: string;
+  readonly txn: string;
+  /** Record-Route: what follows in the call passes here too. */
+  readonly remainInDialog: boolean;
+  /** Each final response is shown to the app, not only the end. */
+  readonly fullResponse: boolean;
+  readonly followRedirects: boolean;
+  readonly simultaneous: boolean;
+  /** Until the first 1xx and until the final answer of a target, ms; null where the app set none. */
+  readonly provisionalMs: number | null;
+  readonly finalMs: number | null;
+  readonly targets: readonly string[];
+  /** A request line that does not matter and the headers to add. */
   readonly text: string;
 }
 
@@ -49,10 +68,34 @@ export function parseAppFrame(payload: string): AppCommand {
         text: end === -1 ? "" : payload.slice(end + 2),
       };
     case "proxy":
-      return { kind: type, msgId, txn: rest[0] ?? "" };
+      return proxyCommand(msgId, rest, end === -1 ? "" : payload.slice(end + 2));
     default:
       return { kind: "unknown", msgId };
   }
+}
+
+function proxyCommand(msgId: string, words: readonly string[], text: string): ProxyCommand {
+  const [txn = "", remain, full, follow, forking, provisional = "", final = "", ...targets] = words;
+  return {
+    kind: "proxy",
+    msgId,
+    txn,
+    remainInDialog: remain === "remainInDialog",
+    fullResponse: full === "fullResponse",
+    followRedirects: follow === "followRedirects",
+    simultaneous: forking === "simultaneous",
+    provisionalMs: durationMs(provisional),
+    finalMs: durationMs(final),
+    targets: targets.filter((target) => target !== ""),
+    text,
+  };
+}
+
+/** `2s`, `1500ms`, `2` (seconds); null for none or nonsense. */
+function durationMs(text: string): number | null {
+  const match = /^(\d{1,7})(ms|s)?$/.exec(text);
+  if (match === null) return null;
+  return Number(match[1]) * (match[2] === "ms" ? 1 : 1000);
 }
 
 function tagsOf(rest: readonly string[]): string[] {
@@ -102,6 +145,14 @@ export function responseSentFrame(msgId: string, facts: FrameFacts): string {
   const peer = `${flow.transport.kind}|${flow.peer.address}|${flow.peer.port}`;
   const place = `${peer}|${facts.time}|${facts.txn}|${facts.dialogId}||Msg sent:|`;
   return `${facts.id}|response|${msgId}|OK|application|${facts.message.length}|${place}\r\n${facts.message}`;
+}
+
+/** A final response to a relayed INVITE; srf keeps listening while the last word is `continue`. */
+export function proxyResponseFrame(msgId: string, facts: Omit<FrameFacts, "txn" | "dialogId">): string {
+  const { flow, message } = facts;
+  const peer = `${flow.transport.kind}|${flow.peer.address}|${flow.peer.port}`;
+  const leader = `${facts.id}|response|${msgId}|OK|network|${message.length}|${peer}|${facts.time}|||continue`;
+  return `${leader}\r\n${message}`;
 }
 
 /** The plain answers: `OK`, `OK|pong`, `OK|hostports|version|local hostports`. */

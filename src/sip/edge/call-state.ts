@@ -9,6 +9,8 @@ import type { InviteServerTransaction } from "./invite-server-transaction.js";
 import type { CheckedRequest } from "./message-check.js";
 import type { NonInviteClientTransaction } from "./non-invite-client-transaction.js";
 import type { NonInviteServerTransaction } from "./non-invite-server-transaction.js";
+import type { ReliableProvisionals } from "./reliable-provisional.js";
+import type { RunningSession } from "./session-expires.js";
 import type { Header, SipRequest } from "./sip-message.js";
 import type { Timer } from "./timers.js";
 import type { Flow } from "./transport.js";
@@ -33,9 +35,18 @@ export interface Dialog extends DialogFacts {
   readonly whenAcked: (() => void)[];
   /** 2xx answers of the peer that the app has not acknowledged yet, oldest first. */
   readonly toAck: SentInvite[];
+  /** Of the last INVITE that we gave reliable provisional answers: PRACKs name them. Null when there were none. */
+  reliable: ReliableProvisionals | null;
   /** INVITE transactions of either side inside the dialog: §14.1 allows one at a time. */
   ourInvite: Outgoing | null;
   theirInvite: Incoming | null;
+  /** An UPDATE with SDP of our app, or a refresh of our own: no second offer meanwhile (RFC 3311 §5.1). */
+  ourUpdate: boolean;
+  theirUpdate: Incoming | null;
+  /** The session timer (RFC 4028); null when none was agreed. */
+  session: RunningSession | null;
+  /** SDP as this side last said it, "" before the first: what a session refresh repeats. */
+  localSdp: string;
   /** Addresses this dialog keeps admitted → what ends that (source-filter.ts). */
   readonly held: Map<string, () => void>;
 }
@@ -77,6 +88,10 @@ export interface Incoming {
   dialog: Dialog | null;
   /** The app has sent something about it. */
   isClaimed: boolean;
+  /** Set while the edge relays the request as a proxy: how to cancel that. No app has it then. */
+  proxy: { cancel(): void } | null;
+  /** Its reliable provisional answers (RFC 3262); null before the first. */
+  reliable: ReliableProvisionals | null;
   /** Watchdog, longest ringing, repeated 1xx. */
   readonly timers: Map<"silent" | "ringing" | "repeat", Timer>;
 }

@@ -19,6 +19,8 @@ export const COUNTER_NAMES = [
   "refused_no_app",
   "app_silent",
   "ack_timeouts",
+  "prack_timeouts",
+  "sessions_expired",
   "transport_errors",
   "internal_errors",
   "invites_received",

@@ -40,8 +40,13 @@ export function beginDialog(ctx: StackContext, what: NewDialog): Dialog | null {
     awaitingAck: new Map(),
     whenAcked: [],
     toAck: [],
+    reliable: null,
     ourInvite: null,
     theirInvite: null,
+    ourUpdate: false,
+    theirUpdate: null,
+    session: null,
+    localSdp: "",
     held: new Map(),
   };
   ctx.dialogs.add(dialog);
@@ -65,6 +70,8 @@ export function endDialog(ctx: StackContext, dialog: Dialog): void {
   for (const sent of dialog.toAck.splice(0)) sent.timer?.cancel();
   for (const release of dialog.held.values()) release();
   dialog.held.clear();
+  dialog.reliable?.stop();
+  dialog.session?.stop();
   runWhenAcked(dialog);
 }
 

@@ -9,6 +9,7 @@ import type { AppRouter } from "./app-router.js";
 import { type Counters, createCounters } from "./counters.js";
 import { createDialogTable, type DialogTable } from "./dialog-table.js";
 import { createLocate, type Locate, systemNameService } from "./next-hop.js";
+import type { ProxiedCalls } from "./proxied-calls.js";
 import { createSourceFilter, type SourceFilter } from "./source-filter.js";
 import { pooledRandom } from "./random-pool.js";
 import { createScheduler, DEFAULT_SIP_TIMERS, type Scheduler, type SipTimers } from "./timers.js";
@@ -35,6 +36,7 @@ export interface StackContext {
 
 export interface EdgeContext extends StackContext {
   readonly apps: AppRouter;
+  readonly proxied: ProxiedCalls;
   /** Empty until start() has bound them. */
   transports: readonly Transport[];
   /** New out-of-dialog requests get 503. */

@@ -1,12 +1,14 @@
 /** BYEs that the edge sends by itself: no ACK came, the app is gone, a call was cancelled and answered at once, the edge stops. */
 import { tellUnsolicited } from "./app-notices.js";
 import type { Dialog, SentInvite } from "./call-state.js";
+import { cdrStop } from "./cdr.js";
 import { dialogRequest } from "./dialog.js";
 import { endDialog } from "./dialog-life.js";
 import type { EdgeContext } from "./edge-context.js";
 import { sendText, sendWithVia, startRequest } from "./outgoing.js";
 import { reachDialog } from "./reach.js";
 import { header } from "./sip-message.js";
+import { writeMessage } from "./sip-writer.js";
 import type { Flow } from "./transport.js";
 
 export interface HangUp {
@@ -32,6 +34,7 @@ export function hangUp(ctx: EdgeContext, dialog: Dialog, how: HangUp): void {
     headers: [header("Reason", `SIP;cause=200;text="${how.why}"`)],
   });
   ctx.counters.add("dialogs_ended_by_edge");
+  cdrStop(ctx, "application", "system-initiated-termination", () => writeMessage(bye));
   reachDialog(ctx, dialog, (reached) => {
     const flow = reached.kind === "flow" ? reached.flow : dialog.flow;
     for (const sent of unacked) acknowledge(ctx, dialog, sent, flow);

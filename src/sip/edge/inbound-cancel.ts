@@ -1,11 +1,13 @@
 /** CANCEL (RFC 3261 §9.2), and the other ways in which an INVITE ends before the app has answered it. */
 import { tellDialogRequest } from "./app-notices.js";
 import type { Incoming } from "./call-state.js";
+import { cdrStop } from "./cdr.js";
 import type { EdgeContext } from "./edge-context.js";
 import { openIncoming, refuse } from "./incoming.js";
 import type { CheckedRequest } from "./message-check.js";
 import { type EdgeStatus, reasonPhrase } from "./reason-phrases.js";
 import { type Header, header } from "./sip-message.js";
+import { writeMessage } from "./sip-writer.js";
 import { serverKey } from "./transaction-table.js";
 import type { Flow } from "./transport.js";
 
@@ -22,7 +24,10 @@ export function onCancel(ctx: EdgeContext, request: CheckedRequest, flow: Flow):
   refuse(ctx, cancel, 200);
   const invite = entry.unanswered;
   if (invite === null) return;
+  // A proxy passes it on and answers with what comes back (§16.10).
+  if (invite.proxy !== null) return invite.proxy.cancel();
   refuse(ctx, invite, 487);
+  if (invite.request.toTag === null) cdrStop(ctx, "network", "call-canceled", () => writeMessage(request.message));
   tellCanceled(ctx, invite, request);
 }
 
@@ -39,6 +44,8 @@ export function giveUpInvite(
   const cseq = header("CSeq", `${request.cseq.number} CANCEL`);
   const kept = request.message.headers.filter((one) => ["from", "to", "call-id"].includes(one.key));
   const message = { ...request.message, method: "CANCEL", headers: [...kept, cseq, reason], body: "" };
+  const reasonForCdr = status === 487 ? "call-canceled" : "call-rejected";
+  if (request.toTag === null) cdrStop(ctx, "application", reasonForCdr, () => writeMessage(message));
   tellCanceled(ctx, invite, { ...request, message });
 }
 

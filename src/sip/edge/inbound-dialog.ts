@@ -1,6 +1,7 @@
 /** Requests inside a dialog (RFC 3261 §12.2.2, §14.2, §15.1.2): ACK, BYE, re-INVITE and everything else, which is the app's. */
-import { tellDialogRequest } from "./app-notices.js";
+import { requestText, tellDialogRequest } from "./app-notices.js";
 import type { Dialog, Incoming } from "./call-state.js";
+import { cdrStop } from "./cdr.js";
 import { endDialog, runWhenAcked } from "./dialog-life.js";
 import type { EdgeContext } from "./edge-context.js";
 import { giveUpInvite } from "./inbound-cancel.js";
@@ -9,7 +10,9 @@ import { openIncoming, refuse, respond } from "./incoming.js";
 import { MAX_RINGING_MS, RETRY_AFTER_S } from "./limits.js";
 import type { CheckedRequest } from "./message-check.js";
 import { reasonPhrase } from "./reason-phrases.js";
-import { header } from "./sip-message.js";
+import { parseRack } from "./reliable-provisional.js";
+import { sessionTooShort } from "./session-expires.js";
+import { header, headerValue } from "./sip-message.js";
 import type { Flow } from "./transport.js";
 import { stampVia } from "./via.js";
 
@@ -36,6 +39,10 @@ export function onDialogRequest(ctx: EdgeContext, dialog: Dialog, request: Check
   switch (request.message.method) {
     case "BYE":
       return onBye(ctx, dialog, incoming);
+    case "PRACK":
+      return onPrack(ctx, dialog, incoming);
+    case "UPDATE":
+      return onUpdate(ctx, dialog, incoming);
     case "INVITE":
       return onReinvite(ctx, dialog, incoming);
     default:
@@ -46,10 +53,34 @@ export function onDialogRequest(ctx: EdgeContext, dialog: Dialog, request: Check
 function onBye(ctx: EdgeContext, dialog: Dialog, bye: Incoming): void {
   if (dialog.state === "early") return onEarlyBye(ctx, dialog, bye);
   // The call is over whatever the app says; a re-INVITE that waits gets 487 (§15.1.2).
+  cdrStop(ctx, "network", "normal-release", () => requestText(bye.request, bye.via));
   const reinvite = dialog.theirInvite;
   endDialog(ctx, dialog);
   if (reinvite !== null) giveUpInvite(ctx, reinvite, 487);
   handToOwner(ctx, dialog, bye);
+}
+
+/** To the app, which answers it (it may carry an offer); then what waited for it goes out (RFC 3262 §3). */
+function onPrack(ctx: EdgeContext, dialog: Dialog, prack: Incoming): void {
+  const rack = parseRack(headerValue(prack.request.message.headers, "rack"));
+  if (rack === null) return refuse(ctx, prack, 400);
+  const { reliable } = dialog;
+  if (reliable?.acknowledge(rack.seq, rack.inviteSeq) !== true) return refuse(ctx, prack, 481);
+  handToOwner(ctx, dialog, prack);
+  reliable.resume();
+}
+
+/** RFC 3311 §5.2: one at a time, and no offer while one of either side is unanswered. Before the answer as well as after it. */
+function onUpdate(ctx: EdgeContext, dialog: Dialog, update: Incoming): void {
+  const hasOffer = update.request.message.body !== "";
+  if (hasOffer && (dialog.ourInvite !== null || dialog.ourUpdate)) return refuse(ctx, update, 491);
+  if (dialog.theirUpdate !== null || (hasOffer && dialog.theirInvite !== null)) {
+    return refuse(ctx, update, 500, [header("Retry-After", String(RETRY_AFTER_S))]);
+  }
+  const minimum = sessionTooShort(update.request);
+  if (minimum !== null) return refuse(ctx, update, 422, [minimum]);
+  dialog.theirUpdate = update;
+  handToOwner(ctx, dialog, update);
 }
 
 /** A caller may hang up a ringing call by BYE instead of CANCEL (§15); for the app it is the same. */
@@ -61,10 +92,12 @@ function onEarlyBye(ctx: EdgeContext, dialog: Dialog, bye: Incoming): void {
 }
 
 function onReinvite(ctx: EdgeContext, dialog: Dialog, incoming: Incoming): void {
-  if (dialog.ourInvite !== null) return refuse(ctx, incoming, 491);
-  if (dialog.state === "early" || dialog.theirInvite !== null) {
+  if (dialog.ourInvite !== null || dialog.ourUpdate) return refuse(ctx, incoming, 491);
+  if (dialog.state === "early" || dialog.theirInvite !== null || dialog.theirUpdate !== null) {
     return refuse(ctx, incoming, 500, [header("Retry-After", String(RETRY_AFTER_S))]);
   }
+  const minimum = sessionTooShort(incoming.request);
+  if (minimum !== null) return refuse(ctx, incoming, 422, [minimum]);
   dialog.theirInvite = incoming;
   respond(ctx, incoming, { status: 100, reason: reasonPhrase(100) });
   incoming.timers.set(

@@ -2,21 +2,23 @@
  * Requests that begin something: checked as RFC 3261 §8.2 and §16.3 ask, then given to an app that routed their method. For an INVITE the edge
  * says 100 at once and watches that the app takes it up.
  */
-import { tellNewRequest } from "./app-notices.js";
+import { requestText, tellNewRequest } from "./app-notices.js";
 import type { Incoming } from "./call-state.js";
+import { cdrAttempt } from "./cdr.js";
 import type { EdgeContext } from "./edge-context.js";
 import { giveUpInvite } from "./inbound-cancel.js";
 import { openIncoming, refuse, respond } from "./incoming.js";
 import { DRAIN_RETRY_AFTER_S, MAX_DIALOGS, MAX_RINGING_MS, RETRY_AFTER_S } from "./limits.js";
 import type { CheckedRequest } from "./message-check.js";
 import { reasonPhrase } from "./reason-phrases.js";
+import { sessionTooShort } from "./session-expires.js";
 import { header, listValues } from "./sip-message.js";
 import { clientKey } from "./transaction-table.js";
 import type { Flow } from "./transport.js";
 import { parseVia } from "./via.js";
 
 /** Option tags of a Require header that the edge itself can honour. */
-const SUPPORTED_EXTENSIONS: ReadonlySet<string> = new Set<string>();
+const SUPPORTED_EXTENSIONS: ReadonlySet<string> = new Set(["100rel", "timer"]);
 
 export function onNewRequest(ctx: EdgeContext, request: CheckedRequest, flow: Flow): void {
   const { method } = request.message;
@@ -31,6 +33,8 @@ export function onNewRequest(ctx: EdgeContext, request: CheckedRequest, flow: Fl
   }
   const unsupported = unsupportedExtensions(request);
   if (unsupported !== "") return refuse(ctx, incoming, 420, [header("Unsupported", unsupported)]);
+  const minimum = method === "INVITE" ? sessionTooShort(request) : null;
+  if (minimum !== null) return refuse(ctx, incoming, 422, [minimum]);
   if (ctx.isDraining) {
     ctx.counters.add("refused_draining");
     return refuse(ctx, incoming, 503, [header("Retry-After", String(DRAIN_RETRY_AFTER_S))]);
@@ -58,6 +62,7 @@ function handToApp(ctx: EdgeContext, incoming: Incoming): void {
   incoming.app = app;
   if (method === "INVITE") {
     ctx.transactions.invites.set(incoming.dialogId, incoming);
+    cdrAttempt(ctx, "network", () => requestText(incoming.request, incoming.via));
     respond(ctx, incoming, { status: 100, reason: reasonPhrase(100) });
   }
   tellNewRequest(ctx, app, incoming);

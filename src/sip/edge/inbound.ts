@@ -14,6 +14,7 @@ import { reasonPhrase } from "./reason-phrases.js";
 import { isScanner } from "./scanner-filter.js";
 import { header, type SipRequest } from "./sip-message.js";
 import type { Parsed, Problem } from "./sip-parser.js";
+import { relayAck, relayInDialog } from "./relay-dialog.js";
 import { replyStateless } from "./stateless-reply.js";
 import type { Flow } from "./transport.js";
 
@@ -37,10 +38,12 @@ function onRequest(ctx: EdgeContext, message: SipRequest, problem: Problem | nul
 function onCheckedRequest(ctx: EdgeContext, request: CheckedRequest, flow: Flow): void {
   const { method } = request.message;
   if (matchRequest(ctx, request)) return;
-  if (method === "ACK") return onAck(ctx, request, flow);
+  const proxied = ctx.proxied.match(request.callId, request.fromTag, request.toTag);
+  if (method === "ACK") return proxied === null ? onAck(ctx, request, flow) : relayAck(ctx, proxied, request, flow);
   if (ctx.transactions.servers.size >= MAX_SERVER_TRANSACTIONS) return refuseForRoom(ctx, request, flow);
   if (method === "CANCEL") return onCancel(ctx, request, flow);
 
+  if (proxied !== null) return relayInDialog(ctx, proxied, request, flow);
   const { toTag, fromTag, callId } = request;
   const dialog = toTag === null ? null : ctx.dialogs.match(callId, fromTag ?? "", toTag);
   if (dialog !== null) return onDialogRequest(ctx, dialog, request, flow);

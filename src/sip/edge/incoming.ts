@@ -14,7 +14,7 @@ import type { Header } from "./sip-message.js";
 import { writeResponse } from "./sip-writer.js";
 import { serverKey } from "./transaction-table.js";
 import { type Destination, type Flow, isReliable } from "./transport.js";
-import { DEFAULT_SIP_PORT, responseAddress, stampVia, type Via } from "./via.js";
+import { defaultPort, responseAddress, stampVia, type Via } from "./via.js";
 
 /** The caller has looked for an existing transaction and for room in the table. */
 export function openIncoming(
@@ -52,6 +52,8 @@ export function openIncoming(
     app: null,
     dialog,
     isClaimed: false,
+    proxy: null,
+    reliable: null,
     timers: new Map(),
   };
   entry.unanswered = incoming;
@@ -72,10 +74,16 @@ export function respond(ctx: StackContext, incoming: Incoming, answer: Answer): 
   const { request, entry } = incoming;
   const toTag = answer.status > 100 && request.toTag === null ? entry.localTag : null;
   const text = writeResponse(request, incoming.via, { ...answer, toTag });
-  if (!entry.machine.respond(answer.status, text)) return null;
+  if (!respondText(ctx, incoming, answer.status, text)) return null;
   if (toTag !== null) incoming.isTagSent = true;
-  if (answer.status >= 200) settle(ctx, incoming, answer.status);
   return text;
+}
+
+/** @returns false when a final answer had been given before, and this complete response was not sent */
+export function respondText(ctx: StackContext, incoming: Incoming, status: number, text: string): boolean {
+  if (!incoming.entry.machine.respond(status, text)) return false;
+  if (status >= 200) settle(ctx, incoming, status);
+  return true;
 }
 
 /** An answer of the edge's own, with the standard phrase. */
@@ -91,7 +99,11 @@ export function refuse(
 /** Where responses to this request go: its connection, or what its Via says (RFC 3261 §18.2.2, RFC 3581). */
 export function responseDestination(via: Via, flow: Flow): Destination {
   if (!isReliable(flow)) return responseAddress(via);
-  return { address: flow.peer.address, port: via.port ?? DEFAULT_SIP_PORT, connection: flow.peer.connection };
+  return {
+    address: flow.peer.address,
+    port: via.port ?? defaultPort(flow.transport.kind),
+    connection: flow.peer.connection,
+  };
 }
 
 /** Nothing more will be said: the app's TXN ends, and with a failure the early dialog too. */
@@ -102,7 +114,9 @@ function settle(ctx: StackContext, incoming: Incoming, status: number): void {
   ctx.transactions.incoming.delete(incoming.txn);
   if (ctx.transactions.invites.get(incoming.dialogId) === incoming) ctx.transactions.invites.delete(incoming.dialogId);
   const { dialog } = incoming;
+  incoming.reliable?.stop();
   if (dialog?.theirInvite === incoming) dialog.theirInvite = null;
+  if (dialog?.theirUpdate === incoming) dialog.theirUpdate = null;
   if (
     dialog?.state === "early" &&
     dialog.role === "uas" &&

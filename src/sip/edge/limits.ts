@@ -17,6 +17,8 @@ export const MAX_TAG_BYTES = 256;
 export const MAX_BRANCH_BYTES = 256;
 /** More hops than this is a loop (Max-Forwards starts at 70, RFC 3261 §8.1.1.6). */
 export const MAX_VIAS = 70;
+/** Targets of one proxied call, redirects included, and phones that ring for it: a hunt group has tens. */
+export const MAX_FORKS = 32;
 /** Proxies that record-route a call; each hop costs a line in every later request of the dialog. */
 export const MAX_ROUTES = 32;
 
@@ -34,6 +36,11 @@ export const DIALOG_SWEEP_MS = 60_000;
 export const MAX_RINGING_MS = 15 * 60_000;
 /** A UAS that rings on repeats its last 1xx every minute (RFC 3261 §13.3.1.1), so that timer C of proxies does not fire. */
 export const REPEAT_PROVISIONAL_MS = 60_000;
+
+/** Branches of a forked call that may ring reliably; more than a hunt group of phones. */
+export const MAX_BRANCHES = 64;
+/** Answers of an app to one INVITE that wait for a PRACK: real calls have one or two. */
+export const MAX_WAITING_ANSWERS = 16;
 
 /** UDP receive buffer asked for. With the default 208 KB, bursts at 700 calls/s are dropped by the kernel during a GC pause (measured). */
 export const UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;

@@ -1,6 +1,7 @@
 /** Binds the SIP listeners of one edge, all or none. Called by SipEdge.start. */
 import { isIP } from "node:net";
 import { AppError } from "../../kernel/errors.js";
+import { createTlsContext, type TlsContext, type TlsOptions } from "./tls-context.js";
 import { SHARED_PORT_ATTEMPTS } from "./limits.js";
 import { isWildcard } from "./local-address.js";
 import type { SipListen, Transport, TransportKind } from "./transport.js";
@@ -9,9 +10,15 @@ import { UdpTransport } from "./transport-udp.js";
 
 /**
  * In the order of `listen`. UDP and TCP of one host that both leave the port to the system get the same number.
- * Throws AppError address_taken naming the address and SIP_LISTEN; nothing stays bound then.
+ * Throws AppError address_taken naming the address and SIP_LISTEN, or config_invalid for a tls address without a usable certificate; nothing
+ * stays bound then.
  */
-export async function bindListeners(listen: readonly SipListen[], deps: TcpDeps): Promise<Transport[]> {
+export async function bindListeners(
+  listen: readonly SipListen[],
+  tcpDeps: TcpDeps,
+  tls: TlsOptions | null = null,
+): Promise<Transport[]> {
+  const deps: BindDeps = { ...tcpDeps, tls: tlsContext(listen, tls) };
   const bound = new Map<SipListen, Transport>();
   try {
     for (const one of listen) {
@@ -45,13 +52,14 @@ function isLoopback(address: string): boolean {
 }
 
 function isTwin(one: SipListen, other: SipListen): boolean {
+  if (one.transport === "tls" || other.transport === "tls") return false;
   return other.port === 0 && other.host === one.host && other.transport !== one.transport;
 }
 
 async function bindTogether(
   one: SipListen,
   twin: SipListen,
-  deps: TcpDeps,
+  deps: BindDeps,
   bound: Map<SipListen, Transport>,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -67,15 +75,29 @@ async function bindTogether(
   }
 }
 
-async function bindOne(listen: SipListen, port: number, deps: TcpDeps): Promise<Transport> {
+async function bindOne(listen: SipListen, port: number, deps: BindDeps): Promise<Transport> {
   const transport =
-    listen.transport === "udp" ? new UdpTransport(listen.host, port, deps) : new TcpTransport(listen.host, port, deps);
+    listen.transport === "udp"
+      ? new UdpTransport(listen.host, port, deps)
+      : new TcpTransport(listen.host, port, deps, listen.transport === "tls" ? deps.tls : null);
   try {
     await transport.start();
     return transport;
   } catch (error) {
     throw bindError(`SIP_LISTEN ${listen.transport}/${listen.host}:${port}`, error);
   }
+}
+
+interface BindDeps extends TcpDeps {
+  /** Never null when a tls address is among what is bound. */
+  readonly tls: TlsContext | null;
+}
+
+function tlsContext(listen: readonly SipListen[], options: TlsOptions | null): TlsContext | null {
+  if (listen.every((one) => one.transport !== "tls")) return null;
+  if (options === null)
+    throw new AppError("config_invalid", "A tls address of SIP_LISTEN needs a certificate and its key.");
+  return createTlsContext(options);
 }
 
 /** The sentence that says what to do about a failed bind. `what` names the setting and the address. */

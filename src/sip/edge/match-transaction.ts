@@ -10,9 +10,10 @@ import { clientKey, serverKey } from "./transaction-table.js";
 export function matchResponse(ctx: StackContext, message: SipResponse, problem: Problem | null): void {
   const response = problem === null ? checkResponse(message) : null;
   if (response === null) return ctx.counters.add("malformed");
-  const machine = ctx.transactions.clients.get(
-    clientKey(response.via.params.get("branch") ?? "", response.cseq.method),
-  );
+  const key = clientKey(response.via.params.get("branch") ?? "", response.cseq.method);
+  // RFC 3261 §8.1.3.3: a UA that finds a second Via got somebody else's response.
+  if (response.viasBelow.length > 0 && !ctx.transactions.relays.has(key)) return ctx.counters.add("malformed");
+  const machine = ctx.transactions.clients.get(key);
   if (machine === undefined) return ctx.counters.add("dropped_stray_response");
   machine.receive(response);
 }

@@ -60,8 +60,7 @@ export function checkRequest(message: SipRequest): RequestCheck {
 /** Null when the response cannot be trusted to belong to anything (RFC 4475 bigcode, scalarlg, bcast). */
 export function checkResponse(message: SipResponse): CheckedResponse | null {
   const facts = checkFacts(message);
-  // RFC 3261 §8.1.3.3: a UA that finds a second Via got somebody else's response.
-  return "status" in facts || facts.viasBelow.length > 0 ? null : { ...facts, message };
+  return "status" in facts ? null : { ...facts, message };
 }
 
 /** The fields without which a 400 could not reach its sender or be matched there. */

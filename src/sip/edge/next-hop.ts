@@ -11,12 +11,14 @@ import type { Random } from "../../kernel/random.js";
 import { DNS_CACHE_ENTRIES, DNS_CACHE_MS, DNS_TIMEOUT_MS, MAX_DNS_LOOKUPS } from "./limits.js";
 import { type SipUri, uriTransport } from "./sip-uri.js";
 import type { TransportKind } from "./transport.js";
-import { DEFAULT_SIP_PORT } from "./via.js";
+import { defaultPort } from "./via.js";
 
 export interface NextHop {
   readonly transport: TransportKind;
   readonly address: string;
   readonly port: number;
+  /** TLS only: the host of the URI, for which the certificate there must be valid. */
+  readonly name?: string;
 }
 
 export type Located =
@@ -79,12 +81,16 @@ export function createLocate(names: NameService, clock: Clock, random: Random): 
   return (uri, done) => {
     const transport = transportOf(uri);
     if (transport === null) return done({ kind: "failed", reason: "requested protocol/transport not available" });
+    const named = transport === "tls" ? { name: uri.host } : {};
     if (isIP(uri.host) !== 0) {
-      return done({ kind: "found", hop: { transport, address: uri.host, port: uri.port ?? DEFAULT_SIP_PORT } });
+      const port = uri.port ?? defaultPort(transport);
+      return done({ kind: "found", hop: { transport, address: uri.host, port, ...named } });
     }
     resolve(uri.host, uri.port, transport, (place) =>
       done(
-        typeof place === "string" ? { kind: "failed", reason: place } : { kind: "found", hop: { transport, ...place } },
+        typeof place === "string"
+          ? { kind: "failed", reason: place }
+          : { kind: "found", hop: { transport, ...place, ...named } },
       ),
     );
   };
@@ -95,10 +101,12 @@ interface Place {
   readonly port: number;
 }
 
-/** sips: needs TLS, which this edge does not speak yet; no transport named means UDP (RFC 3263 §4.1). */
+/** sips: is TLS, over what `transport=tcp` still means (RFC 3261 §26.2.2); no transport named means UDP else (RFC 3263 §4.1). */
 function transportOf(uri: SipUri): TransportKind | null {
-  const named = uriTransport(uri) ?? "udp";
-  return uri.scheme === "sip" && (named === "udp" || named === "tcp") ? named : null;
+  const named = uriTransport(uri);
+  if (uri.scheme === "sips") return named === null || named === "tcp" || named === "tls" ? "tls" : null;
+  if (named === null) return "udp";
+  return named === "udp" || named === "tcp" || named === "tls" ? named : null;
 }
 
 async function lookUp(
@@ -107,10 +115,12 @@ async function lookUp(
   what: { readonly host: string; readonly port: number | null; readonly transport: TransportKind },
 ): Promise<Place> {
   if (what.port !== null) return { address: await names.address(what.host), port: what.port };
-  const records = await names.srv(`_sip._${what.transport}.${what.host}`).catch(() => []);
+  const service = what.transport === "tls" ? "_sips._tcp" : `_sip._${what.transport}`;
+  const records = await names.srv(`${service}.${what.host}`).catch(() => []);
   const chosen = chooseSrv(records, random);
   // Port 0 is no port; the socket would throw.
-  if (chosen === null || chosen.port === 0) return { address: await names.address(what.host), port: DEFAULT_SIP_PORT };
+  if (chosen === null || chosen.port === 0)
+    return { address: await names.address(what.host), port: defaultPort(what.transport) };
   return { address: await names.address(chosen.name), port: chosen.port };
 }
 

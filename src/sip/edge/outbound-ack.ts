@@ -10,6 +10,7 @@ import type { EdgeContext } from "./edge-context.js";
 import { hangUp } from "./hang-up.js";
 import { sendWithVia } from "./outgoing.js";
 import { reachDialog } from "./reach.js";
+import { rememberSdp } from "./session-timer.js";
 import type { SipRequest } from "./sip-message.js";
 
 /** @param dialog null when the app names none that is its own: srf acknowledges every final answer, harmlessly */
@@ -26,6 +27,7 @@ export function sendAck(
     return tellFailed(ctx, app, command.msgId, reason);
   }
   sent.timer?.cancel();
+  rememberSdp(dialog, message.body);
   const headers = appHeaders(message, DIALOG_FIELDS, dialog.flow);
   const ack = dialogRequest(dialog, {
     method: "ACK",

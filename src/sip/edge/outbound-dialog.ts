@@ -3,6 +3,7 @@ import { appHeaders, contentTypeHeaders, DIALOG_FIELDS } from "./app-headers.js"
 import { tellFailed, tellMessage, tellRequestSent } from "./app-notices.js";
 import type { SipCommand } from "./app-protocol.js";
 import type { Dialog } from "./call-state.js";
+import { cdrStop } from "./cdr.js";
 import { contactUri, dialogRequest } from "./dialog.js";
 import { endDialog, holdPeer } from "./dialog-life.js";
 import type { EdgeContext } from "./edge-context.js";
@@ -11,7 +12,10 @@ import type { CheckedResponse } from "./message-check.js";
 import { startInvite } from "./outbound-invite.js";
 import { startRequest } from "./outgoing.js";
 import { reachDialog } from "./reach.js";
+import { agreedSession, sessionHeaders } from "./session-expires.js";
+import { rememberSdp, setSession } from "./session-timer.js";
 import { type Header, hasHeader, header, type SipRequest } from "./sip-message.js";
+import { writeMessage } from "./sip-writer.js";
 import { transactionTimeoutMs } from "./timers.js";
 import type { Flow } from "./transport.js";
 
@@ -31,13 +35,22 @@ export function sendInDialog(ctx: EdgeContext, dialog: Dialog, command: SipComma
   if (method === "INVITE" && (dialog.ourInvite !== null || dialog.theirInvite !== null)) {
     return fail("another INVITE is in progress in this dialog");
   }
+  const isOffer = method === "INVITE" || (method === "UPDATE" && message.body !== "");
+  if (isOffer && (dialog.ourUpdate || dialog.theirUpdate !== null)) {
+    return fail("another UPDATE is in progress in this dialog");
+  }
   const headers = appHeaders(message, DIALOG_FIELDS, dialog.flow);
   const contentType = contentTypeHeaders(headers, message.body);
   if (contentType === null) return fail("missing content-type");
   const request = dialogRequest(dialog, {
     method,
     seq: ++dialog.localSeq,
-    headers: [...contactHeader(dialog, method, headers), ...headers, ...contentType],
+    headers: [
+      ...contactHeader(dialog, method, headers),
+      ...(method === "INVITE" || method === "UPDATE" ? sessionHeaders(dialog.session, headers) : []),
+      ...headers,
+      ...contentType,
+    ],
     body: message.body,
   });
   reachDialog(ctx, dialog, (reached) => {
@@ -58,29 +71,45 @@ function contactHeader(dialog: Dialog, method: string, given: readonly Header[])
 function startInDialog(ctx: EdgeContext, dialog: Dialog, msgId: string, request: SipRequest, flow: Flow): void {
   const { app, id } = dialog;
   const txn = ctx.random.uuid();
+  const isOffer = request.method === "UPDATE" && request.body !== "";
+  if (isOffer) dialog.ourUpdate = true;
   const started = startRequest(ctx, request, flow, {
     onResponse: (response) => {
-      afterResponse(ctx, dialog, request.method, response);
+      if (isOffer && response.message.status >= 200) dialog.ourUpdate = false;
+      afterResponse(ctx, dialog, started?.request ?? request, response);
       tellMessage(ctx, app, { message: response.message, flow, txn, dialogId: id });
     },
     onFailed: (status) => {
-      if (request.method === "BYE") endDialog(ctx, dialog);
+      if (isOffer) dialog.ourUpdate = false;
+      if (request.method === "BYE") endByBye(ctx, dialog, started?.request ?? request);
       if (started === null) return;
       tellMessage(ctx, app, { message: failureResponse(started.request, status), flow, txn, dialogId: id });
     },
   });
-  if (started === null) return tellFailed(ctx, app, msgId, "too many transactions");
+  if (started === null) {
+    if (isOffer) dialog.ourUpdate = false;
+    return tellFailed(ctx, app, msgId, "too many transactions");
+  }
   tellRequestSent(ctx, app, { msgId, flow, text: started.text, txn });
 }
 
+/** Unless the other side's BYE has crossed ours and ended it. */
+function endByBye(ctx: EdgeContext, dialog: Dialog, bye: SipRequest): void {
+  if (dialog.state !== "ended") cdrStop(ctx, "application", "normal-release", () => writeMessage(bye));
+  endDialog(ctx, dialog);
+}
+
 /** A BYE ends the dialog with its answer; a challenged one is repeated by the app with credentials, so the dialog waits for that. */
-function afterResponse(ctx: EdgeContext, dialog: Dialog, method: string, response: CheckedResponse): void {
+function afterResponse(ctx: EdgeContext, dialog: Dialog, request: SipRequest, response: CheckedResponse): void {
+  const { method } = request;
   const { status } = response.message;
   if (method === "BYE" && status >= 200) {
-    if (status !== 401 && status !== 407) endDialog(ctx, dialog);
+    if (status !== 401 && status !== 407) endByBye(ctx, dialog, request);
     else ctx.scheduler.after(transactionTimeoutMs(ctx.timers), () => endDialog(ctx, dialog));
   }
   if (method === "UPDATE" && status >= 200 && status < 300) {
     dialog.remoteTarget = contactUri(response.message) ?? dialog.remoteTarget;
+    rememberSdp(dialog, request.body);
+    setSession(ctx, dialog, agreedSession(request, response));
   }
 }

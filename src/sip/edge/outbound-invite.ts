@@ -5,18 +5,23 @@
 import type { AppLink } from "./app-link.js";
 import { tellFailed, tellMessage, tellRequestSent } from "./app-notices.js";
 import type { Dialog, Outgoing, SentInvite } from "./call-state.js";
+import { cdrAttempt, cdrStart, cdrStop } from "./cdr.js";
 import { contactUri, dialogNextHop, dialogRequest, uacDialogFacts, uacRoute } from "./dialog.js";
 import { beginDialog, endDialog } from "./dialog-life.js";
 import { dialogId } from "./dialog-table.js";
 import type { EdgeContext } from "./edge-context.js";
 import { failureResponse } from "./failure-response.js";
 import { hangUp } from "./hang-up.js";
-import { MAX_RINGING_MS } from "./limits.js";
+import { MAX_BRANCHES, MAX_RINGING_MS } from "./limits.js";
 import type { CheckedResponse } from "./message-check.js";
 import { cancelOutgoing } from "./outbound-cancel.js";
 import { sendText, sendWithVia, startRequest } from "./outgoing.js";
 import { reach } from "./reach.js";
-import { headerValue, type SipRequest } from "./sip-message.js";
+import { reliableSeq } from "./reliable-provisional.js";
+import { agreedSession } from "./session-expires.js";
+import { rememberSdp, setSession } from "./session-timer.js";
+import { headerValue, type SipMessage, type SipRequest } from "./sip-message.js";
+import { writeMessage } from "./sip-writer.js";
 import { parseNameAddr } from "./name-addr.js";
 import { transactionTimeoutMs } from "./timers.js";
 import type { Flow } from "./transport.js";
@@ -34,6 +39,8 @@ interface Call {
   readonly outgoing: Outgoing;
   readonly isInitial: boolean;
   dialog: Dialog | null;
+  /** To tag → RSeq of the last reliable 1xx that the app was shown (RFC 3262 §4). */
+  readonly reliable: Map<string, number>;
   /** Set by the first 2xx. */
   answered: { readonly toTag: string; readonly sent: SentInvite } | null;
 }
@@ -63,9 +70,10 @@ export function startInvite(ctx: EdgeContext, app: AppLink, msgId: string, what:
     isAbandoned: false,
     ringing: ctx.scheduler.after(MAX_RINGING_MS, () => cancelOutgoing(ctx, outgoing)),
   };
-  call = { outgoing, isInitial: dialog === null, dialog, answered: null };
+  call = { outgoing, isInitial: dialog === null, dialog, reliable: new Map(), answered: null };
   ctx.transactions.outgoing.set(outgoing.txn, outgoing);
   if (dialog !== null) dialog.ourInvite = outgoing;
+  if (dialog === null) cdrAttempt(ctx, "application", () => text);
   tellRequestSent(ctx, app, { msgId, flow, text, txn: outgoing.txn });
 }
 
@@ -75,15 +83,36 @@ function onInviteResponse(ctx: EdgeContext, call: Call, response: CheckedRespons
   if (call.answered !== null) return onRepeatedAnswer(ctx, call.answered, response, outgoing.flow);
   if (status < 200) {
     outgoing.heldCancel?.send();
+    if (!isNewProvisional(call, response)) return ctx.counters.add("retransmissions_absorbed");
     if (call.isInitial && status > 100 && response.toTag !== null) updateEarlyDialog(ctx, call, response);
     return forward(ctx, outgoing, response);
   }
   settle(ctx, call);
   if (status >= 300) {
-    if (call.isInitial && call.dialog !== null) endDialog(ctx, call.dialog);
+    if (call.isInitial) stopAttempt(ctx, call, response.message);
     return forward(ctx, outgoing, response);
   }
   onAnswer(ctx, call, response);
+}
+
+/**
+ * False for a reliable 1xx that was seen already (its PRACK is under way, and repeats itself) or that came before the one it follows, which the
+ * peer repeats until it is acknowledged (RFC 3262 §4).
+ */
+function isNewProvisional(call: Call, response: CheckedResponse): boolean {
+  const seq = reliableSeq(response.message.headers);
+  if (seq === null || response.toTag === null) return true;
+  const last = call.reliable.get(response.toTag);
+  if (last !== undefined && seq !== last + 1) return false;
+  if (last === undefined && call.reliable.size >= MAX_BRANCHES) return false;
+  call.reliable.set(response.toTag, seq);
+  return true;
+}
+
+function stopAttempt(ctx: EdgeContext, call: Call, message: SipMessage): void {
+  if (call.dialog !== null) endDialog(ctx, call.dialog);
+  const reason = call.outgoing.cancel === "no" ? "call-rejected" : "call-canceled";
+  cdrStop(ctx, "network", reason, () => writeMessage(message));
 }
 
 /** The final answer ends the TXN; a CANCEL that was still held is moot. */
@@ -137,9 +166,12 @@ function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse): void
   }
   if (!call.isInitial) dialog.remoteTarget = contactUri(response.message) ?? dialog.remoteTarget;
   dialog.toAck.push(sent);
+  rememberSdp(dialog, outgoing.request.body);
+  setSession(ctx, dialog, agreedSession(outgoing.request, response));
   sent.timer = ctx.scheduler.after(transactionTimeoutMs(ctx.timers), () => {
     hangUp(ctx, dialog, { why: "the application sent no ACK", tellApp: true });
   });
+  if (call.isInitial) cdrStart(ctx, "network", "uac", () => writeMessage(response.message));
   forward(ctx, outgoing, response);
 }
 
@@ -170,7 +202,7 @@ function onRepeatedAnswer(
 }
 
 /** ACK and BYE for an answer that no app will have. */
-function releaseAnswer(
+export function releaseAnswer(
   ctx: EdgeContext,
   response: CheckedResponse,
   flow: Flow,
@@ -201,8 +233,8 @@ function releaseAnswer(
 function onNoAnswer(ctx: EdgeContext, call: Call, status: 408 | 503): void {
   const { outgoing } = call;
   settle(ctx, call);
-  if (call.isInitial && call.dialog !== null) endDialog(ctx, call.dialog);
-  if (outgoing.isAbandoned) return;
   const message = failureResponse(outgoing.request, status);
+  if (call.isInitial) stopAttempt(ctx, call, message);
+  if (outgoing.isAbandoned) return;
   tellMessage(ctx, outgoing.app, { message, flow: outgoing.flow, txn: outgoing.txn, dialogId: outgoing.dialogId });
 }

@@ -12,6 +12,7 @@ import { startInvite } from "./outbound-invite.js";
 import { startRequest } from "./outgoing.js";
 import { ownContact, replaceLocalhost } from "./own-address.js";
 import { reach } from "./reach.js";
+import { sessionHeaders } from "./session-expires.js";
 import { header, type Header, headerValue, type SipRequest } from "./sip-message.js";
 import { parseSipUri, type SipUri, uriScheme } from "./sip-uri.js";
 import type { Flow } from "./transport.js";
@@ -69,8 +70,9 @@ function completeRequest(ctx: EdgeContext, message: SipRequest, flow: Flow): Sip
       header("To", to),
       header("Call-ID", callId),
       header("CSeq", `${givenSeq(message, method) ?? firstSeq(ctx.random)} ${method}`),
-      ...(contact === null && needsContact ? [header("Contact", ownContact(flow))] : []),
+      ...(contact === null && needsContact ? [header("Contact", ownContact(flow, message.uri))] : []),
       ...(contact === null ? [] : [contact]),
+      ...(method === "INVITE" ? sessionHeaders(null, rest) : []),
       ...rest,
       ...contentType,
     ],

@@ -4,6 +4,7 @@ import { appHeaders, contentTypeHeaders, RESPONSE_FIELDS } from "./app-headers.j
 import { tellFailed, tellResponseSent } from "./app-notices.js";
 import type { SipCommand } from "./app-protocol.js";
 import type { Dialog, Incoming } from "./call-state.js";
+import { cdrStart, cdrStop } from "./cdr.js";
 import { contactUri, uasDialogFacts } from "./dialog.js";
 import { beginDialog } from "./dialog-life.js";
 import { type EdgeContext, firstSeq } from "./edge-context.js";
@@ -11,8 +12,11 @@ import { hangUp } from "./hang-up.js";
 import { type Answer, refuse, respond, responseDestination } from "./incoming.js";
 import { InviteServerTransaction } from "./invite-server-transaction.js";
 import { MAX_TAG_BYTES, REPEAT_PROVISIONAL_MS, RETRY_AFTER_S } from "./limits.js";
+import { dialogHeaders, mustBeReliable, ringReliably, sendInOrder, supports100rel } from "./outbound-reliable.js";
 import { ownContact } from "./own-address.js";
-import { type Header, hasHeader, header, headerValue, headerValues, type SipResponse } from "./sip-message.js";
+import { answerSession } from "./session-expires.js";
+import { rememberSdp, setSession } from "./session-timer.js";
+import { hasHeader, header, headerValue, type SipResponse } from "./sip-message.js";
 import { writeResponse } from "./sip-writer.js";
 import { repeatUntilAcked } from "./uas-answer.js";
 
@@ -27,15 +31,21 @@ export function sendResponse(ctx: EdgeContext, app: AppLink, command: SipCommand
   const contentType = contentTypeHeaders(headers, message.body);
   if (contentType === null) return tellFailed(ctx, app, command.msgId, "missing content-type");
   claim(incoming, message);
+  if (mustBeReliable(incoming, message) && !supports100rel(incoming)) {
+    return tellFailed(ctx, app, command.msgId, "Remote endpoint does not support 100rel");
+  }
   const answer: Answer = {
     status: message.status,
     reason: message.reason,
     headers: [...headers, ...contentType],
     body: message.body,
   };
-  const text = sendAnswer(ctx, app, incoming, answer);
-  if (text === null) tellFailed(ctx, app, command.msgId, UNKNOWN);
-  else tellResponseSent(ctx, app, command.msgId, incoming, text);
+  const isTaken = sendInOrder(incoming, answer, () => {
+    const text = incoming.entry.unanswered === null ? null : sendAnswer(ctx, app, incoming, answer);
+    if (text === null) tellFailed(ctx, app, command.msgId, UNKNOWN);
+    else tellResponseSent(ctx, app, command.msgId, incoming, text);
+  });
+  if (!isTaken) tellFailed(ctx, app, command.msgId, "too many answers wait for a PRACK");
 }
 
 /** The app has taken the request up: the watchdog rests, and it may choose the To tag while none has gone out. */
@@ -53,14 +63,21 @@ function sendAnswer(ctx: EdgeContext, app: AppLink, incoming: Incoming, answer: 
   if (!isInvite) return respondInDialog(ctx, incoming, answer);
   // Our own 100 has gone out; a second one would only be noise on the wire. The app still gets its echo.
   if (answer.status === 100) return writeResponse(incoming.request, incoming.via, { ...answer, toTag: null });
-  if (answer.status >= 300) return respond(ctx, incoming, answer);
+  if (answer.status >= 300) return reject(ctx, incoming, answer);
   incoming.dialog ??= beginUasDialog(ctx, app, incoming);
   if (incoming.dialog === null) {
     refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
     return null;
   }
-  const full = { ...answer, headers: [...dialogHeaders(incoming, answer), ...(answer.headers ?? [])] };
+  if (mustBeReliable(incoming, answer)) return ringReliably(ctx, incoming, incoming.dialog, answer);
+  const full = { ...answer, headers: [...dialogHeaders(incoming, answer, false), ...(answer.headers ?? [])] };
   return answer.status < 200 ? ring(ctx, incoming, full) : answerInvite(ctx, incoming, incoming.dialog, full);
+}
+
+function reject(ctx: EdgeContext, incoming: Incoming, answer: Answer): string | null {
+  const text = respond(ctx, incoming, answer);
+  if (text !== null && incoming.request.toTag === null) cdrStop(ctx, "application", "call-rejected", () => text);
+  return text;
 }
 
 /** Answers to SUBSCRIBE name us as well (RFC 6665 §4.2.1); a 2xx to UPDATE accepts the peer's new Contact. */
@@ -69,26 +86,23 @@ function respondInDialog(ctx: EdgeContext, incoming: Incoming, answer: Answer): 
   const isSuccess = answer.status >= 200 && answer.status < 300;
   const needsContact =
     isSuccess && (method === "SUBSCRIBE" || method === "UPDATE") && !hasHeader(answer.headers ?? [], "contact");
-  const own = needsContact ? [header("Contact", ownContact(incoming.flow))] : [];
-  const text = respond(ctx, incoming, { ...answer, headers: [...own, ...(answer.headers ?? [])] });
-  if (text !== null && isSuccess && method === "UPDATE") refreshTarget(incoming);
+  const own = needsContact ? [header("Contact", ownContact(incoming.flow, incoming.request.message.uri))] : [];
+  const headers = [...own, ...(answer.headers ?? [])];
+  if (method !== "UPDATE" || !isSuccess) return respond(ctx, incoming, { ...answer, headers });
+  const agreed = answerSession(incoming.request, headers);
+  const text = respond(ctx, incoming, { ...answer, headers: agreed.headers });
+  if (text === null) return null;
+  refreshTarget(incoming);
+  if (incoming.dialog !== null) {
+    rememberSdp(incoming.dialog, answer.body ?? "");
+    setSession(ctx, incoming.dialog, agreed.session);
+  }
   return text;
 }
 
 function beginUasDialog(ctx: EdgeContext, app: AppLink, incoming: Incoming): Dialog | null {
   const facts = uasDialogFacts(incoming.request, incoming.entry.localTag, firstSeq(ctx.random));
   return beginDialog(ctx, { id: incoming.dialogId, role: "uas", facts, app, flow: incoming.flow });
-}
-
-/** Record-Route is copied into what makes a dialog (§12.1.1); a 2xx always names our Contact. */
-function dialogHeaders(incoming: Incoming, answer: Answer): Header[] {
-  const isInitial = incoming.request.toTag === null;
-  const routes = isInitial ? headerValues(incoming.request.message.headers, "record-route") : [];
-  const needsContact = answer.status >= 200 && !hasHeader(answer.headers ?? [], "contact");
-  return [
-    ...routes.map((route) => header("Record-Route", route)),
-    ...(needsContact ? [header("Contact", ownContact(incoming.flow))] : []),
-  ];
 }
 
 function ring(ctx: EdgeContext, incoming: Incoming, answer: Answer): string | null {
@@ -107,12 +121,16 @@ function repeatRinging(ctx: EdgeContext, incoming: Incoming): void {
 }
 
 function answerInvite(ctx: EdgeContext, incoming: Incoming, dialog: Dialog, answer: Answer): string | null {
-  const text = respond(ctx, incoming, answer);
+  const { headers, session } = answerSession(incoming.request, answer.headers ?? []);
+  const text = respond(ctx, incoming, { ...answer, headers });
   if (text === null) return null;
   if (dialog.state === "ended") return text;
+  rememberSdp(dialog, answer.body ?? "");
+  setSession(ctx, dialog, session);
   dialog.state = "confirmed";
   dialog.localContact = headerValue(answer.headers ?? [], "contact") ?? dialog.localContact;
   if (incoming.request.toTag !== null) refreshTarget(incoming);
+  else cdrStart(ctx, "application", "uas", () => text);
   const { flow, request } = incoming;
   const to = responseDestination(incoming.via, flow);
   const repeated = repeatUntilAcked(incoming.txn, ctx.timers, ctx.scheduler, {

@@ -1,6 +1,6 @@
 /**
- * Every `sip` message of an app comes here and is sorted as drachtio-server does: response, request in a dialog, CANCEL, new request. `proxy` is
- * refused in one place, below. What cannot be done is answered NOK with the reason; srf hands that to the app as an error.
+ * Every `sip` message of an app comes here and is sorted as drachtio-server does: response, request in a dialog, CANCEL, new request. `proxy` has
+ * a file of its own, outbound-proxy.ts. What cannot be done is answered NOK with the reason; srf hands that to the app as an error.
  */
 import type { AppLink } from "./app-link.js";
 import { tellFailed } from "./app-notices.js";
@@ -21,11 +21,6 @@ export function onAppSip(ctx: EdgeContext, app: AppLink, command: SipCommand): v
   if (message.kind === "request") return onAppRequest(ctx, app, command, message);
   if (command.txn === "") return tellFailed(ctx, app, command.msgId, "transaction id missing");
   sendResponse(ctx, app, command, message);
-}
-
-/** Step 2 of the edge puts Record-Route proxying here. srf's proxyRequest rejects with this text. */
-export function onAppProxy(ctx: EdgeContext, app: AppLink, msgId: string): void {
-  tellFailed(ctx, app, msgId, "proxy is not supported by this edge yet");
 }
 
 function onAppRequest(ctx: EdgeContext, app: AppLink, command: SipCommand, message: SipRequest): void {

@@ -5,7 +5,7 @@ import { MAX_CLIENT_TRANSACTIONS } from "./limits.js";
 import type { CheckedResponse } from "./message-check.js";
 import { NonInviteClientTransaction } from "./non-invite-client-transaction.js";
 import { formatHost } from "./sip-uri.js";
-import { header, headerValue, type SipRequest } from "./sip-message.js";
+import { header, headerValue, headerValues, type SipRequest } from "./sip-message.js";
 import { writeHopByHop, writeMessage } from "./sip-writer.js";
 import { clientKey } from "./transaction-table.js";
 import { type Flow, isReliable } from "./transport.js";
@@ -70,6 +70,7 @@ export function startMachine(
     onTimeout: (): void => handlers.onFailed(408),
     onTerminated: (): void => {
       clients.delete(key);
+      ctx.transactions.relays.delete(key);
       release();
     },
     makeAck: (response: CheckedResponse): string =>
@@ -86,6 +87,7 @@ export function startMachine(
     machine.terminate();
   };
   clients.set(key, machine);
+  if (headerValues(what.request.headers, "via").length > 1) ctx.transactions.relays.add(key);
   machine.start();
   return machine;
 }

@@ -9,7 +9,9 @@ export function ownHostPort(flow: Flow): string {
   return `${formatHost(flow.localHost)}:${flow.transport.port}`;
 }
 
-export function ownContact(flow: Flow): string {
+/** @param peerUri the request URI of the INVITE: sips: asks for a sips: Contact (RFC 3261 §8.1.1.8, §12.1.1) */
+export function ownContact(flow: Flow, peerUri = ""): string {
+  if (/^sips:/i.test(peerUri)) return `<sips:${ownHostPort(flow)}>`;
   return `<sip:${ownHostPort(flow)}${transportParam(flow)}>`;
 }
 

@@ -23,7 +23,10 @@ export function reach(ctx: EdgeContext, uri: SipUri, done: (reached: Reached) =>
     if (isOwn(ctx.transports, hop)) return done({ kind: "failed", reason: "can not send request to myself" });
     transport.localHostFor(hop.address, (localHost) => {
       const isTrusted = ctx.sources.verdict(hop.address) === "trusted";
-      done({ kind: "flow", flow: { transport, localHost, peer: { address: hop.address, port: hop.port }, isTrusted } });
+      done({
+        kind: "flow",
+        flow: { transport, localHost, peer: { address: hop.address, port: hop.port, name: hop.name }, isTrusted },
+      });
     });
   });
 }
@@ -37,13 +40,13 @@ export function reachDialog(ctx: EdgeContext, dialog: Dialog, done: (reached: Re
 }
 
 /** A TCP client rarely listens where its Contact says: its open connection is the way back (RFC 5923 without the alias). */
-function prefersFlow(flow: Flow, contact: SipUri): boolean {
+export function prefersFlow(flow: Flow, contact: SipUri): boolean {
   const { peer } = flow;
   if (isBehindNat(contact.host, peer.address)) return true;
   return peer.connection?.isOpen === true && contact.host === peer.address;
 }
 
-function isOwn(transports: readonly Transport[], hop: NextHop): boolean {
+export function isOwn(transports: readonly Transport[], hop: NextHop): boolean {
   const samePort = transports.filter((one) => one.kind === hop.transport && one.port === hop.port);
   if (samePort.some((one) => one.host === hop.address)) return true;
   return samePort.some((one) => isWildcard(one.host)) && ownAddresses().has(hop.address);

@@ -8,6 +8,7 @@ const PHRASES = {
   413: "Request Entity Too Large",
   416: "Unsupported URI Scheme",
   420: "Bad Extension",
+  422: "Session Interval Too Small",
   481: "Call/Transaction Does Not Exist",
   482: "Loop Detected",
   483: "Too Many Hops",

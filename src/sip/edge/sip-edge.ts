@@ -16,15 +16,22 @@ import { receive } from "./inbound.js";
 import { DIALOG_SWEEP_MS, MAX_CALL_MS, STOP_GRACE_MS } from "./limits.js";
 import { bindListeners } from "./listeners.js";
 import { mainAddress } from "./local-address.js";
-import { onAppProxy, onAppSip } from "./outbound.js";
+import { onAppSip } from "./outbound.js";
+import { onAppProxy } from "./outbound-proxy.js";
+import { createProxiedCalls } from "./proxied-calls.js";
 import type { createScheduler, SipTimers } from "./timers.js";
-import type { SipListen } from "./transport.js";
+import type { TlsOptions } from "./tls-context.js";
+import type { Parsed } from "./sip-parser.js";
+import type { Flow, SipListen } from "./transport.js";
 
+export type { TlsOptions } from "./tls-context.js";
 export type { SipListen } from "./transport.js";
 
 export interface SipEdgeOptions {
   /** Port 0 lets the system choose; UDP and TCP of one host then share the number. */
   readonly listen: readonly SipListen[];
+  /** Needed with a tls address in `listen`; also shown and used where the edge connects by TLS. */
+  readonly tls?: TlsOptions;
   /** Where apps connect; a loopback address, unless the network between is trusted. */
   readonly admin: { readonly host: string; readonly port: number; readonly secret: string };
   /** Who may call: `192.0.2.0/24`, `2001:db8::/32`, single addresses. Everybody else gets silence. */
@@ -50,25 +57,27 @@ export class SipEdge {
     this.options = options;
     const stack = createStack(options);
     this.scheduler = stack.scheduler;
-    this.ctx = { ...stack, apps: createAppRouter(), transports: [], isDraining: false };
+    this.ctx = { ...stack, apps: createAppRouter(), proxied: createProxiedCalls(), transports: [], isDraining: false };
     this.ctx.sources.allow(options.sourceCidrs);
     this.apps = this.createAppServer();
   }
 
-  /** Resolves with the real ports. Rejects with AppError address_taken (naming SIP_LISTEN or the admin address); nothing stays open then. */
+  /** Resolves with the real ports. Rejects with AppError address_taken (naming SIP_LISTEN or the admin address) or config_invalid; nothing stays open then. */
   async start(): Promise<{
     readonly sip: readonly SipListen[];
     readonly admin: { readonly host: string; readonly port: number };
   }> {
     const { ctx, options } = this;
-    ctx.transports = await bindListeners(options.listen, {
-      clock: ctx.clock,
-      log: ctx.log,
-      counters: ctx.counters,
-      sources: ctx.sources,
-      scheduler: ctx.scheduler,
-      receive: (parsed, flow) => ctx.guard(() => receive(ctx, parsed, flow)),
-    });
+    const { clock, log, counters, sources, scheduler } = ctx;
+    const deps = {
+      clock,
+      log,
+      counters,
+      sources,
+      scheduler,
+      receive: (parsed: Parsed, flow: Flow) => ctx.guard(() => receive(ctx, parsed, flow)),
+    };
+    ctx.transports = await bindListeners(options.listen, deps, options.tls ?? null);
     try {
       const port = await this.apps.start(options.admin.host, options.admin.port);
       this.sweepLater();
@@ -97,6 +106,7 @@ export class SipEdge {
     return {
       ...counters.snapshot(),
       active_dialogs: dialogs.byId.size,
+      active_proxied_calls: this.ctx.proxied.size,
       active_server_transactions: transactions.servers.size,
       active_client_transactions: transactions.clients.size,
       active_requests: transactions.incoming.size + transactions.outgoing.size,
@@ -135,7 +145,7 @@ export class SipEdge {
           ctx.log.info("edge.app_connected");
         },
         onSip: (connection, command) => ctx.guard(() => onAppSip(ctx, connection, command)),
-        onProxy: (connection, command) => onAppProxy(ctx, connection, command.msgId),
+        onProxy: (connection, command) => ctx.guard(() => onAppProxy(ctx, connection, command)),
         onClosed: (connection, wasReady, reason) => this.onAppClosed(connection, wasReady, reason),
       },
       ctx.log,
@@ -167,6 +177,8 @@ export class SipEdge {
         if (dialog.state === "confirmed" && dialog.startedAtMs < oldest)
           hangUp(ctx, dialog, { why: "longest call", tellApp: true });
       }
+      // Nobody's to hang up: a proxy has no leg of its own.
+      for (const call of ctx.proxied.all()) if (call.isAnswered && call.startedAtMs < oldest) ctx.proxied.remove(call);
       this.sweepLater();
     });
   }

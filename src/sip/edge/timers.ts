@@ -12,8 +12,12 @@ export interface SipTimers {
   readonly t4Ms: number;
   /** Timer D: how long a failed INVITE's retransmitted answers are acknowledged; at least 32 s over UDP. */
   readonly timerDMs: number;
+  /** Timer C of a proxy: how long a called phone may ring without saying so again; more than 3 minutes (§16.6 step 11). */
+  readonly timerCMs: number;
   /** The app must send its first frame for an INVITE within this time, else the caller gets 503 (drachtio-server: 64 s of silence). */
   readonly appSilentMs: number;
+  /** A second of a Session-Expires header; 1000 but in tests, because RFC 4028 allows no session below 90 of them. */
+  readonly sessionSecondMs: number;
 }
 
 export const DEFAULT_SIP_TIMERS: SipTimers = {
@@ -21,7 +25,9 @@ export const DEFAULT_SIP_TIMERS: SipTimers = {
   t2Ms: 4_000,
   t4Ms: 5_000,
   timerDMs: 32_000,
+  timerCMs: 185_000,
   appSilentMs: 5_000,
+  sessionSecondMs: 1_000,
 };
 
 /** Timers B, F, H, J, L and M, and the life of an unacknowledged 2xx: 64*T1. */

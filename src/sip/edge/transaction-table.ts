@@ -11,6 +11,8 @@ import { formatVia, MAGIC_COOKIE } from "./via.js";
 export interface TransactionTable {
   readonly servers: Map<string, ServerEntry>;
   readonly clients: Map<string, InviteClientTransaction | NonInviteClientTransaction>;
+  /** Keys in `clients` of requests that we only relay: their responses carry further Vias. */
+  readonly relays: Set<string>;
   readonly incoming: Map<string, Incoming>;
   readonly outgoing: Map<string, Outgoing>;
   /** Unanswered INVITEs that would make a dialog, by that dialog's id: a second one is a merged request (§8.2.2.2). */
@@ -18,7 +20,14 @@ export interface TransactionTable {
 }
 
 export function createTransactionTable(): TransactionTable {
-  return { servers: new Map(), clients: new Map(), incoming: new Map(), outgoing: new Map(), invites: new Map() };
+  return {
+    servers: new Map(),
+    clients: new Map(),
+    relays: new Set(),
+    incoming: new Map(),
+    outgoing: new Map(),
+    invites: new Map(),
+  };
 }
 
 /** @param method of the transaction looked for: an ACK or CANCEL looks for INVITE's */

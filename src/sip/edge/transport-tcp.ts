@@ -1,5 +1,5 @@
 /**
- * One TCP listener and the connections made from it (RFC 3261 §18). Responses go back on the connection of their request; requests reuse an
+ * One TCP or TLS listener and the connections made from it (RFC 3261 §18). Responses go back on the connection of their request; requests reuse an
  * open connection to the same address and port, else make one. Started by listeners.ts.
  */
 import { createConnection, createServer, type Server, type Socket } from "node:net";
@@ -7,8 +7,9 @@ import { messageOf } from "../../kernel/errors.js";
 import { MAX_TCP_CONNECTIONS, MAX_TCP_CONNECTIONS_PER_ADDRESS } from "./limits.js";
 import { createLocalAddresses, isWildcard, type LocalAddresses } from "./local-address.js";
 import { plainAddress } from "./source-filter.js";
-import { TcpConnection, type TcpConnectionEvents } from "./tcp-connection.js";
+import { type ReadyEvent, TcpConnection, type TcpConnectionEvents } from "./tcp-connection.js";
 import type { Scheduler } from "./timers.js";
+import type { TlsContext } from "./tls-context.js";
 import type { Destination, Transport } from "./transport.js";
 import type { TransportDeps } from "./transport-udp.js";
 
@@ -17,12 +18,13 @@ export interface TcpDeps extends TransportDeps {
 }
 
 export class TcpTransport implements Transport {
-  readonly kind = "tcp";
+  readonly kind: "tcp" | "tls";
   readonly host: string;
   port: number;
   private readonly deps: TcpDeps;
+  private readonly tls: TlsContext | null;
   private readonly server: Server;
-  /** `address|port` → the newest connection with that peer. */
+  /** What keyOf says → the newest connection with that peer. */
   private readonly byPeer = new Map<string, TcpConnection>();
   private readonly connections = new Set<TcpConnection>();
   private readonly perAddress = new Map<string, number>();
@@ -30,7 +32,10 @@ export class TcpTransport implements Transport {
   private readonly locals: LocalAddresses;
   private isClosed = false;
 
-  constructor(host: string, port: number, deps: TcpDeps) {
+  /** @param tls null: plain TCP */
+  constructor(host: string, port: number, deps: TcpDeps, tls: TlsContext | null = null) {
+    this.kind = tls === null ? "tcp" : "tls";
+    this.tls = tls;
     this.host = host;
     this.port = port;
     this.deps = deps;
@@ -88,15 +93,21 @@ export class TcpTransport implements Transport {
   private connectionTo(to: Destination): TcpConnection | null {
     const preferred = to.connection;
     if (preferred instanceof TcpConnection && preferred.isOpen) return preferred;
-    const known = this.byPeer.get(`${to.address}|${to.port}`);
+    const known = this.byPeer.get(keyOf(to));
     if (known?.isOpen === true) return known;
     if (this.connections.size >= MAX_TCP_CONNECTIONS) return null;
+    const localAddress = isWildcard(this.host) ? null : this.host;
+    if (this.tls !== null) {
+      const name = to.name ?? to.address;
+      const secured = this.tls.connect({ address: to.address, port: to.port, name, localAddress });
+      return this.adopt(secured, to, "secureConnect");
+    }
     const socket = createConnection({
       host: to.address,
       port: to.port,
-      ...(isWildcard(this.host) ? {} : { localAddress: this.host }),
+      ...(localAddress === null ? {} : { localAddress }),
     });
-    return this.adopt(socket, to);
+    return this.adopt(socket, to, "connect");
   }
 
   private onAccepted(socket: Socket): void {
@@ -113,19 +124,20 @@ export class TcpTransport implements Transport {
       socket.destroy();
       return;
     }
-    this.adopt(socket, { address, port });
+    if (this.tls === null) this.adopt(socket, { address, port }, null);
+    else this.adopt(this.tls.accept(socket), { address, port }, "secure");
   }
 
-  private adopt(socket: Socket, peer: { readonly address: string; readonly port: number }): TcpConnection {
-    const connection = new TcpConnection(socket, peer, this.deps.scheduler, this.events);
+  private adopt(socket: Socket, peer: Destination, readyOn: ReadyEvent): TcpConnection {
+    const connection = new TcpConnection(socket, { ...peer, readyOn }, this.deps.scheduler, this.events);
     this.connections.add(connection);
-    this.byPeer.set(`${peer.address}|${peer.port}`, connection);
+    this.byPeer.set(keyOf(peer), connection);
     this.perAddress.set(peer.address, (this.perAddress.get(peer.address) ?? 0) + 1);
     return connection;
   }
 
   private forget(connection: TcpConnection): void {
-    const key = `${connection.address}|${connection.port}`;
+    const key = keyOf(connection);
     this.connections.delete(connection);
     if (this.byPeer.get(key) === connection) this.byPeer.delete(key);
     const left = (this.perAddress.get(connection.address) ?? 1) - 1;
@@ -146,4 +158,9 @@ export class TcpTransport implements Transport {
       isTrusted: verdict === "trusted",
     });
   }
+}
+
+/** A TLS connection was made to one name: another name at the same address is not vouched for by it. */
+function keyOf(peer: Destination): string {
+  return `${peer.address}|${peer.port}|${peer.name ?? ""}`;
 }

@@ -1,7 +1,7 @@
 /** What inbound and outbound code knows of a transport: addresses, one way to send, nothing of sockets. */
 import type { Parsed } from "./sip-parser.js";
 
-export type TransportKind = "udp" | "tcp";
+export type TransportKind = "udp" | "tcp" | "tls";
 
 /** Where the edge listens. Port 0 lets the system choose. */
 export interface SipListen {
@@ -13,7 +13,9 @@ export interface SipListen {
 export interface Destination {
   readonly address: string;
   readonly port: number;
-  /** TCP only: the connection to use while it is open, whatever address and port say (RFC 3261 §18.2.2). */
+  /** TLS only: the host of the URI that led here, for which the certificate must be valid. Without it, the address. */
+  readonly name?: string | undefined;
+  /** TCP and TLS: the connection to use while it is open, whatever address and port say (RFC 3261 §18.2.2). */
   readonly connection?: Connection | undefined;
 }
 

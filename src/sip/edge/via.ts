@@ -1,6 +1,7 @@
 /** One Via element (RFC 3261 §20.42) and where a response to it goes (§18.2, RFC 3581). */
 import { formatParams, type Params, parseParams } from "./params.js";
 import { formatHost, parseHostPort } from "./sip-uri.js";
+import type { TransportKind } from "./transport.js";
 import { trimSpace } from "./white-space.js";
 
 export interface Via {
@@ -61,3 +62,8 @@ export function responseAddress(stamped: Via): { readonly address: string; reado
 }
 
 export const DEFAULT_SIP_PORT = 5060;
+
+/** RFC 3261 §19.1.2: 5061 for TLS. */
+export function defaultPort(transport: TransportKind): number {
+  return transport === "tls" ? 5061 : DEFAULT_SIP_PORT;
+}

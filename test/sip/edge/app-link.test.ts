@@ -131,7 +131,7 @@ describe("an app that connects", () => {
       ["route|invite", /\|OK$/],
       ["route|cdr:start", /\|OK$/],
       ["remove_route|options", /\|OK$/],
-      ["proxy|t|||||||sip:a@b\r\nINVITE sip:a@b SIP/2.0\r\n\r\n", /\|NOK\|proxy is not supported by this edge yet$/],
+      ["proxy|t|||||||sip:a@b\r\nINVITE sip:a@b SIP/2.0\r\n\r\n", /\|NOK\|Unknown transaction id: t$/],
       ["sip||\r\nSIP/2.0 200 OK\r\n\r\n", /\|NOK\|transaction id missing$/],
       ["sip|nope|\r\nSIP/2.0 200 OK\r\n\r\n", /\|NOK\|Response not sent due to unknown transaction$/],
       ["sip|nope|\r\nCANCEL sip:a@127.0.0.1 SIP/2.0\r\n\r\n", /\|NOK\|unable to cancel unknown transaction id: nope$/],

@@ -54,6 +54,11 @@ describe("the next hop", () => {
   it.each([
     ["sip:x@192.0.2.9", { transport: "udp", address: "192.0.2.9", port: 5060 }],
     ["sip:x@192.0.2.9:5099;transport=tcp", { transport: "tcp", address: "192.0.2.9", port: 5099 }],
+    ["sips:x@192.0.2.9", { transport: "tls", address: "192.0.2.9", port: 5061, name: "192.0.2.9" }],
+    [
+      "sip:x@plain.example.com;transport=tls",
+      { transport: "tls", address: "192.0.2.4", port: 5061, name: "plain.example.com" },
+    ],
     ["sip:x@[2001:db8::1]", { transport: "udp", address: "2001:db8::1", port: 5060 }],
     ["sip:x@example.com", { transport: "udp", address: "192.0.2.1", port: 5070 }],
     ["sip:x@example.com:5062", { transport: "udp", address: "192.0.2.3", port: 5062 }],
@@ -63,7 +68,7 @@ describe("the next hop", () => {
   });
 
   it.each([
-    ["sips:x@192.0.2.9", "requested protocol/transport not available"],
+    ["sips:x@192.0.2.9;transport=udp", "requested protocol/transport not available"],
     ["sip:x@192.0.2.9;transport=ws", "requested protocol/transport not available"],
     ["sip:x@nowhere.example.com", "no address of nowhere.example.com"],
   ])("of %s there is none", async (uri, reason) => {

@@ -138,7 +138,7 @@ describe("an app that answers", () => {
           Via: "SIP/2.0/UDP evil",
           "Content-Length": "5",
           RSeq: "1",
-          Require: "100rel, timer",
+          Require: "timer",
         };
         res.send(183, "Going On", { headers });
       }),

@@ -1,0 +1,104 @@
+/**
+ * Requests inside a call that the edge relays (RFC 3261 §16): by their Route headers and Request-URI, with no app involved, so that a call goes on
+ * when its app is gone. Loose routing only. Called by inbound.ts.
+ */
+import { requestText } from "./app-notices.js";
+import { cdrStop } from "./cdr.js";
+import type { EdgeContext } from "./edge-context.js";
+import { openIncoming, refuse, respond } from "./incoming.js";
+import type { CheckedRequest, CheckedResponse } from "./message-check.js";
+import { parseNameAddr } from "./name-addr.js";
+import { sendWithVia } from "./outgoing.js";
+import { routesAfterUs } from "./own-route.js";
+import { admit, type ProxiedCall, rememberCallee } from "./proxied-calls.js";
+import { prefersFlow, reach, type Reached } from "./reach.js";
+import { reasonPhrase } from "./reason-phrases.js";
+import { relayedHeaders, startRelay } from "./relay-request.js";
+import { relayResponse } from "./relay-response.js";
+import { header } from "./sip-message.js";
+import { parseSipUri } from "./sip-uri.js";
+import type { Flow } from "./transport.js";
+import { stampVia } from "./via.js";
+
+const DROPPED: ReadonlySet<string> = new Set(["route"]);
+
+/** The ACK of a 2xx has no transaction: every copy goes on, as every copy of the 2xx did. */
+export function relayAck(ctx: EdgeContext, call: ProxiedCall, request: CheckedRequest, flow: Flow): void {
+  if (request.maxForwards === 0) return;
+  const routes = routesAfterUs(ctx, request.message);
+  const via = stampVia(request.via, flow.peer);
+  reachNext(ctx, call, request, routes, (reached) => {
+    if (reached.kind === "failed") return ctx.counters.add("dropped_stray_ack");
+    const headers = relayedHeaders({ request, via }, routeHeaders(routes), DROPPED);
+    sendWithVia(ctx, { ...request.message, headers }, reached.flow);
+  });
+}
+
+export function relayInDialog(ctx: EdgeContext, call: ProxiedCall, request: CheckedRequest, flow: Flow): void {
+  const incoming = openIncoming(ctx, request, flow);
+  if (request.maxForwards === 0) return refuse(ctx, incoming, 483);
+  let cancel = (): void => refuse(ctx, incoming, 487);
+  incoming.proxy = { cancel: () => cancel() };
+  const { method } = request.message;
+  if (method === "INVITE") respond(ctx, incoming, { status: 100, reason: reasonPhrase(100) });
+  const routes = routesAfterUs(ctx, request.message);
+  reachNext(ctx, call, request, routes, (reached) => {
+    // Cancelled while the name was looked up.
+    if (incoming.entry.unanswered === null) return;
+    if (reached.kind === "failed") return refuse(ctx, incoming, 503);
+    admit(ctx, call, reached.flow);
+    const headers = relayedHeaders(incoming, routeHeaders(routes), DROPPED);
+    const relay = startRelay(ctx, { ...request.message, headers }, reached.flow, {
+      onResponse(response) {
+        rememberCallee(call, response.toTag);
+        relayResponse(ctx, incoming, response);
+        if (method === "BYE") afterBye(ctx, call, request, response, relay?.started.text ?? "");
+      },
+      onFailed(status) {
+        refuse(ctx, incoming, status);
+        if (method === "BYE") end(ctx, call, requestText(request, incoming.via), relay?.started.text ?? "");
+      },
+    });
+    if (relay === null) return refuse(ctx, incoming, 503);
+    cancel = relay.cancel;
+  });
+}
+
+/** Where no Route is left it is the Request-URI; to a phone behind a NAT, or on an open connection, it is the way it was heard from. */
+function reachNext(
+  ctx: EdgeContext,
+  call: ProxiedCall,
+  request: CheckedRequest,
+  routes: readonly string[],
+  done: (reached: Reached) => void,
+): void {
+  const [first] = routes;
+  const uri = parseSipUri(first === undefined ? request.message.uri : (parseNameAddr(first)?.uri ?? ""));
+  if (uri === null) return done({ kind: "failed", reason: "no sip: URI to go to" });
+  const known = request.fromTag === call.callerTag ? call.calleeFlow : call.callerFlow;
+  if (first === undefined && known !== null && prefersFlow(known, uri)) return done({ kind: "flow", flow: known });
+  reach(ctx, uri, done);
+}
+
+function routeHeaders(routes: readonly string[]) {
+  return routes.map((route) => header("Route", route));
+}
+
+/** The call is over with the answer to its BYE, unless that asks for credentials. */
+function afterBye(
+  ctx: EdgeContext,
+  call: ProxiedCall,
+  request: CheckedRequest,
+  response: CheckedResponse,
+  sent: string,
+): void {
+  const { status } = response.message;
+  if (status < 200 || status === 401 || status === 407) return;
+  end(ctx, call, requestText(request, request.via), sent);
+}
+
+function end(ctx: EdgeContext, call: ProxiedCall, received: string, sent: string): void {
+  ctx.proxied.remove(call);
+  cdrStop(ctx, "network", "normal-release", () => received);
+  cdrStop(ctx, "application", "normal-release", () => sent);
+}

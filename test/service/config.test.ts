@@ -1,0 +1,42 @@
+/** The TLS addresses of SIP_LISTEN: what they need, and what is said when it is missing. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { loadConfig } from "../../src/config.js";
+
+const SIP_LISTEN = "udp/127.0.0.1:5060,tls/[::1]:5061";
+
+async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "ringmatch-config-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+describe("a tls address in SIP_LISTEN", () => {
+  it("comes with the texts of both files", async () => {
+    const folder = await folderWith({ "cert.pem": "a certificate", "key.pem": "a key" });
+    const config = loadConfig({
+      SIP_LISTEN,
+      SIP_TLS_CERT_FILE: join(folder, "cert.pem"),
+      SIP_TLS_KEY_FILE: join(folder, "key.pem"),
+    });
+    expect(config.sipListen).toEqual([
+      { transport: "udp", host: "127.0.0.1", port: 5060 },
+      { transport: "tls", host: "::1", port: 5061 },
+    ]);
+    expect(config.sipTls).toEqual({ cert: "a certificate", key: "a key" });
+  });
+
+  it("names every file that is missing, unset or not", async () => {
+    const folder = await folderWith({});
+    expect(() => loadConfig({ SIP_LISTEN, SIP_TLS_KEY_FILE: join(folder, "key.pem") })).toThrow(
+      /SIP_TLS_CERT_FILE is required with a tls\/ address in SIP_LISTEN.*SIP_TLS_KEY_FILE cannot be read: ENOENT/,
+    );
+  });
+
+  it("is what alone asks for them", () => {
+    expect(loadConfig({ SIP_LISTEN: "udp/127.0.0.1:5060", SIP_TLS_KEY_FILE: "/nowhere" }).sipTls).toBeNull();
+  });
+});
