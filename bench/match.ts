@@ -23,9 +23,9 @@ const LONG_LOG_A_DAY = 25;
 const SHORT_LOG = 10_000;
 const CONNECTIONS = 16;
 const CALLS_PER_S = 1_000;
-const PAIRS = 7;
+const PAIRS = 15;
 const WARM_UP_MS = 3_000;
-const ROUND_MS = 3_000;
+const ROUND_MS = 1_500;
 const TARGET = 1.2;
 const GOAL_P99_MS = 2;
 
