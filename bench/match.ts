@@ -123,7 +123,7 @@ async function settle(db: Database): Promise<void> {
 }
 
 const ids = createIdSource(systemClock, systemRandom);
-const secrets = createSecrets("only for the benchmark, 32 characters", systemRandom);
+const secrets = createSecrets("a secret for the benchmark only", systemRandom);
 
 /** Calls come at their own rate, whether the last was answered or not. @returns ms from arrival to committed record, one a call */
 async function round(db: Database, forMs: number): Promise<number[]> {
