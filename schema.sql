@@ -306,7 +306,7 @@ CREATE UNIQUE INDEX promo_number_one_overflow ON public.promo_number USING btree
 CREATE INDEX promo_number_pool ON public.promo_number USING btree (pool_id, e164) WHERE (pool_id IS NOT NULL);
 CREATE TRIGGER legal_move BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.e164 <> new.e164) OR (new.presentation_seq < old.presentation_seq) OR (new.ownership_epoch <> old.ownership_epoch))) EXECUTE FUNCTION refuse_illegal_move();
 CREATE TRIGGER never_deleted BEFORE DELETE ON public.promo_number FOR EACH ROW EXECUTE FUNCTION refuse_delete();
-CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.locked_until > ringmatch_now()) AND (old.ownership_epoch = new.ownership_epoch) AND ((new.locked_until < old.locked_until) OR ((old.visitor_id IS DISTINCT FROM new.visitor_id) AND (NOT ((new.visitor_id IS NULL) AND (old.pool_id IS DISTINCT FROM new.pool_id))))))) EXECUTE FUNCTION refuse_double_lease();
+CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.ownership_epoch = new.ownership_epoch) AND ((new.locked_until < old.locked_until) OR ((old.visitor_id IS DISTINCT FROM new.visitor_id) AND (NOT ((new.visitor_id IS NULL) AND (old.pool_id IS DISTINCT FROM new.pool_id))))) AND (old.locked_until > ringmatch_now()))) EXECUTE FUNCTION refuse_double_lease();
 CREATE TRIGGER number_moved AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role))) EXECUTE FUNCTION notify_number();
 CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
 
@@ -420,26 +420,36 @@ declare
   v_retention int[];
   v_reuses boolean[];
   v_open boolean[];
+  -- The number each item's visitor holds; null: none.
+  v_held bigint[];
   v_left boolean[];
-  v_open_count int;
-  v_served int;
+  v_count int;
 begin
   if p_now is not null then
     perform set_config('ringmatch.now', p_now::text, true);
   end if;
 
   -- 1. Visitors: adopt new ids for this account; an id that belongs to another account gives way to the fresh one.
-  insert into visitor (id, account_id, first_seen_at)
-    select distinct on (i.vid) i.vid, i.acc, v_now from unnest(p_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
-    on conflict (id) do nothing;
-  select array_agg(case when v.account_id = i.acc then i.vid else i.fresh end order by i.ord)
-    into v_visitor
+  select array_agg(case when v.account_id is null or v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
+      count(*) filter (where v.account_id is distinct from i.acc)
+    into v_visitor, v_count
     from unnest(p_visitor, p_account, p_fresh) with ordinality as i (vid, acc, fresh, ord)
-    left join visitor v on v.id = i.vid;
-  if v_visitor <> p_visitor then
+      left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
+  if v_count > 0 then
     insert into visitor (id, account_id, first_seen_at)
       select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
       on conflict (id) do nothing;
+    -- Somebody else may have taken a new id in this very moment.
+    select array_agg(case when v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
+        count(*) filter (where v.account_id is distinct from i.acc)
+      into v_visitor, v_count
+      from unnest(v_visitor, p_account, p_fresh) with ordinality as i (vid, acc, fresh, ord)
+        left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
+    if v_count > 0 then
+      insert into visitor (id, account_id, first_seen_at)
+        select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
+        on conflict (id) do nothing;
+    end if;
   end if;
 
   -- 2. The pools' settings (no lifetime: the pool is gone). And one transaction at a time serves a visitor of a pool; whoever comes second asks
@@ -451,56 +461,56 @@ begin
       left join lateral (
         select q.session_lifetime_s, q.retention_s, q.overflow = 'reuse_oldest' as reuses
         from pool q where q.id = i.pool and q.deleted_at is null offset 0) p on true;
-  select count(*) filter (where is_open) into v_open_count from unnest(v_open) as o (is_open);
 
   -- 3. A visitor who holds a number keeps it while retention has not passed. A lock that outlives the retention (renewals extend only the lock)
   --    makes a new presentation of the same number; when both are over the number lets go of its visitor.
-  return query
-    with held as materialized (
-      select i.ord, i.prs, i.log, i.touch, i.custom, i.context, i.lifetime, i.retention, n.id,
-        n.retained_until >= v_now as is_retained, n.locked_until > v_now as is_locked
-      from unnest(p_pool, v_visitor, v_open, v_lifetime, v_retention, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
-             as i (pool, vid, is_open, lifetime, retention, prs, log, touch, custom, context, ord)
-        cross join lateral (
-          select n.id, n.retained_until, n.locked_until from promo_number n
-          where n.held_by = i.vid and n.pool_id = i.pool for update skip locked) n
-      where i.is_open
-    ), let_go as (
-      update promo_number n set held_by = null from held h where n.id = h.id and not h.is_retained and not h.is_locked
-    ), renewed as (
-      update promo_number n set
-        presentation_seq = n.presentation_seq + 1,
-        presentation_id = case when h.is_retained then n.presentation_id else h.prs end,
-        last_presented_at = v_now,
-        touch = case when h.is_retained and h.touch = '{}'::jsonb then n.touch else h.touch end,
-        custom_data = case when h.is_retained then n.custom_data || h.custom else h.custom end,
-        locked_until = greatest(n.locked_until, v_now + make_interval(secs => h.lifetime)),
-        retained_until = v_now + make_interval(secs => h.retention)
-      from held h
-      where n.id = h.id and (h.is_retained or h.is_locked)
-      returning h.ord, h.log, h.context, h.lifetime, h.is_retained, n.*
-    ), logged as (
-      insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
-          promo_number, kind, locked_until, retained_until, touch, custom_data, context)
-        select r.account_id, r.id, r.ownership_epoch, r.presentation_seq, v_now, r.log, r.presentation_id, r.visitor_id, r.pool_id,
-          r.e164, case when r.is_retained then 'renewal' else 'presented' end, r.locked_until, r.retained_until,
-          r.touch, r.custom_data, r.context
-        from renewed r
-    )
-    select r.ord::int, case when r.is_retained then 'renewed' else 'presented' end, r.visitor_id, r.e164, r.presentation_id,
-      r.locked_until, r.lifetime
-    from renewed r;
-  get diagnostics v_served = row_count;
-  if v_served = v_open_count and not exists (select 1 from unnest(v_lifetime) as l (lifetime) where l.lifetime is null) then
-    return;
+  select array_agg(n.id order by i.ord), array_agg(i.lifetime is null or i.is_open and (n.id is null or not n.is_kept) order by i.ord), count(n.id)
+    into v_held, v_left, v_count
+    from unnest(p_pool, v_visitor, v_open, v_lifetime) with ordinality as i (pool, vid, is_open, lifetime, ord)
+      left join lateral (
+        select n.id, n.retained_until >= v_now or n.locked_until > v_now as is_kept
+        from promo_number n where n.held_by = i.vid and n.pool_id = i.pool and i.is_open offset 0) n on true;
+  if v_count > 0 then
+    return query
+      with held as materialized (
+        select i.*, n.retained_until >= v_now as is_retained, n.locked_until > v_now as is_locked
+        from unnest(v_held, v_visitor, v_lifetime, v_retention, p_presentation, p_log, p_touch, p_custom, p_context) with ordinality
+               as i (id, vid, lifetime, retention, prs, log, touch, custom, context, ord)
+          cross join lateral (
+            select n.retained_until, n.locked_until from promo_number n where n.id = i.id and n.held_by = i.vid for update skip locked) n
+        where i.id is not null
+      ), let_go as (
+        update promo_number n set held_by = null from held h where n.id = h.id and not h.is_retained and not h.is_locked
+      ), renewed as (
+        update promo_number n set
+          presentation_seq = n.presentation_seq + 1,
+          presentation_id = case when h.is_retained then n.presentation_id else h.prs end,
+          last_presented_at = v_now,
+          touch = case when h.is_retained and h.touch = '{}'::jsonb then n.touch else h.touch end,
+          custom_data = case when h.is_retained then n.custom_data || h.custom else h.custom end,
+          locked_until = greatest(n.locked_until, v_now + make_interval(secs => h.lifetime)),
+          retained_until = v_now + make_interval(secs => h.retention)
+        from held h
+        where n.id = h.id and (h.is_retained or h.is_locked)
+        returning h.ord, h.log, h.context, h.lifetime, h.is_retained, n.*
+      ), logged as (
+        insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
+            promo_number, kind, locked_until, retained_until, touch, custom_data, context)
+          select r.account_id, r.id, r.ownership_epoch, r.presentation_seq, v_now, r.log, r.presentation_id, r.visitor_id, r.pool_id,
+            r.e164, case when r.is_retained then 'renewal' else 'presented' end, r.locked_until, r.retained_until,
+            r.touch, r.custom_data, r.context
+          from renewed r
+      )
+      select r.ord::int, case when r.is_retained then 'renewed' else 'presented' end, r.visitor_id, r.e164, r.presentation_id,
+        r.locked_until, r.lifetime
+      from renewed r;
   end if;
 
   -- 4. Everybody else: the unlocked number presented longest ago; then, in pools that say reuse_oldest, the oldest whatever its lock. Numbers
   --    of this batch's own visitors are spared: who is left then asks again in the next batch.
-  select array_agg((i.is_open or i.lifetime is null)
-        and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool) order by i.ord)
-    into v_left
-    from unnest(p_pool, v_visitor, v_open, v_lifetime) with ordinality as i (pool, vid, is_open, lifetime, ord);
+  if not true = any (v_left) then
+    return;
+  end if;
   for v_pass in 0..1 loop
     exit when v_pass = 1 and not true = any (v_reuses);
     return query
@@ -535,8 +545,8 @@ begin
           from given g
       )
       select g.ord::int, 'presented', g.visitor_id, g.e164, g.presentation_id, g.locked_until, g.lifetime from given g;
-    get diagnostics v_served = row_count;
-    if v_served = cardinality(array_positions(v_left, true)) then
+    get diagnostics v_count = row_count;
+    if v_count = cardinality(array_positions(v_left, true)) then
       return;
     end if;
     select array_agg(i.is_left and not exists (select 1 from promo_number n where n.held_by = i.vid and n.pool_id = i.pool) order by i.ord)
@@ -611,12 +621,16 @@ begin
     perform set_config('ringmatch.now', p_now::text, true);
   end if;
   return query
-    with kept as (
-      update promo_number n set locked_until = greatest(n.locked_until, v_now + make_interval(secs => p.session_lifetime_s))
-      from pool p
-      where p.id = n.pool_id and p.deleted_at is null and n.account_id = p_account and n.held_by = p_visitor
-        and n.presentation_id = any (p_presentation)
+    -- Locked in one order, so that two requests of one visitor cannot lock each other out.
+    with mine as materialized (
+      select n.id, p.session_lifetime_s
+      from promo_number n join pool p on p.id = n.pool_id and p.deleted_at is null
+      where n.held_by = p_visitor and n.account_id = p_account and n.presentation_id = any (p_presentation)
         and (n.retained_until >= v_now or n.locked_until > v_now)
+      order by n.id for update of n
+    ), kept as (
+      update promo_number n set locked_until = greatest(n.locked_until, v_now + make_interval(secs => m.session_lifetime_s))
+      from mine m where n.id = m.id
       returning n.presentation_id, n.locked_until
     )
     select a.id, case when k.presentation_id is null then 'lost' else 'renewed' end, k.locked_until

@@ -24,7 +24,7 @@ export async function startBenchServer(): Promise<BenchServer> {
   // Not there yet: as root, PostgreSQL's data lies inside only of a directory that the start itself made.
   const path = join(tmpdir(), `ringmatch-bench-${randomBytes(8).toString("hex")}`);
   const dataDir = await openDataDir({ path, clock: systemClock, log });
-   
+
   const searchPath = process.env["PATH"] ?? "";
   const postgres = await startEmbeddedPostgres({ dataDir, clock: systemClock, log, searchPath, settings: SETTINGS });
   const opened: Database[] = [];
@@ -35,7 +35,7 @@ export async function startBenchServer(): Promise<BenchServer> {
       await server.close();
       const url = new URL(postgres.url);
       url.pathname = `/${name}`;
-      const database = openDatabase({ url: url.href, log, connectionsMax });
+      const database = openDatabase({ url: url.href, log: silentLog, connectionsMax });
       opened.push(database);
       await migrate({ database, log: silentLog });
       await database.query({ name: "", text: "select ensure_partitions(now())" });

@@ -89,10 +89,11 @@ begin
 end $$;
 
 create trigger no_double_lease before update on promo_number for each row
-  when (old.locked_until > ringmatch_now() and old.ownership_epoch = new.ownership_epoch
+  when (old.ownership_epoch = new.ownership_epoch
         and (new.locked_until < old.locked_until
              or old.visitor_id is distinct from new.visitor_id
-                and not (new.visitor_id is null and old.pool_id is distinct from new.pool_id)))
+                and not (new.visitor_id is null and old.pool_id is distinct from new.pool_id))
+        and old.locked_until > ringmatch_now())
   execute function refuse_double_lease();
 
 -- The state machine of src/pool/promo-number.ts, held by the database as well; and the sequence only ever rises.

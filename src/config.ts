@@ -64,7 +64,7 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   LOG_LEVEL: `one of ${LOG_LEVELS.join(", ")}. Default info`,
   ROLES: `all, or a list of ${ROLES.join(",")}. Default all`,
   SECRETS_KEY:
-    "encrypts callers' numbers and carriers' credentials, 16 or more characters; made in embedded mode, required otherwise",
+    "encrypts callers' numbers and carriers' credentials, 16 or more characters and no comma (a comma separates keys, newest first); made in embedded mode, required otherwise",
   INTERCEPT_URI: "sip:… of an announcement for calls to quarantined numbers; unset: 404",
   PRESENT_TRUSTED_CIDRS: "networks exempt from bot rules and address limits. Embedded default 127.0.0.0/8,::1/128",
 };
@@ -240,7 +240,10 @@ const schema = z.object({
   ).optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   ROLES: parsedBy(parseRoles, `must be all, or a list of ${ROLES.join(",")}`).prefault("all"),
-  SECRETS_KEY: parsedBy((text) => (text.length >= 16 ? text : null), "must have 16 or more characters").optional(),
+  SECRETS_KEY: parsedBy(
+    (text) => (text.split(",").every((key) => key.trim().length >= 16) ? text : null),
+    "must be one key, or several separated by commas (newest first), of 16 or more characters each and no comma inside",
+  ).optional(),
   INTERCEPT_URI: parsedBy((text) => (/^sips?:[^\s<>"]+$/.test(text) ? text : null), "must be a SIP URI").optional(),
   PRESENT_TRUSTED_CIDRS: parsedBy(
     (text) => (listOf(text).every((cidr) => ipaddr.isValidCIDR(cidr)) ? listOf(text) : null),

@@ -12,8 +12,6 @@ const RING_MS_MAX = 40_000;
 const TALK_MS_DEFAULT = 2_000;
 
 export const callCommand: Command = {
-  name: "call",
-  summary: "place one real SIP call to a running service",
   help: `Usage: ringmatch call --to +1888… [--from +1415…] [--sip HOST:PORT] [--talk SECONDS]
 
 Calls over UDP from this machine and prints what happened. --sip defaults to the first udp address of SIP_LISTEN.`,

@@ -1,11 +1,11 @@
+import { parseArgs } from "node:util";
 import { type Config, loadConfig, VARIABLES } from "../config.js";
 import type { Command } from "./command.js";
 
 export const configCommand: Command = {
-  name: "config check",
-  summary: "explain the configuration and check it",
   help: "Usage: ringmatch config check\n\nLists every variable with its meaning, then what is in force. Exits 1 when something is not usable. Shows no secret.",
-  run: async () => {
+  run: async (words) => {
+    parseArgs({ args: [...words] });
     for (const [name, meaning] of Object.entries(VARIABLES)) console.log(`${name}\n    ${meaning}`);
     console.log("\nIn force:");
     for (const [name, value] of Object.entries(shown(loadConfig()))) console.log(`  ${name.padEnd(20)}${value}`);

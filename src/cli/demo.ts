@@ -15,8 +15,6 @@ const CONCURRENT_MAX = 50;
 const TOKEN_BYTES = 16;
 
 export const demoCommand: Command = {
-  name: "demo",
-  summary: "simulated traffic against a running service",
   help: `Usage: ringmatch demo [--rate VISITORS_PER_SECOND] [--seconds N] [--http URL] [--sip HOST:PORT] [--key ADMIN_KEY]
 
 Visitors browse the demo landing page, some call over SIP or by signed Twilio webhooks, until Ctrl-C. The addresses default to HTTP_LISTEN and SIP_LISTEN,

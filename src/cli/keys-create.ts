@@ -9,8 +9,6 @@ import type { Command } from "./command.js";
 import { withDatabase } from "./with-database.js";
 
 export const keysCommand: Command = {
-  name: "keys create",
-  summary: "make an API key",
   help: `Usage: ringmatch keys create --name NAME [--account acc_…] [--scopes ${SCOPES.join(",")}]
 
 Prints the key, the only time it is seen. Without --account it is a platform key that reaches every account. Default scopes: read,write.`,

@@ -10,8 +10,6 @@ import { withDatabase } from "./with-database.js";
 const BATCH_MAX = 10_000;
 
 export const numbersCommand: Command = {
-  name: "numbers import",
-  summary: "add promo numbers to the available inventory",
   help: `Usage: ringmatch numbers import FILE [--carrier NAME]
 
 FILE has one number a line (the first column of a CSV; a header line is passed over). Numbers that are there already are left as they are.`,

@@ -1,22 +1,43 @@
 /** `ringmatch <command>`: finds the command, and turns what goes wrong into one sentence and an exit code. */
 import { AppError } from "../kernel/errors.js";
-import { callCommand } from "./call.js";
 import type { Command } from "./command.js";
-import { configCommand } from "./config-check.js";
-import { demoCommand } from "./demo.js";
-import { keysCommand } from "./keys-create.js";
-import { migrateCommand } from "./migrate.js";
-import { numbersCommand } from "./numbers-import.js";
-import { startCommand } from "./start.js";
 
-const COMMANDS: readonly Command[] = [
-  startCommand,
-  migrateCommand,
-  keysCommand,
-  configCommand,
-  numbersCommand,
-  callCommand,
-  demoCommand,
+interface Entry {
+  /** As typed after `ringmatch`: one word or two. */
+  readonly name: string;
+  readonly summary: string;
+  /** Loaded when it is asked for: most commands need a small part of the service. */
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: readonly Entry[] = [
+  { name: "start", summary: "run the service", load: async () => (await import("./start.js")).startCommand },
+  {
+    name: "migrate",
+    summary: "bring the database to the newest schema",
+    load: async () => (await import("./migrate.js")).migrateCommand,
+  },
+  { name: "keys create", summary: "make an API key", load: async () => (await import("./keys-create.js")).keysCommand },
+  {
+    name: "config check",
+    summary: "explain the configuration and check it",
+    load: async () => (await import("./config-check.js")).configCommand,
+  },
+  {
+    name: "numbers import",
+    summary: "add promo numbers to the available inventory",
+    load: async () => (await import("./numbers-import.js")).numbersCommand,
+  },
+  {
+    name: "call",
+    summary: "place one real SIP call to a running service",
+    load: async () => (await import("./call.js")).callCommand,
+  },
+  {
+    name: "demo",
+    summary: "simulated traffic against a running service",
+    load: async () => (await import("./demo.js")).demoCommand,
+  },
 ];
 
 const EXIT_FAILED = 1;
@@ -24,15 +45,16 @@ const EXIT_USAGE = 2;
 
 /** @param words what follows `ringmatch` on the command line */
 export async function runCommand(words: readonly string[]): Promise<void> {
-  const command = COMMANDS.find(({ name }) => name.split(" ").every((word, i) => words[i] === word));
-  if (command === undefined) return void usage(words);
-  const rest = words.slice(command.name.split(" ").length);
+  const entry = COMMANDS.find(({ name }) => name.split(" ").every((word, i) => words[i] === word));
+  if (entry === undefined) return void usage(words);
+  const rest = words.slice(entry.name.split(" ").length);
+  const command = await entry.load();
   if (rest.includes("--help") || rest.includes("-h")) return console.log(command.help);
   try {
     await command.run(rest);
   } catch (error) {
     if (isUsageFault(error)) {
-      console.error(`ringmatch ${command.name}: ${error.message}\n\n${command.help}`);
+      console.error(`ringmatch ${entry.name}: ${error.message}\n\n${command.help}`);
       process.exitCode = EXIT_USAGE;
       return;
     }

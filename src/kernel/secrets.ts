@@ -48,10 +48,9 @@ export function createSecrets(secretsKey: string, random: Pick<Random, "bytes">)
   };
 }
 
-/** A comma separates keys only between parts that are long enough to be keys: one secret may contain commas. */
+/** A comma always separates: a key that could hold one could not be told from two. */
 function secretsOf(text: string): string[] {
-  const parts = text.split(",").map((part) => part.trim());
-  return parts.every((part) => part.length >= SECRET_CHARS_MIN) ? parts : [text.trim()];
+  return text.split(",").map((part) => part.trim());
 }
 
 function sealingKey(text: string): SealingKey {

@@ -50,6 +50,7 @@ const INSERT_MANY = sql(
    )
    select e164 from added`,
 );
+const ANALYZE = sql("number_analyze", `analyze promo_number`);
 const SELECT_ONE = sql("number_select_one", `select ${COLUMNS} from promo_number n where n.e164 = $1`);
 const LOCK_ONE = sql(
   "number_lock_one",
@@ -121,6 +122,9 @@ export interface NewNumber {
   readonly credentialId: string | null;
 }
 
+/** From here on an import changes what the planner should know. */
+const BULK = 100;
+
 /** Adds numbers to the available inventory. @returns those that were new */
 export async function insertNumbers(
   db: Queryable,
@@ -137,6 +141,8 @@ export async function insertNumbers(
     input.reason,
     input.actor,
   ]);
+  // Sessions keep the plans they made while the table was small; autovacuum's statistics, which end those plans, come a minute too late.
+  if (rows.length >= BULK) await db.query(ANALYZE);
   return new Set(rows.map((row) => row.e164));
 }
 

@@ -1,6 +1,6 @@
 /** The built service as users run it: a process of its own, on free ports, in a data directory of its own. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -20,6 +20,8 @@ export interface DataDirectory {
 
 export function makeDataDirectory(): DataDirectory {
   const parent = mkdtempSync(join(tmpdir(), "ringmatch-service-"));
+  // Run as root, PostgreSQL's user can then reach the data here, and they go with the directory.
+  chmodSync(parent, 0o711);
   return { path: join(parent, "data"), remove: () => rmSync(parent, { recursive: true, force: true }) };
 }
 

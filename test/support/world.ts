@@ -15,7 +15,7 @@ import type { InboundCall } from "../../src/routing/inbound-call.js";
 import type { E164 } from "../../src/telephony/e164.js";
 
 export const ids = createIdSource(systemClock, systemRandom);
-export const secrets = createSecrets("a secret for tests only, 32 characters", systemRandom);
+export const secrets = createSecrets("a secret for tests only", systemRandom);
 
 /** Remembers what was asked for, as the job queue would. */
 export class RecordingSchedule {
