@@ -41,6 +41,7 @@ export function finalStatusFor(failure: AttemptFailure): number {
   const { status } = failure;
   if (status === 486 || status === 600 || status === 480) return 486;
   if (status === 408) return 480;
-  if (status >= 500 && status < 600) return 503;
-  return status;
+  // A decline is somebody's word and final. What else a business's own system refuses (401, 403, 404, a redirect) says nothing about our number:
+  // passed on, a carrier would take the number for unknown.
+  return status === 603 ? 603 : 503;
 }

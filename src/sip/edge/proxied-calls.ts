@@ -2,8 +2,8 @@
  * Calls that the edge relays as a record-routing proxy (RFC 3261 §16): kept from the INVITE to the answer to BYE, so that requests inside them find
  * their way with no app involved, and only requests that belong to one are ever relayed: the edge is no open relay.
  */
-import type { EdgeContext } from "./edge-context.js";
 import { MAX_FORKS } from "./limits.js";
+import type { SourceFilter } from "./source-filter.js";
 import type { Flow } from "./transport.js";
 
 export interface ProxiedCall {
@@ -62,7 +62,7 @@ export function rememberCallee(call: ProxiedCall, tag: string | null): void {
 }
 
 /** Admits packets from this address while the call lasts: a called phone need not be inside any trunk's CIDRs. */
-export function admit(ctx: EdgeContext, call: ProxiedCall, flow: Flow): void {
+export function admit(ctx: { readonly sources: SourceFilter }, call: ProxiedCall, flow: Flow): void {
   const { address } = flow.peer;
   if (!call.held.has(address)) call.held.set(address, ctx.sources.hold(address));
 }

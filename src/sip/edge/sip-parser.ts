@@ -129,7 +129,7 @@ function unfold(text: string): string[] {
   const unfolded: string[] = [];
   for (const line of lines) {
     const folded = line.startsWith(" ") || line.startsWith("\t");
-    if (folded && unfolded.length > 0) unfolded.push(`${trimSpaceEnd(unfolded.pop() ?? "")} ${trimSpaceStart(line)}`);
+    if (folded && unfolded.length > 1) unfolded.push(`${trimSpaceEnd(unfolded.pop() ?? "")} ${trimSpaceStart(line)}`);
     else unfolded.push(line);
   }
   return unfolded;
