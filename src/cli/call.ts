@@ -1,11 +1,9 @@
 import { parseArgs } from "node:util";
 import { loadConfig } from "../config.js";
-import { SipPhone } from "../dev/sip-phone.js";
-import { systemClock } from "../kernel/clock.js";
+import type { SipPhone } from "../dev/sip-phone.js";
 import { AppError } from "../kernel/errors.js";
-import { createLog } from "../kernel/log.js";
-import { systemRandom } from "../kernel/random.js";
 import { normalizeNumber } from "../telephony/e164.js";
+import { startCallerPhone, udpAddressOf } from "./caller-phone.js";
 import type { Command } from "./command.js";
 
 const RING_MS_MAX = 40_000;
@@ -30,28 +28,14 @@ Calls over UDP from this machine and prints what happened. --sip defaults to the
     if (to === null || from === null)
       throw new AppError("invalid_value", "Give --to (and --from) as a phone number, e.g. +18885550100.");
     const talkMs = values.talk === undefined ? TALK_MS_DEFAULT : Number(values.talk) * 1000;
-    const phone = new SipPhone({
-      host: "127.0.0.1",
-      port: 0,
-      clock: systemClock,
-      random: systemRandom,
-      log: createLog("warn"),
-    });
-    await phone.start();
+    const phone = await startCallerPhone();
     try {
-      await placeCall(phone, { uri: `sip:${to}@${values.sip ?? sipAddress()}`, from, talkMs });
+      await placeCall(phone, { uri: `sip:${to}@${values.sip ?? udpAddressOf(loadConfig())}`, from, talkMs });
     } finally {
       await phone.stop();
     }
   },
 };
-
-function sipAddress(): string {
-  const udp = loadConfig().sipListen.find(({ transport }) => transport === "udp");
-  if (udp === undefined || udp.port === 0)
-    throw new AppError("invalid_value", "SIP_LISTEN names no fixed udp address; give --sip HOST:PORT.");
-  return `${udp.host}:${udp.port}`;
-}
 
 async function placeCall(phone: SipPhone, input: { uri: string; from: string; talkMs: number }): Promise<void> {
   console.log(`INVITE ${input.uri} from ${input.from}`);

@@ -2,12 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Config, loadConfig } from "../config.js";
-import { SipPhone } from "../dev/sip-phone.js";
 import { type Tally, Traffic, type TrafficTarget } from "../dev/traffic.js";
 import { systemClock } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
-import { createLog } from "../kernel/log.js";
 import { systemRandom } from "../kernel/random.js";
+import { startCallerPhone, udpAddressOf } from "./caller-phone.js";
 import type { Command } from "./command.js";
 
 /** Visitors that browse or call at the same moment; one more waits its turn. */
@@ -38,7 +37,7 @@ the key to ADMIN_API_KEY or the one kept in the data directory. Sets a Twilio cr
     const target = await prepare({
       config,
       httpUrl,
-      sip: values.sip ?? sipOf(config),
+      sip: values.sip ?? udpAddressOf(config),
       key: values.key ?? keyOf(config),
     });
     await run(target, { rate, seconds });
@@ -46,14 +45,7 @@ the key to ADMIN_API_KEY or the one kept in the data directory. Sets a Twilio cr
 };
 
 async function run(target: TrafficTarget, { rate, seconds }: { rate: number; seconds: number }): Promise<void> {
-  const phone = new SipPhone({
-    host: "127.0.0.1",
-    port: 0,
-    clock: systemClock,
-    random: systemRandom,
-    log: createLog("warn"),
-  });
-  await phone.start();
+  const phone = await startCallerPhone();
   const traffic = new Traffic({ target, phone, random: systemRandom });
   const stopping = new AbortController();
   process.once("SIGINT", () => stopping.abort());
@@ -110,12 +102,6 @@ async function api(
   if (!response.ok)
     throw new AppError("invalid_value", `${method} ${path} answered ${response.status}; give the right --key.`);
   return (await response.json()) as Record<string, unknown>;
-}
-
-function sipOf(config: Config): string {
-  const udp = config.sipListen.find(({ transport }) => transport === "udp");
-  if (udp === undefined) throw new AppError("invalid_value", "SIP_LISTEN names no udp address; give --sip HOST:PORT.");
-  return `${udp.host}:${udp.port}`;
 }
 
 function keyOf(config: Config): string {

@@ -68,13 +68,14 @@ export async function ensurePartitions(db: Database): Promise<void> {
  */
 export async function closeOrphanedCalls(deps: HousekeepingOptions, formerNode: string | null): Promise<number> {
   const orphans = await listOrphanedCalls(deps.db, { formerNode, olderThanS: CALL_OPEN_S_MAX, limit: ORPHANS_A_TURN });
-  await Promise.all(orphans.map((ref) => close(deps, ref)));
-  if (orphans.length > 0) deps.log.warn("call.orphans_closed", { count: orphans.length });
+  if (orphans.length === 0) return 0;
+  const [clock] = await deps.db.query<{ now: number }>(NOW);
+  await Promise.all(orphans.map((ref) => close(deps, ref, clock?.now ?? ref.receivedAt)));
+  deps.log.warn("call.orphans_closed", { count: orphans.length });
   return orphans.length;
 }
 
-async function close(deps: HousekeepingOptions, ref: CallRef): Promise<void> {
-  const [row] = await deps.db.query<{ now: number }>(NOW);
+async function close(deps: HousekeepingOptions, ref: CallRef, at: number): Promise<void> {
   const end = {
     kind: "ended",
     status: "failed",
@@ -83,7 +84,7 @@ async function close(deps: HousekeepingOptions, ref: CallRef): Promise<void> {
     authority: 1,
     talkMs: null,
   } as const;
-  await deps.callLog.record(ref, [{ ...end, at: row?.now ?? ref.receivedAt }]);
+  await deps.callLog.record(ref, [{ ...end, at }]);
 }
 
 const NOW = sql("housekeeping_now", `select now() as now`);
