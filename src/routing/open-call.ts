@@ -1,16 +1,17 @@
 /**
  * Gives an ingress call its record, once: matched on the number's row (or, late, on the log), inserted under its key, and, when no business holds
- * the number, logged as an intercept in the same transaction. Used in time by route-call.ts and afterwards by the spool.
+ * the number, logged as an intercept in the same transaction. One call at a time here; opening-batch.ts opens many, of the same parts.
  */
 import {
   type AttributionFields,
   type CallRef,
   countAttempts,
   findCallByKey,
-  insertCall,
+  insertCalls,
+  type NewCall,
 } from "../attribution/calls.store.js";
 import { matchCall } from "../attribution/match.js";
-import { type NumberFacts, readNumberFacts, readNumberFactsAt } from "../attribution/match.store.js";
+import { type NumberFacts, readNumberFacts, readNumberFactsAt, type SeenNumber } from "../attribution/match.store.js";
 import type { Database, Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { invariant } from "../kernel/invariant.js";
@@ -41,23 +42,61 @@ export interface OpenedCall {
   readonly databaseNow: Instant;
 }
 
-/**
- * @param late the call's arrival by the database's clock, when it could not be opened in time; null now
- * @param signal aborted when nobody waits any more: a match that comes after that may see later visitors and must not be written
- */
+export interface Opening {
+  readonly call: InboundCall;
+  readonly callId: CallId;
+}
+
+/** A call, what its match saw, and what follows from it: ready to be written. */
+export interface MatchedCall extends Opening {
+  /** The match's time by the database's clock, or the arrival of a late one. */
+  readonly receivedAt: Instant;
+  readonly facts: NumberFacts | null;
+  readonly decision: Decision;
+  readonly isLate: boolean;
+}
+
+/** @param late the call's arrival by the database's clock, when it could not be opened in time; null now */
 export async function openCall(
   deps: OpenCallDeps,
-  input: { call: InboundCall; callId: CallId; late: Instant | null; signal?: AbortSignal },
+  { call, callId, late }: Opening & { readonly late: Instant | null },
 ): Promise<OpenedCall> {
-  const { call, callId, late } = input;
   const seen =
     late === null
       ? await readNumberFacts(deps.db, call.promoNumber)
       : { now: late, facts: await readNumberFactsAt(deps.db, { e164: call.promoNumber, at: late }) };
-  input.signal?.throwIfAborted();
-  const { facts, now: receivedAt } = seen;
+  const matched = decideCall({ call, callId }, { ...seen, isLate: late !== null });
+  const isNew = isIntercepted(matched)
+    ? await writeIntercepted(deps, matched)
+    : (await insertCalls(deps.db, [newRecord(deps, matched)])).has(callId);
+  return openedCall(deps, matched, isNew);
+}
+
+export function decideCall(opening: Opening, seen: SeenNumber & { readonly isLate: boolean }): MatchedCall {
+  const { facts, now, isLate } = seen;
   const decision = decide(facts === null ? null : { isRouted: isRouted(facts.state), destination: facts.destination });
-  const isNew = await write(deps, { call, callId, receivedAt, facts, decision, isLate: late !== null });
+  return { ...opening, receivedAt: now, facts, decision, isLate };
+}
+
+export function isIntercepted(matched: MatchedCall): matched is MatchedCall & { readonly facts: NumberFacts } {
+  return matched.decision.kind === "intercept" && matched.facts !== null;
+}
+
+/** @returns false when the ingress call has its record already */
+export async function writeIntercepted(
+  deps: OpenCallDeps,
+  matched: MatchedCall & { readonly facts: NumberFacts },
+): Promise<boolean> {
+  return deps.db.transaction(async (tx) => {
+    const isNew = (await insertCalls(tx, [newRecord(deps, matched)])).has(matched.callId);
+    if (isNew) await logIntercept(deps, tx, matched);
+    return isNew;
+  });
+}
+
+/** @param isNew false when the ingress call has its record already, which is then read */
+export async function openedCall(deps: OpenCallDeps, matched: MatchedCall, isNew: boolean): Promise<OpenedCall> {
+  const { call, callId, receivedAt, decision } = matched;
   if (isNew)
     return { ref: { callId, receivedAt }, decision, isRepeat: false, attemptsBefore: 0, databaseNow: receivedAt };
   const ref = await findCallByKey(deps.db, call.ingressKey);
@@ -65,29 +104,10 @@ export async function openCall(
   return { ref, decision, isRepeat: true, attemptsBefore: await countAttempts(deps.db, ref), databaseNow: receivedAt };
 }
 
-interface Writing {
-  readonly call: InboundCall;
-  readonly callId: CallId;
-  readonly receivedAt: Instant;
-  readonly facts: NumberFacts | null;
-  readonly decision: Decision;
-  readonly isLate: boolean;
-}
-
-async function write(deps: OpenCallDeps, input: Writing): Promise<boolean> {
-  const { facts, decision } = input;
-  if (decision.kind !== "intercept" || facts === null) return insert(deps, deps.db, input);
-  return deps.db.transaction(async (tx) => {
-    const isNew = await insert(deps, tx, input);
-    if (isNew) await logIntercept(deps, tx, { ...input, facts });
-    return isNew;
-  });
-}
-
-async function insert(deps: OpenCallDeps, db: Queryable, input: Writing): Promise<boolean> {
-  const { call, callId, receivedAt, facts, decision, isLate } = input;
+export function newRecord(deps: OpenCallDeps, matched: MatchedCall): NewCall {
+  const { call, callId, receivedAt, facts, decision, isLate } = matched;
   const accountId = facts?.accountId ?? null;
-  return insertCall(db, {
+  return {
     id: callId,
     ingressKey: call.ingressKey,
     ingress: call.ingress,
@@ -105,11 +125,15 @@ async function insert(deps: OpenCallDeps, db: Queryable, input: Writing): Promis
     verstat: call.verstat,
     attribution: attribute(facts, receivedAt, isLate),
     node: call.node,
-  });
+  };
 }
 
-async function logIntercept(deps: OpenCallDeps, tx: Queryable, input: Writing & { facts: NumberFacts }): Promise<void> {
-  const { call, callId, receivedAt, facts } = input;
+async function logIntercept(
+  deps: OpenCallDeps,
+  tx: Queryable,
+  matched: MatchedCall & { readonly facts: NumberFacts },
+): Promise<void> {
+  const { call, callId, receivedAt, facts } = matched;
   const { spamCallers } = await readQuarantineSettings(tx);
   const sealed = sealCaller(deps.secrets, { caller: call.caller, accountId: null });
   await insertIntercept(tx, {

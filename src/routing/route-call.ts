@@ -10,7 +10,7 @@ import type { Log } from "../kernel/log.js";
 import type { CallLog } from "./call-log.js";
 import { type Decision, decide } from "./decision.js";
 import type { InboundCall } from "./inbound-call.js";
-import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
+import type { OpenCallDeps, OpenedCall } from "./open-call.js";
 import type { RoutingTable } from "./routing-table.js";
 
 /** Longer than any match that works (p99 is a few ms), shorter than a caller notices (contract §5). */
@@ -64,7 +64,7 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   const sentAt = deps.clock.now();
   const arrivedAt = deps.databaseClock.now();
   const waiting = new AbortController();
-  const opening = openCall(deps, { call, callId, late: null, signal: waiting.signal });
+  const opening = deps.callLog.open({ call, callId, signal: waiting.signal });
   const opened = await inTime(deps, opening, waiting);
   if (opened !== null) {
     deps.databaseClock.seen(opened.databaseNow, sentAt);
