@@ -7,8 +7,11 @@ import type { CallId } from "../kernel/ids.js";
 import type { CallEvent } from "../telephony/call-event.js";
 import type { CallEvents } from "./fold-events.js";
 
-/** Longer than a phone that answers at once takes to ring and be picked up, shorter than anybody looks at a record. */
-const GATHER_MS = 50;
+/**
+ * Longer than a phone that answers at once takes to ring and be picked up, shorter than anybody looks at a record. A call's share of PostgreSQL's work
+ * was measured 1.4 ms alone, 0.2 ms among 16, 0.1 ms among 64.
+ */
+const GATHER_MS = 100;
 /** Of one transaction. */
 const BATCH_MAX = 256;
 /** A minute of a busy node; beyond it what comes goes the other way at once (the spool). */
