@@ -26,6 +26,12 @@ export interface SealedCaller {
   readonly last4: string | null;
 }
 
+/** A number of somebody's that is only shown, never looked for. */
+export interface SealedNumber {
+  readonly enc: Buffer;
+  readonly last4: string;
+}
+
 export interface AttributionFields {
   readonly outcome: AttributionOutcome;
   readonly presentationId: string | null;
@@ -50,6 +56,8 @@ export interface NewCall {
   readonly numberId: number | null;
   readonly ownershipEpoch: number | null;
   readonly caller: SealedCaller;
+  /** Who forwarded the call to us; null when nobody said so. */
+  readonly diversion: SealedNumber | null;
   readonly disposition: Disposition;
   readonly destinationNumber: string | null;
   readonly progress: CallState;
@@ -78,18 +86,19 @@ const INSERT = sql(
    )
    insert into call (id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
      caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node, updated_at)
+     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
+     diversion_enc, diversion_last4, updated_at)
    select $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28,
-     $29, $30, clock_timestamp() from key
+     $29, $30, $31, $32, clock_timestamp() from key
    returning id`,
 );
 const SELECT_BY_KEY = sql(
   "call_select_by_key",
   `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
 );
-const COUNT_ATTEMPTS = sql(
-  "call_count_attempts",
-  `select jsonb_array_length(progress -> 'attempts') as attempts from call where id = $1 and received_at = $2`,
+const SELECT_STANDING = sql(
+  "call_select_standing",
+  `select jsonb_array_length(progress -> 'attempts') as "attemptsBefore", presentation_id as "presentationId" from call where id = $1 and received_at = $2`,
 );
 const LOCK_PROGRESS = sql(
   "call_lock_progress",
@@ -105,7 +114,8 @@ const UPDATE_PROGRESS = sql(
 );
 const COLUMNS = `c.id, c.account_id as "accountId", c.pool_id as "poolId", c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch",
   c.received_at as "receivedAt", c.ingress, c.ingress_call_id as "ingressCallId", c.promo_number as "promoNumber", c.caller_enc as "callerEnc",
-  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
+  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.diversion_enc as "diversionEnc",
+  c.diversion_last4 as "diversionLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
   c.progress, c.answered_at as "answeredAt", c.ended_at as "endedAt", c.pdd_ms as "pddMs", c.ring_ms as "ringMs", c.talk_ms as "talkMs",
   c.hangup_cause as "hangupCause", c.released_by as "releasedBy", c.verstat, c.attribution as outcome,
   c.presentation_id as "presentationId", c.visitor_id as "visitorId", c.presented_at as "presentedAt", c.matched_seq as "matchedSeq",
@@ -164,6 +174,8 @@ export async function insertCall(tx: Queryable, call: NewCall): Promise<boolean>
     a.customData,
     a.late,
     call.node,
+    call.diversion?.enc ?? null,
+    call.diversion?.last4 ?? null,
   ]);
   return rows.length > 0;
 }
@@ -178,9 +190,15 @@ export async function findCallByKey(db: Queryable, ingressKey: string): Promise<
   return row ?? null;
 }
 
-export async function countAttempts(db: Queryable, ref: CallRef): Promise<number> {
-  const [row] = await db.query<{ attempts: number }>(COUNT_ATTEMPTS, [ref.callId, timestamp(ref.receivedAt)]);
-  return row?.attempts ?? 0;
+export interface CallStanding {
+  readonly attemptsBefore: number;
+  readonly presentationId: string | null;
+}
+
+/** What a further INVITE of the same call goes on from. */
+export async function readStanding(db: Queryable, ref: CallRef): Promise<CallStanding> {
+  const [row] = await db.query<CallStanding>(SELECT_STANDING, [ref.callId, timestamp(ref.receivedAt)]);
+  return row ?? { attemptsBefore: 0, presentationId: null };
 }
 
 export interface LockedProgress {
@@ -275,12 +293,14 @@ export async function listOrphanedCalls(
   return rows.map((row) => ({ callId: row.id, receivedAt: row.receivedAt }));
 }
 
-type Row = Omit<CallRecord, "caller" | "attribution"> &
-  Omit<AttributionFields, never> & {
+type Row = Omit<CallRecord, "caller" | "diversion" | "attribution"> &
+  AttributionFields & {
     confidence: number | null;
     callerEnc: Buffer | null;
     callerHash: Buffer | null;
     callerLast4: string | null;
+    diversionEnc: Buffer | null;
+    diversionLast4: string | null;
   };
 
 function recordOf(row: Row): CallRecord {
@@ -288,6 +308,8 @@ function recordOf(row: Row): CallRecord {
     callerEnc,
     callerHash,
     callerLast4,
+    diversionEnc,
+    diversionLast4,
     outcome,
     presentationId,
     visitorId,
@@ -302,6 +324,7 @@ function recordOf(row: Row): CallRecord {
   return {
     ...rest,
     caller: { enc: callerEnc, hash: callerHash, last4: callerLast4 },
+    diversion: diversionEnc === null || diversionLast4 === null ? null : { enc: diversionEnc, last4: diversionLast4 },
     attribution: { outcome, presentationId, visitorId, presentedAt, matchedSeq, confidence, touch, customData, late },
   };
 }

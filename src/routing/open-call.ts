@@ -5,9 +5,9 @@
 import {
   type AttributionFields,
   type CallRef,
-  countAttempts,
   findCallByKey,
   insertCall,
+  readStanding,
 } from "../attribution/calls.store.js";
 import { matchCall } from "../attribution/match.js";
 import { type NumberFacts, readNumberFacts, readNumberFactsAt } from "../attribution/match.store.js";
@@ -22,7 +22,7 @@ import { readQuarantineSettings } from "../pool/quarantine-settings.js";
 import { type CallState, newCall } from "../telephony/call-state.js";
 import { type Decision, decide, dispositionOf } from "./decision.js";
 import type { InboundCall } from "./inbound-call.js";
-import { PLATFORM_REALM, sealCaller } from "./seal-caller.js";
+import { PLATFORM_REALM, sealCaller, sealNumber } from "./seal-caller.js";
 
 export interface OpenCallDeps {
   readonly db: Database;
@@ -37,6 +37,8 @@ export interface OpenedCall {
   readonly isRepeat: boolean;
   /** Attempts the record has already: a repeat's attempts are counted on from there. */
   readonly attemptsBefore: number;
+  /** Whom the record is attributed to; null unless matched. */
+  readonly presentationId: string | null;
   /** The database's time of the match: what `received_at` says, unless the call had its record before. */
   readonly databaseNow: Instant;
 }
@@ -57,12 +59,16 @@ export async function openCall(
   input.signal?.throwIfAborted();
   const { facts, now: receivedAt } = seen;
   const decision = decide(facts === null ? null : { isRouted: isRouted(facts.state), destination: facts.destination });
-  const isNew = await write(deps, { call, callId, receivedAt, facts, decision, isLate: late !== null });
-  if (isNew)
-    return { ref: { callId, receivedAt }, decision, isRepeat: false, attemptsBefore: 0, databaseNow: receivedAt };
+  const attribution = attribute(facts, receivedAt, late !== null);
+  const isNew = await write(deps, { call, callId, receivedAt, facts, decision, attribution });
+  if (isNew) {
+    const { presentationId } = attribution;
+    const ref = { callId, receivedAt };
+    return { ref, decision, isRepeat: false, attemptsBefore: 0, presentationId, databaseNow: receivedAt };
+  }
   const ref = await findCallByKey(deps.db, call.ingressKey);
   invariant(ref !== null, "a call that was not inserted has its record already");
-  return { ref, decision, isRepeat: true, attemptsBefore: await countAttempts(deps.db, ref), databaseNow: receivedAt };
+  return { ref, decision, isRepeat: true, ...(await readStanding(deps.db, ref)), databaseNow: receivedAt };
 }
 
 interface Writing {
@@ -71,7 +77,7 @@ interface Writing {
   readonly receivedAt: Instant;
   readonly facts: NumberFacts | null;
   readonly decision: Decision;
-  readonly isLate: boolean;
+  readonly attribution: AttributionFields;
 }
 
 async function write(deps: OpenCallDeps, input: Writing): Promise<boolean> {
@@ -85,7 +91,7 @@ async function write(deps: OpenCallDeps, input: Writing): Promise<boolean> {
 }
 
 async function insert(deps: OpenCallDeps, db: Queryable, input: Writing): Promise<boolean> {
-  const { call, callId, receivedAt, facts, decision, isLate } = input;
+  const { call, callId, receivedAt, facts, decision, attribution } = input;
   const accountId = facts?.accountId ?? null;
   return insertCall(db, {
     id: callId,
@@ -99,11 +105,12 @@ async function insert(deps: OpenCallDeps, db: Queryable, input: Writing): Promis
     numberId: facts?.numberId ?? null,
     ownershipEpoch: facts?.ownershipEpoch ?? null,
     caller: sealCaller(deps.secrets, { caller: call.caller, accountId }),
+    diversion: sealNumber(deps.secrets, call.diversion),
     disposition: dispositionOf(decision),
     destinationNumber: decision.kind === "route" ? decision.destinationNumber : null,
     progress: firstProgress(decision, receivedAt),
     verstat: call.verstat,
-    attribution: attribute(facts, receivedAt, isLate),
+    attribution,
     node: call.node,
   });
 }
