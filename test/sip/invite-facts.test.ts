@@ -201,7 +201,7 @@ describe("the number that forwarded the call", () => {
     ],
     ["in the trunk's country", diverted("<tel:2125550100>;reason=deflection"), "+12125550100"],
     ["the next, where the newest is no number", diverted("<sip:bob@pbx>,<sip:+12125550100@pbx>"), "+12125550100"],
-    ["the next, where the newest cannot be read", diverted('<sip:+1 2>,<sip:+12125550100@pbx>'), "+12125550100"],
+    ["the next, where the newest cannot be read", diverted("<sip:+1 2>,<sip:+12125550100@pbx>"), "+12125550100"],
     ["that withholds its name only", diverted("<sip:+12125550100@pbx>;privacy=name"), "+12125550100"],
     ["that withholds itself", diverted("<sip:+12125550101@pbx>;privacy=full,<sip:+12125550100@pbx>"), null],
     ["that withholds its URI", diverted('<sip:+12125550101@pbx>;privacy="uri"'), null],
