@@ -1,13 +1,14 @@
 /** One INVITE, from its facts to its end: read, route, then bridge, intercept or refuse. */
 import type { Trunk } from "../account/trunks.store.js";
 import type { Clock } from "../kernel/clock.js";
+import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import { type RouteCallDeps, type RoutedCall, routeCall } from "../routing/route-call.js";
 import type { CallEvent } from "../telephony/call-event.js";
-import { callBusiness } from "./b-leg.js";
+import { callBusiness, hangUp } from "./b-leg.js";
 import { bridgeCall, refuse } from "./bridge.js";
 import { callClock } from "./call-clock.js";
-import type { SipRequest, SipResponse, Srf } from "./drachtio-types.js";
+import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import type { ConcurrentCalls } from "./concurrent-calls.js";
 import { type InviteFacts, readInvite } from "./invite-facts.js";
 import { joinLegs } from "./join-legs.js";
@@ -168,8 +169,17 @@ async function intercept(deps: InviteDeps, acting: Acting): Promise<void> {
   });
   if (outcome.kind === "canceled") return;
   if (outcome.kind === "failed") return refuse(response, 404);
-  const caller = await deps.srf.createUAS(request, response, { localSdp: outcome.answer.sdp });
-  await joinLegs({ caller, answer: outcome.answer, ending: ending.signal });
+  const { answer } = outcome;
+  let caller: Dialog;
+  try {
+    caller = await deps.srf.createUAS(request, response, { localSdp: answer.sdp });
+  } catch (error) {
+    // The caller gave up at that very moment, or cannot be answered: the announcement must not go on to nobody.
+    deps.log.info("sip.announcement_unheard", { error: messageOf(error) });
+    await hangUp(answer.kind === "dialog" ? answer.dialog : answer.leg);
+    return refuse(response, 500);
+  }
+  await joinLegs({ caller, answer, ending: ending.signal });
 }
 
 /** An announcement answers at once or is broken. */

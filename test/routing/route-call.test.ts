@@ -335,6 +335,22 @@ describe("replaying the spool", () => {
     await callLog.stop();
   });
 
+  it("takes lines of a version that knew nothing of who forwarded a call", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    const { caller, diversion, ...call } = inboundCall(e164, { caller: CALLER });
+    expect(diversion).toBeNull();
+    const callerSealed = secrets.seal(caller ?? "").toString("base64");
+    node.spool.append({
+      kind: "open",
+      callId: ids.next("call"),
+      receivedAt: Date.now(),
+      call: { ...call, callerSealed },
+    });
+    await replayed(node);
+    expect(await recordOfKey(call.ingressKey)).toMatchObject({ caller: { last4: "0187" }, diversion: null });
+  });
+
   it("sets aside what the database will never take, and writes the rest", async () => {
     const node = await makeNode();
     const { e164 } = await present(await makeWorld(db, 1), MINUTE);

@@ -1,6 +1,7 @@
 /** What the business, the record and the disk get to know of a caller: real packets through the whole service. */
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { listTrunks, putTrunk, type Trunk } from "../../src/account/trunks.store.js";
 import { openDatabase } from "../../src/db/database.js";
@@ -11,6 +12,7 @@ import { startLink } from "../support/severable-link.js";
 import { recordOf, setTargets, type SipWorld, startSipWorld } from "../support/sip-world.js";
 import { until } from "../support/until.js";
 import { allocationFor, makeWorld, secrets } from "../support/world.js";
+import { certificateFor } from "./edge/support/certificate.js";
 import { callTexts, field, rawPeer, respondTo } from "./edge/support/raw-peer.js";
 
 const { db, url } = await freshDatabase();
@@ -21,9 +23,9 @@ const [loopback] = await listTrunks(db);
 if (loopback === undefined) throw new Error("there is no trunk");
 afterEach(() => useTrunk({}));
 
-async function useTrunk(changes: Partial<Trunk>): Promise<void> {
+async function useTrunk(changes: Partial<Trunk>, world: SipWorld = sip): Promise<void> {
   await putTrunk(db, { ...(loopback as Trunk), ...changes });
-  await sip.service.reloadTrunks();
+  await world.service.reloadTrunks();
 }
 
 const placeOf = (world: SipWorld) => ({ host: "127.0.0.1", port: Number(world.address.split(":")[1]) });
@@ -279,6 +281,21 @@ describe("a trunk's transport", () => {
     expect(await rows(db, "select 1 from call where promo_number = $1", [number])).toEqual([]);
   });
 
+  it("tls: calls over TLS are taken", async () => {
+    const certificate = await certificateFor("IP:127.0.0.1");
+    const world = await startSipWorld(db, { tls: certificate });
+    onTestFinished(() => world.stop());
+    await useTrunk({ transport: "tls" }, world);
+    const to = await presented({}, world);
+    const socket = connectTls({ host: "127.0.0.1", port: world.tlsPort ?? 0, ca: certificate.cert });
+    await once(socket, "secureConnect");
+    const peer = await rawPeer(placeOf(world));
+    const calling = sendInvite(socket, callTexts(peer, placeOf(world), to.number).invite(), "TLS");
+    to.desk.send(respondTo(await to.desk.request("INVITE"), 486, "Busy Here", { tag: "desk" }));
+    expect(await calling).toContain("SIP/2.0 486 ");
+    expect(await recordOf(db, to.number, "busy")).toMatchObject({ caller_last4: "0100" });
+  });
+
   it("tcp: calls may come over UDP, and those to plain numbers leave over TCP", async () => {
     const gateway = await tcpGateway();
     await useTrunk({ transport: "tcp", outboundUri: `sip:127.0.0.1:${gateway.port}` });
@@ -307,8 +324,12 @@ describe("a trunk's transport", () => {
 /** Sends one INVITE over TCP. @returns everything up to the final answer */
 async function overTcp(invite: string): Promise<string> {
   const socket = connect(placeOf(sip));
-  onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
+  return sendInvite(socket, invite, "TCP");
+}
+
+function sendInvite(socket: Socket, invite: string, transport: "TCP" | "TLS"): Promise<string> {
+  onTestFinished(() => void socket.destroy());
   let received = "";
   const final = new Promise<string>((resolve) =>
     socket.on("data", (data: Buffer) => {
@@ -316,7 +337,7 @@ async function overTcp(invite: string): Promise<string> {
       if (/^SIP\/2\.0 [2-6]/m.test(received)) resolve(received);
     }),
   );
-  socket.write(invite.replace("SIP/2.0/UDP", "SIP/2.0/TCP"));
+  socket.write(invite.replace("SIP/2.0/UDP", `SIP/2.0/${transport}`));
   return final;
 }
 

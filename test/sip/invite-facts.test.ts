@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Trunk } from "../../src/account/trunks.store.js";
 import { HOPS_HEADER, HOPS_MAX, readInvite } from "../../src/sip/invite-facts.js";
@@ -254,6 +255,40 @@ describe("the number that forwarded the call", () => {
     expect(read("sip:+18885550100@us", headers)).toMatchObject({ diversion: expected });
     expect(read("sip:+18885550100@us", headers, { trustIdentity: false })).toMatchObject({ diversion: null });
   });
+});
+
+it("nothing in a header is an error", () => {
+  const names = ["To", "P-Called-Party-ID", "P-Asserted-Identity", "Privacy", "Diversion", "History-Info", HOPS_HEADER];
+  const pieces = [
+    "<",
+    ">",
+    '"',
+    ";",
+    ",",
+    "=",
+    "%",
+    "@",
+    ":",
+    "sip:",
+    "tel:",
+    "+1888",
+    "index=1.1",
+    "verstat=",
+    "\\",
+    " ",
+  ];
+  const text = fc
+    .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 5 })), { maxLength: 20 })
+    .map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(text, fc.dictionary(fc.constantFrom(...names), text), (uri, headers) => {
+      const facts = read(uri, headers);
+      if ("kind" in facts) return;
+      expect(facts.promoNumber.length).toBeLessThanOrEqual(64);
+      for (const number of [facts.caller, facts.diversion]) if (number !== null) expect(number).toMatch(/^\+\d{7,15}$/);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 describe("an INVITE", () => {
