@@ -26,6 +26,12 @@ export interface SealedCaller {
   readonly last4: string | null;
 }
 
+/** A number of somebody's that is only shown, never looked for. */
+export interface SealedNumber {
+  readonly enc: Buffer;
+  readonly last4: string;
+}
+
 export interface AttributionFields {
   readonly outcome: AttributionOutcome;
   readonly presentationId: string | null;
@@ -50,6 +56,8 @@ export interface NewCall {
   readonly numberId: number | null;
   readonly ownershipEpoch: number | null;
   readonly caller: SealedCaller;
+  /** Who forwarded the call to us; null when nobody said so. */
+  readonly diversion: SealedNumber | null;
   readonly disposition: Disposition;
   readonly destinationNumber: string | null;
   readonly progress: CallState;
@@ -75,7 +83,8 @@ export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" |
 const NEW_COLUMNS = `id text, received_at timestamptz, ingress text, ingress_call_id text, promo_number text, account_id text, pool_id text,
   number_id bigint, ownership_epoch int, caller_enc bytea, caller_hash bytea, caller_last4 text, disposition text, status text,
   destination_number text, progress jsonb, ended_at timestamptz, hangup_cause text, released_by text, verstat text, attribution text,
-  presentation_id text, visitor_id text, presented_at timestamptz, matched_seq bigint, touch jsonb, custom_data jsonb, late boolean, node text`;
+  presentation_id text, visitor_id text, presented_at timestamptz, matched_seq bigint, touch jsonb, custom_data jsonb, late boolean, node text,
+  diversion_enc bytea, diversion_last4 text`;
 // Keys in order: two batches that share some must not wait for one another crosswise.
 const INSERT = sql(
   "call_insert",
@@ -86,10 +95,12 @@ const INSERT = sql(
    )
    insert into call (id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
      caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node, updated_at)
+     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
+     diversion_enc, diversion_last4, updated_at)
    select id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
      caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node, clock_timestamp()
+     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
+     diversion_enc, diversion_last4, clock_timestamp()
    from item join key on key.call_id = item.id
    returning id`,
 );
@@ -97,13 +108,14 @@ const SELECT_BY_KEY = sql(
   "call_select_by_key",
   `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
 );
-const COUNT_ATTEMPTS = sql(
-  "call_count_attempts",
-  `select jsonb_array_length(progress -> 'attempts') as attempts from call where id = $1 and received_at = $2`,
+const SELECT_STANDING = sql(
+  "call_select_standing",
+  `select jsonb_array_length(progress -> 'attempts') as "attemptsBefore", presentation_id as "presentationId" from call where id = $1 and received_at = $2`,
 );
 const COLUMNS = `c.id, c.account_id as "accountId", c.pool_id as "poolId", c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch",
   c.received_at as "receivedAt", c.ingress, c.ingress_call_id as "ingressCallId", c.promo_number as "promoNumber", c.caller_enc as "callerEnc",
-  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
+  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.diversion_enc as "diversionEnc",
+  c.diversion_last4 as "diversionLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
   c.progress, c.answered_at as "answeredAt", c.ended_at as "endedAt", c.pdd_ms as "pddMs", c.ring_ms as "ringMs", c.talk_ms as "talkMs",
   c.hangup_cause as "hangupCause", c.released_by as "releasedBy", c.verstat, c.attribution as outcome,
   c.presentation_id as "presentationId", c.visitor_id as "visitorId", c.presented_at as "presentedAt", c.matched_seq as "matchedSeq",
@@ -167,6 +179,8 @@ function newRow(call: NewCall): Record<string, unknown> {
     custom_data: a.customData,
     late: a.late,
     node: call.node,
+    diversion_enc: bytea(call.diversion?.enc ?? null),
+    diversion_last4: call.diversion?.last4 ?? null,
   };
 }
 
@@ -185,9 +199,15 @@ export async function findCallByKey(db: Queryable, ingressKey: string): Promise<
   return row ?? null;
 }
 
-export async function countAttempts(db: Queryable, ref: CallRef): Promise<number> {
-  const [row] = await db.query<{ attempts: number }>(COUNT_ATTEMPTS, [ref.callId, timestamp(ref.receivedAt)]);
-  return row?.attempts ?? 0;
+export interface CallStanding {
+  readonly attemptsBefore: number;
+  readonly presentationId: string | null;
+}
+
+/** What a further INVITE of the same call goes on from. */
+export async function readStanding(db: Queryable, ref: CallRef): Promise<CallStanding> {
+  const [row] = await db.query<CallStanding>(SELECT_STANDING, [ref.callId, timestamp(ref.receivedAt)]);
+  return row ?? { attemptsBefore: 0, presentationId: null };
 }
 
 /** @param accountId null: any account (admin). @throws AppError("not_found") */
@@ -241,12 +261,14 @@ export async function listOrphanedCalls(
   return rows.map((row) => ({ callId: row.id, receivedAt: row.receivedAt }));
 }
 
-type Row = Omit<CallRecord, "caller" | "attribution"> &
-  Omit<AttributionFields, never> & {
+type Row = Omit<CallRecord, "caller" | "diversion" | "attribution"> &
+  AttributionFields & {
     confidence: number | null;
     callerEnc: Buffer | null;
     callerHash: Buffer | null;
     callerLast4: string | null;
+    diversionEnc: Buffer | null;
+    diversionLast4: string | null;
   };
 
 function recordOf(row: Row): CallRecord {
@@ -254,6 +276,8 @@ function recordOf(row: Row): CallRecord {
     callerEnc,
     callerHash,
     callerLast4,
+    diversionEnc,
+    diversionLast4,
     outcome,
     presentationId,
     visitorId,
@@ -268,6 +292,7 @@ function recordOf(row: Row): CallRecord {
   return {
     ...rest,
     caller: { enc: callerEnc, hash: callerHash, last4: callerLast4 },
+    diversion: diversionEnc === null || diversionLast4 === null ? null : { enc: diversionEnc, last4: diversionLast4 },
     attribution: { outcome, presentationId, visitorId, presentedAt, matchedSeq, confidence, touch, customData, late },
   };
 }

@@ -2,6 +2,7 @@
  * What a match reads. In time: the number's own row, one probe whatever the size of the log. Late: the log and the number's history, as they stood
  * when the call came. For the explanation: the log at or below the sequence the match saw.
  */
+import type { CallerId } from "../account/destinations.store.js";
 import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { invariant } from "../kernel/invariant.js";
@@ -33,13 +34,15 @@ export interface DestinationFacts {
   readonly failover: readonly string[];
   readonly ringTimeoutS: number;
   readonly maxConcurrentCalls: number | null;
+  readonly callerId: CallerId;
+  readonly passIds: boolean;
 }
 
 export const MATCH_NUMBER = sql(
   "match_number",
   `select clock_timestamp() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch,
      n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until, n.touch,
-     n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls
+     n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
    from unnest($1::text[]) with ordinality as asked (e164, position) left join promo_number n on n.e164 = asked.e164
      left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id
    order by asked.position`,
@@ -69,6 +72,8 @@ interface MatchRow {
   failover: string[] | null;
   ring_timeout_s: number | null;
   max_concurrent_calls: number | null;
+  caller_id: CallerId | null;
+  pass_ids: boolean | null;
 }
 
 /** A number as the database had it at `now`, its own time; null when it is none of ours. */
@@ -98,7 +103,7 @@ const FACTS_AT = sql(
   `select now() as now, n.id, n.e164, e.state, e.role, e.account_id, n.former_account_id, e.pool_id, e.ownership_epoch, n.credential_id,
      n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
      '-infinity'::timestamptz as retained_until, null::jsonb as touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
-     d.ring_timeout_s, d.max_concurrent_calls
+     d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
    from promo_number n
      join lateral (select * from number_event e where e.number_id = n.id and e.at <= $2 order by e.id desc limit 1) e on true
      left join pool p on p.id = e.pool_id left join destination d on d.id = p.destination_id
@@ -223,6 +228,8 @@ function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null): N
             failover: row.failover ?? [],
             ringTimeoutS: row.ring_timeout_s ?? 30,
             maxConcurrentCalls: row.max_concurrent_calls,
+            callerId: row.caller_id ?? "caller",
+            passIds: row.pass_ids ?? false,
           },
   };
 }

@@ -16,9 +16,7 @@ import type { InboundCall } from "./inbound-call.js";
 import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
 import type { Spool } from "./spool.js";
-
-/** An inbound call with the caller sealed, as the spool keeps it. */
-type SpooledCall = Omit<InboundCall, "caller"> & { readonly callerSealed: string | null };
+import { fromSpool, type SpooledCall, toSpool } from "./spooled-call.js";
 
 export type SpoolEntry =
   | { readonly kind: "open"; readonly callId: CallId; readonly receivedAt: Instant; readonly call: SpooledCall }
@@ -71,9 +69,7 @@ export class CallLog {
   /** For a call whose record could not be opened in time. `receivedAt` is by the database's clock as last known. */
   openLate(input: { call: InboundCall; callId: CallId; receivedAt: Instant }): void {
     const { call, callId, receivedAt } = input;
-    const { caller, ...rest } = call;
-    const callerSealed = caller === null ? null : this.options.secrets.seal(caller).toString("base64");
-    this.spool({ kind: "open", callId, receivedAt, call: { ...rest, callerSealed } });
+    this.spool({ kind: "open", callId, receivedAt, call: toSpool(this.options.secrets, call) });
   }
 
   /**
@@ -169,9 +165,8 @@ export class CallLog {
 
   private async replayOne(entry: SpoolEntry): Promise<void> {
     if (entry.kind === "open") {
-      const { callerSealed, ...rest } = entry.call;
-      const caller = callerSealed === null ? null : this.options.secrets.open(Buffer.from(callerSealed, "base64"));
-      await openCall(this.options, { call: { ...rest, caller }, callId: entry.callId, late: entry.receivedAt });
+      const call = fromSpool(this.options.secrets, entry.call);
+      await openCall(this.options, { call, callId: entry.callId, late: entry.receivedAt });
       return;
     }
     const { ref, ingressKey, events } = entry;

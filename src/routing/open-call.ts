@@ -5,10 +5,10 @@
 import {
   type AttributionFields,
   type CallRef,
-  countAttempts,
   findCallByKey,
   insertCalls,
   type NewCall,
+  readStanding,
 } from "../attribution/calls.store.js";
 import { matchCall } from "../attribution/match.js";
 import { type NumberFacts, readNumberFacts, readNumberFactsAt, type SeenNumber } from "../attribution/match.store.js";
@@ -23,7 +23,7 @@ import { readQuarantineSettings } from "../pool/quarantine-settings.js";
 import { type CallState, newCall } from "../telephony/call-state.js";
 import { type Decision, decide, dispositionOf } from "./decision.js";
 import type { InboundCall } from "./inbound-call.js";
-import { PLATFORM_REALM, sealCaller } from "./seal-caller.js";
+import { PLATFORM_REALM, sealCaller, sealNumber } from "./seal-caller.js";
 
 export interface OpenCallDeps {
   readonly db: Database;
@@ -38,6 +38,8 @@ export interface OpenedCall {
   readonly isRepeat: boolean;
   /** Attempts the record has already: a repeat's attempts are counted on from there. */
   readonly attemptsBefore: number;
+  /** Whom the record is attributed to; null unless matched. */
+  readonly presentationId: string | null;
   /** The database's time of the match: what `received_at` says, unless the call had its record before. */
   readonly databaseNow: Instant;
 }
@@ -53,7 +55,7 @@ export interface MatchedCall extends Opening {
   readonly receivedAt: Instant;
   readonly facts: NumberFacts | null;
   readonly decision: Decision;
-  readonly isLate: boolean;
+  readonly attribution: AttributionFields;
 }
 
 /** @param late the call's arrival by the database's clock, when it could not be opened in time; null now */
@@ -75,7 +77,7 @@ export async function openCall(
 export function decideCall(opening: Opening, seen: SeenNumber & { readonly isLate: boolean }): MatchedCall {
   const { facts, now, isLate } = seen;
   const decision = decide(facts === null ? null : { isRouted: isRouted(facts.state), destination: facts.destination });
-  return { ...opening, receivedAt: now, facts, decision, isLate };
+  return { ...opening, receivedAt: now, facts, decision, attribution: attribute(facts, now, isLate) };
 }
 
 export function isIntercepted(matched: MatchedCall): matched is MatchedCall & { readonly facts: NumberFacts } {
@@ -97,15 +99,18 @@ export async function writeIntercepted(
 /** @param isNew false when the ingress call has its record already, which is then read */
 export async function openedCall(deps: OpenCallDeps, matched: MatchedCall, isNew: boolean): Promise<OpenedCall> {
   const { call, callId, receivedAt, decision } = matched;
-  if (isNew)
-    return { ref: { callId, receivedAt }, decision, isRepeat: false, attemptsBefore: 0, databaseNow: receivedAt };
+  if (isNew) {
+    const { presentationId } = matched.attribution;
+    const ref = { callId, receivedAt };
+    return { ref, decision, isRepeat: false, attemptsBefore: 0, presentationId, databaseNow: receivedAt };
+  }
   const ref = await findCallByKey(deps.db, call.ingressKey);
   invariant(ref !== null, "a call that was not inserted has its record already");
-  return { ref, decision, isRepeat: true, attemptsBefore: await countAttempts(deps.db, ref), databaseNow: receivedAt };
+  return { ref, decision, isRepeat: true, ...(await readStanding(deps.db, ref)), databaseNow: receivedAt };
 }
 
 export function newRecord(deps: OpenCallDeps, matched: MatchedCall): NewCall {
-  const { call, callId, receivedAt, facts, decision, isLate } = matched;
+  const { call, callId, receivedAt, facts, decision, attribution } = matched;
   const accountId = facts?.accountId ?? null;
   return {
     id: callId,
@@ -119,11 +124,12 @@ export function newRecord(deps: OpenCallDeps, matched: MatchedCall): NewCall {
     numberId: facts?.numberId ?? null,
     ownershipEpoch: facts?.ownershipEpoch ?? null,
     caller: sealCaller(deps.secrets, { caller: call.caller, accountId }),
+    diversion: sealNumber(deps.secrets, call.diversion),
     disposition: dispositionOf(decision),
     destinationNumber: decision.kind === "route" ? decision.destinationNumber : null,
     progress: firstProgress(decision, receivedAt),
     verstat: call.verstat,
-    attribution: attribute(facts, receivedAt, isLate),
+    attribution,
     node: call.node,
   };
 }

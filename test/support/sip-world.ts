@@ -19,12 +19,19 @@ export interface SipWorld {
   readonly link: SeverableLink;
   /** host:port for UDP and TCP. */
   readonly address: string;
+  /** Of the TLS listener, when there is one. */
+  readonly tlsPort: number | null;
   stop(): Promise<void>;
 }
 
 export async function startSipWorld(
   db: Database,
-  options: { interceptUri?: string; routingDb?: Database; timers?: Partial<SipTimers> } = {},
+  options: {
+    interceptUri?: string;
+    routingDb?: Database;
+    timers?: Partial<SipTimers>;
+    tls?: { cert: string; key: string };
+  } = {},
 ): Promise<SipWorld> {
   const common = { clock: systemClock, random: systemRandom, log: silentLog };
   const secret = "a secret of this test run";
@@ -32,7 +39,9 @@ export async function startSipWorld(
     listen: [
       { transport: "udp", host: "127.0.0.1", port: 0 },
       { transport: "tcp", host: "127.0.0.1", port: 0 },
+      ...(options.tls === undefined ? [] : [{ transport: "tls" as const, host: "127.0.0.1", port: 0 }]),
     ],
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
     ...common,
@@ -60,6 +69,7 @@ export async function startSipWorld(
     routing,
     link,
     address: `127.0.0.1:${sip[0]?.port}`,
+    tlsPort: sip[2]?.port ?? null,
     stop: async () => {
       await service.stop();
       await link.close();
