@@ -189,8 +189,10 @@ describe("our ids", () => {
       const [next] = await presentBatch(db, [allocationFor(to.cast)], Date.now() - 30_000 + cseq * 10_000);
       expect(next).toMatchObject({ kind: "presented", promoNumber: to.number });
     }
-    const record = await recordOf(db, to.number, "busy");
-    expect(record.attempts).toHaveLength(2);
+    const record = await until("both attempts are recorded", async () => {
+      const known = await recordOf(db, to.number, "busy");
+      return known.attempts.length === 2 ? known : null;
+    });
     for (const invite of seen) {
       expect(field(invite, "X-Ringmatch-Call-ID")).toBe(record["id"]);
       expect(field(invite, "X-Ringmatch-Presentation-ID")).toBe(to.presentationId);
