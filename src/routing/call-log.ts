@@ -45,7 +45,7 @@ export class CallLog {
   private readonly spooled = new Set<string>();
 
   constructor(private readonly options: CallLogOptions) {
-    this.openings = new OpeningBatch(options);
+    this.openings = new OpeningBatch(options, () => this.events.flush());
   }
 
   start(): void {

@@ -52,7 +52,11 @@ export class OpeningBatch {
   private running = 0;
   private isGathering = false;
 
-  constructor(private readonly deps: OpenCallDeps) {}
+  /** @param settle writes what this process still holds of earlier tries of a call, before a further one goes on from its record */
+  constructor(
+    private readonly deps: OpenCallDeps,
+    private readonly settle: () => Promise<void>,
+  ) {}
 
   /** @throws AppError("overloaded"), AppError("database_unavailable"), what the database refuses in this very call, or the signal's reason */
   open(opening: InTimeOpening): Promise<OpenedCall> {
@@ -146,7 +150,8 @@ export class OpeningBatch {
   }
 
   private answer(waiting: Waiting, call: MatchedCall, isNew: boolean): void {
-    openedCall(this.deps, call, isNew).then(waiting.resolve, waiting.reject);
+    const settled = isNew ? Promise.resolve() : this.settle();
+    settled.then(() => openedCall(this.deps, call, isNew)).then(waiting.resolve, waiting.reject);
   }
 }
 

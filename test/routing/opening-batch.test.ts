@@ -11,6 +11,7 @@ import { allocationFor, ids, inboundCall, makeWorld, secrets } from "../support/
 
 const { db } = await freshDatabase();
 const never = new AbortController().signal;
+const nothingHeld = (): Promise<void> => Promise.resolve();
 const opening = (call: InboundCall, signal = never) => ({ call, callId: ids.next("call"), signal });
 
 /** The real database, telling what is asked of it. */
@@ -23,7 +24,7 @@ function watched() {
       return db.query(query, values);
     },
   };
-  return { asked, batch: new OpeningBatch({ db: database, ids, secrets }) };
+  return { asked, batch: new OpeningBatch({ db: database, ids, secrets }, nothingHeld) };
 }
 
 async function presented(count: number) {
@@ -104,7 +105,7 @@ describe("a call that nobody waits for any more", () => {
         return found;
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets });
+    const batch = new OpeningBatch({ db: database, ids, secrets }, nothingHeld);
     const calls = held.map(({ promoNumber }) => inboundCall(promoNumber));
     gaveUp.abort(new Error("the caller waits no more"));
     const signals = [never, gaveUp.signal, during.signal];
@@ -132,7 +133,7 @@ describe("a connection on which nothing comes back", () => {
         return db.query(query, values);
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets });
+    const batch = new OpeningBatch({ db: database, ids, secrets }, nothingHeld);
     const [stuck, other] = held.map(({ promoNumber }) => batch.open(opening(inboundCall(promoNumber))));
     expect((await other)?.isRepeat).toBe(false);
     await until("the first query is held", () => answers.length === 1);
