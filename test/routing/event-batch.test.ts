@@ -4,6 +4,7 @@ import { presentBatch } from "../../src/pool/presentations.store.js";
 import { EventBatch, type GatheredEvents } from "../../src/routing/event-batch.js";
 import { foldEvents } from "../../src/routing/fold-events.js";
 import { openCall } from "../../src/routing/open-call.js";
+import { routeCall } from "../../src/routing/route-call.js";
 import type { CallEvent } from "../../src/telephony/call-event.js";
 import { freshDatabase } from "../support/database.js";
 import { startRouting } from "../support/routing.js";
@@ -83,6 +84,23 @@ describe("what happens to calls within a moment", () => {
 });
 
 describe("the call log", () => {
+  it("lets a further try of a call go on from what it still holds of the first", async () => {
+    const world = await makeWorld(db, 1);
+    const routing = await startRouting(db);
+    try {
+      const call = inboundCall(world.numbers[0] ?? "");
+      const first = await routeCall(routing.deps, call);
+      const at = first.arrivedAt;
+      void routing.callLog.record(first.ref, [
+        { kind: "attempt_started", index: 0, target: "sip:business@127.0.0.1:5090", at },
+        { kind: "attempt_failed", index: 0, sipStatus: 486, cause: "sip_486", at },
+      ]);
+      expect(await routeCall(routing.deps, call)).toMatchObject({ isRepeat: true, attemptsBefore: 1 });
+    } finally {
+      await routing.stop();
+    }
+  });
+
   it("writes the others when the database refuses the events of one, and keeps that one's for a person", async () => {
     const refs = await openCalls(5);
     const routing = await startRouting(db);
