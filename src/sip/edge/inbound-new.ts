@@ -40,7 +40,10 @@ export function onNewRequest(ctx: EdgeContext, request: CheckedRequest, flow: Fl
     ctx.counters.add("refused_draining");
     return refuse(ctx, incoming, 503, [header("Retry-After", String(DRAIN_RETRY_AFTER_S))]);
   }
-  if ((method === "INVITE" || beginsSubscription(method)) && ctx.transactions.invites.size + ctx.dialogs.byId.size >= MAX_DIALOGS) {
+  if (
+    (method === "INVITE" || beginsSubscription(method)) &&
+    ctx.transactions.invites.size + ctx.dialogs.byId.size >= MAX_DIALOGS
+  ) {
     ctx.counters.add("refused_capacity");
     return refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
   }

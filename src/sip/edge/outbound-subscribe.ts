@@ -18,7 +18,13 @@ export interface Subscribing {
 }
 
 /** @param id how frames will name the dialog */
-export function watchSubscribe(ctx: EdgeContext, app: AppLink, id: string, request: SipRequest, flow: Flow): Subscribing {
+export function watchSubscribe(
+  ctx: EdgeContext,
+  app: AppLink,
+  id: string,
+  request: SipRequest,
+  flow: Flow,
+): Subscribing {
   ctx.transactions.subscribing.set(id, []);
   return {
     onResponse(response) {

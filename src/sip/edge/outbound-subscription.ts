@@ -25,7 +25,9 @@ export function acceptSubscription(ctx: EdgeContext, app: AppLink, incoming: Inc
   }
   const isSubscribe = message.method === "SUBSCRIBE";
   const contact = hasHeader(given, "contact") ? [] : [header("Contact", ownContact(incoming.flow, message.uri))];
-  const rest = isSubscribe ? [...given.filter((one) => one.key !== "expires"), header("Expires", String(seconds))] : given;
+  const rest = isSubscribe
+    ? [...given.filter((one) => one.key !== "expires"), header("Expires", String(seconds))]
+    : given;
   const { dialog } = incoming;
   const text = respond(ctx, incoming, { ...answer, headers: [...contact, ...rest] });
   if (text === null || dialog === null) return text;
@@ -38,7 +40,8 @@ export function acceptSubscription(ctx: EdgeContext, app: AppLink, incoming: Inc
 function takeUp(ctx: EdgeContext, app: AppLink, incoming: Incoming, event: EventName, seconds: number): boolean {
   const { request, entry, flow, dialogId: id } = incoming;
   // A REFER inside a dialog that is no call's has its NOTIFYs there, and no time of its own.
-  if (incoming.dialog !== null) return request.message.method === "REFER" || prolong(ctx, incoming.dialog, event, seconds);
+  if (incoming.dialog !== null)
+    return request.message.method === "REFER" || prolong(ctx, incoming.dialog, event, seconds);
   const facts = uasDialogFacts(request, entry.localTag, firstSeq(ctx.random));
   incoming.dialog = beginSubscription(ctx, { id, role: "uas", facts, app, flow, event, seconds });
   return incoming.dialog !== null;

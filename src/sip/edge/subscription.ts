@@ -72,9 +72,7 @@ export function onNotified(ctx: EdgeContext, dialog: Dialog, headers: readonly H
 }
 
 /** §4.1.2.2, §4.2.2: the refusals after which there is no subscription. */
-const FATAL: ReadonlySet<number> = new Set([
-  404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604,
-]);
+const FATAL: ReadonlySet<number> = new Set([404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604]);
 
 /** A refresh or a NOTIFY of ours was refused. */
 export function onRefused(ctx: EdgeContext, dialog: Dialog, headers: readonly Header[], status: number): void {
@@ -110,9 +108,7 @@ export function endSubscriptions(ctx: EdgeContext, dialog: Dialog, how: { why: s
 function sayOver(ctx: EdgeContext, dialog: Dialog, event: EventName, reason: "timeout" | "deactivated"): void {
   if (dialog.role === "uac" && event.key === "refer") return;
   const said =
-    dialog.role === "uas"
-      ? header("Subscription-State", `terminated;reason=${reason}`)
-      : header("Expires", "0");
+    dialog.role === "uas" ? header("Subscription-State", `terminated;reason=${reason}`) : header("Expires", "0");
   const request = dialogRequest(dialog, {
     method: dialog.role === "uas" ? "NOTIFY" : "SUBSCRIBE",
     seq: ++dialog.localSeq,
