@@ -45,10 +45,10 @@ function onCheckedRequest(ctx: EdgeContext, request: CheckedRequest, flow: Flow)
   if (method === "CANCEL") return onCancel(ctx, request, flow);
 
   if (proxied !== null) return relayInDialog(ctx, proxied, request, flow);
+  if (method === "NOTIFY" && holdNotify(ctx, request, flow)) return;
   const { toTag, fromTag, callId } = request;
   const dialog = toTag === null ? null : ctx.dialogs.match(callId, fromTag ?? "", toTag);
   if (dialog !== null) return onDialogRequest(ctx, dialog, request, flow);
-  if (method === "NOTIFY" && holdNotify(ctx, request, flow)) return;
   // An address we only answer to begins nothing here.
   if (!flow.isTrusted) return ctx.counters.add("dropped_stray_request");
   if (toTag !== null) return refuse(ctx, openIncoming(ctx, request, flow), 481);

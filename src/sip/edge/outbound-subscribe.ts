@@ -5,6 +5,7 @@ import type { EdgeContext } from "./edge-context.js";
 import { eventBegun, grantedSeconds } from "./event-header.js";
 import { onDialogRequest } from "./inbound-dialog.js";
 import { openIncoming, refuse } from "./incoming.js";
+import { NOTIFY_AFTER_ANSWER_MS } from "./limits.js";
 import type { CheckedResponse } from "./message-check.js";
 import type { SipRequest } from "./sip-message.js";
 import { beginSubscription, endSubscriptions } from "./subscription.js";
@@ -13,7 +14,7 @@ import type { Flow } from "./transport.js";
 export interface Subscribing {
   /** Call before the app is told of the response. */
   onResponse(response: CheckedResponse): void;
-  /** Call once the app has been told of the final response: what waited for it is handed on, or refused. */
+  /** Call once the app has been told of the final response: what waited for it is soon handed on, or refused. */
   settle(): void;
 }
 
@@ -37,15 +38,17 @@ export function watchSubscribe(
       const dialog = beginSubscription(ctx, { id, role: "uac", facts, app, flow, event, seconds });
       if (dialog !== null && !app.isOpen) endSubscriptions(ctx, dialog, { why: "application gone", tellApp: false });
     },
-    settle() {
-      const held = ctx.transactions.subscribing.get(id) ?? [];
-      ctx.transactions.subscribing.delete(id);
-      for (const { request: notify, flow: from } of held) {
-        const dialog = ctx.dialogs.match(notify.callId, notify.fromTag ?? "", notify.toTag ?? "");
-        if (dialog !== null) onDialogRequest(ctx, dialog, notify, from);
-        // Another branch of a fork, or a refused SUBSCRIBE (§4.4.1).
-        else refuse(ctx, openIncoming(ctx, notify, from), 481);
-      }
-    },
+    settle: () => void ctx.scheduler.after(NOTIFY_AFTER_ANSWER_MS, () => handOn(ctx, id)),
   };
+}
+
+function handOn(ctx: EdgeContext, id: string): void {
+  const held = ctx.transactions.subscribing.get(id) ?? [];
+  ctx.transactions.subscribing.delete(id);
+  for (const { request, flow } of held) {
+    const dialog = ctx.dialogs.match(request.callId, request.fromTag ?? "", request.toTag ?? "");
+    if (dialog !== null) onDialogRequest(ctx, dialog, request, flow);
+    // Another branch of a fork, or a refused SUBSCRIBE (§4.4.1).
+    else refuse(ctx, openIncoming(ctx, request, flow), 481);
+  }
 }
