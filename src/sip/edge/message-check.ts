@@ -160,8 +160,8 @@ function requestProblem(message: SipRequest, facts: Facts): Problem | null {
   const contacts = listValues(message.headers, "contact");
   for (const contact of contacts) if (!isContact(contact, message.method)) return bad("Bad Contact");
   // RFC 3261 §8.1.1.8: without it nobody could send a request back in the dialog.
-  if ((message.method === "INVITE" || beginsSubscription(message.method)) && contacts.length === 0)
-    return bad("Missing Contact");
+  const beginsDialog = message.method === "INVITE" || (beginsSubscription(message.method) && facts.toTag === null);
+  if (beginsDialog && contacts.length === 0) return bad("Missing Contact");
   if (facts.fromTag === null && facts.via.params.get("branch")?.startsWith("z9hG4bK")) return bad("Missing From tag");
   return null;
 }
