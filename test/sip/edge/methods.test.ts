@@ -1,5 +1,5 @@
 /** Every method that an app may send or take, inside a call and outside of one, with headers, body and answer unharmed. */
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startEdge, until } from "./support/edge.js";
@@ -153,10 +153,8 @@ describe("outside a call", () => {
   });
 });
 
-describe("a body of 60 KB over TCP", () => {
-  const LARGE = "0123456789abcdef".repeat(3_750);
-
-  it("reaches the app whole, and the app's reaches the peer", async () => {
+describe("a large body", () => {
+  it("over TCP reaches the app whole, and the app's reaches the peer", async () => {
     const running = await startEdge();
     await connectSrf(running, (srf) =>
       srf.use("message", (req, res) => res.send(200, { headers: { "Content-Type": "text/plain" }, body: req.body })),
@@ -169,16 +167,44 @@ describe("a body of 60 KB over TCP", () => {
     const uri = `sip:desk@${running.host}:${running.port};transport=tcp`;
     const me = { host: running.host, port: (socket.address() as { port: number }).port };
     const headers = ["Content-Type: text/plain"];
-    const text = rawRequest(me, {
-      method: "MESSAGE",
-      uri,
-      from: "<sip:p@example.com>;tag=p",
-      to: `<${uri}>`,
-      headers,
-      body: LARGE,
-    });
-    socket.write(text.replace("SIP/2.0/UDP", "SIP/2.0/TCP"));
-    await until("the answer", () => received.endsWith(LARGE));
+    const body = large(60_000);
+    const route = { uri, from: "<sip:p@example.com>;tag=p", to: `<${uri}>` };
+    socket.write(rawRequest(me, { method: "MESSAGE", ...route, headers, body }).replace("SIP/2.0/UDP", "SIP/2.0/TCP"));
+    await until("the answer", () => received.endsWith(body));
     expect(received.split("\r\n")[0]).toBe("SIP/2.0 200 OK");
   });
+
+  it("of an app, as large as a frame may be, goes out over TCP whole", async () => {
+    const running = await startEdge();
+    const srf = await connectSrf(running);
+    let received = "";
+    const server = createServer((socket) => socket.on("data", (data) => (received += data.toString("latin1"))));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const uri = `sip:desk@127.0.0.1:${(server.address() as { port: number }).port};transport=tcp`;
+    const body = large(99_000);
+    srf.request(uri, { method: "MESSAGE", headers: TEXT, body }, () => undefined);
+    await until("the message", () => received.endsWith(body));
+    expect(field(received, "Content-Length")).toBe("99000");
+  });
+
+  it("of an app that no datagram can carry is answered 503, and nothing is sent", async () => {
+    const running = await startEdge();
+    const srf = await connectSrf(running);
+    const desk = await rawPeer(running);
+    const answers: number[] = [];
+    srf.request(
+      `sip:desk@127.0.0.1:${desk.port}`,
+      { method: "MESSAGE", headers: TEXT, body: large(70_000) },
+      (_error, req) => req.on("response", (res: SrfMessage) => answers.push(res.status)),
+    );
+    await until("the answer", () => answers.length === 1);
+    expect(answers).toEqual([503]);
+    expect(desk.inbox).toEqual([]);
+  });
 });
+
+function large(bytes: number): string {
+  return "0123456789abcdef".repeat(Math.ceil(bytes / 16)).slice(0, bytes);
+}
