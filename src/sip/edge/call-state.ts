@@ -4,6 +4,7 @@
  */
 import type { AppLink } from "./app-link.js";
 import type { DialogFacts } from "./dialog.js";
+import type { EventName } from "./event-header.js";
 import type { InviteClientTransaction } from "./invite-client-transaction.js";
 import type { InviteServerTransaction } from "./invite-server-transaction.js";
 import type { CheckedRequest } from "./message-check.js";
@@ -47,6 +48,8 @@ export interface Dialog extends DialogFacts {
   session: RunningSession | null;
   /** SDP as this side last said it, "" before the first: what a session refresh repeats. */
   localSdp: string;
+  /** Of a dialog that a SUBSCRIBE or REFER began: what is subscribed, by event; it ends with the last. Null for a call. */
+  subscriptions: Map<string, Subscription> | null;
   /** Addresses this dialog keeps admitted → what ends that (source-filter.ts). */
   readonly held: Map<string, () => void>;
 }
@@ -61,6 +64,22 @@ export interface SentInvite {
   byeAfterAck: boolean;
   /** Ends an answer that the app never acknowledges. */
   timer: Timer | null;
+}
+
+export interface Subscription {
+  readonly event: EventName;
+  /** As last agreed. */
+  readonly seconds: number;
+  /** False while a subscriber waits for the first NOTIFY. */
+  readonly isNotified: boolean;
+  /** Ends it when nobody prolongs it. */
+  readonly timer: Timer;
+}
+
+/** A NOTIFY that came before the answer to its SUBSCRIBE. */
+export interface HeldNotify {
+  readonly request: CheckedRequest;
+  readonly flow: Flow;
 }
 
 /** A server transaction in the table; it outlives its request by up to 64*T1, holding no more than this. */

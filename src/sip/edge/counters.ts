@@ -21,6 +21,7 @@ export const COUNTER_NAMES = [
   "ack_timeouts",
   "prack_timeouts",
   "sessions_expired",
+  "subscriptions_expired",
   "transport_errors",
   "internal_errors",
   "invites_received",

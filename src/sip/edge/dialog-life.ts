@@ -47,6 +47,7 @@ export function beginDialog(ctx: StackContext, what: NewDialog): Dialog | null {
     theirUpdate: null,
     session: null,
     localSdp: "",
+    subscriptions: null,
     held: new Map(),
   };
   ctx.dialogs.add(dialog);
@@ -72,6 +73,7 @@ export function endDialog(ctx: StackContext, dialog: Dialog): void {
   dialog.held.clear();
   dialog.reliable?.stop();
   dialog.session?.stop();
+  for (const subscription of dialog.subscriptions?.values() ?? []) subscription.timer.cancel();
   runWhenAcked(dialog);
 }
 

@@ -74,6 +74,12 @@ export function contactUri(message: SipMessage): string | null {
   return uri !== null && parseSipUri(uri) !== null ? uri : null;
 }
 
+/** A request that names where its sender is from now on was accepted (§12.2.2). */
+export function refreshTarget(dialog: DialogFacts | null, request: SipMessage): void {
+  const contact = contactUri(request);
+  if (contact !== null && dialog !== null) dialog.remoteTarget = contact;
+}
+
 /** A request inside the dialog but for its Via (§12.2.1.1); the CSeq number is for the caller to count. */
 export function dialogRequest(
   dialog: DialogFacts,

@@ -8,6 +8,7 @@ import type { EdgeContext } from "./edge-context.js";
 import { sendText, sendWithVia, startRequest } from "./outgoing.js";
 import { reachDialog } from "./reach.js";
 import { header } from "./sip-message.js";
+import { endSubscriptions } from "./subscription.js";
 import { writeMessage } from "./sip-writer.js";
 import type { Flow } from "./transport.js";
 
@@ -19,10 +20,11 @@ export interface HangUp {
 
 /**
  * Ends a confirmed dialog with a BYE. What the peer has not acknowledged yet is waited for first (RFC 3261 §15), what we have not is
- * acknowledged first. Nothing happens to a dialog that is over.
+ * acknowledged first. A subscription is ended in its own way. Nothing happens to a dialog that is over.
  */
 export function hangUp(ctx: EdgeContext, dialog: Dialog, how: HangUp): void {
   if (dialog.state === "ended") return;
+  if (dialog.subscriptions !== null) return endSubscriptions(ctx, dialog, how);
   if (dialog.awaitingAck.size > 0) {
     dialog.whenAcked.push(() => hangUp(ctx, dialog, how));
     return;

@@ -4,8 +4,10 @@ import type { Dialog, Incoming } from "./call-state.js";
 import { cdrStop } from "./cdr.js";
 import { endDialog, runWhenAcked } from "./dialog-life.js";
 import type { EdgeContext } from "./edge-context.js";
+import { handToOwner } from "./hand-to-owner.js";
 import { giveUpInvite } from "./inbound-cancel.js";
 import { unsupportedExtensions } from "./inbound-new.js";
+import { onSubscriptionRequest } from "./inbound-subscription.js";
 import { openIncoming, refuse, respond } from "./incoming.js";
 import { MAX_RINGING_MS, RETRY_AFTER_S } from "./limits.js";
 import type { CheckedRequest } from "./message-check.js";
@@ -36,6 +38,7 @@ export function onDialogRequest(ctx: EdgeContext, dialog: Dialog, request: Check
   dialog.remoteSeq = request.cseq.number;
   const unsupported = unsupportedExtensions(request);
   if (unsupported !== "") return refuse(ctx, incoming, 420, [header("Unsupported", unsupported)]);
+  if (dialog.subscriptions !== null) return onSubscriptionRequest(ctx, dialog, incoming);
   switch (request.message.method) {
     case "BYE":
       return onBye(ctx, dialog, incoming);
@@ -105,15 +108,4 @@ function onReinvite(ctx: EdgeContext, dialog: Dialog, incoming: Incoming): void 
     ctx.scheduler.after(MAX_RINGING_MS, () => refuse(ctx, incoming, 504)),
   );
   handToOwner(ctx, dialog, incoming);
-}
-
-/** To the app that has the call, watched like a new request: an unanswered BYE is granted, anything else is refused. */
-function handToOwner(ctx: EdgeContext, dialog: Dialog, incoming: Incoming): void {
-  const { app } = dialog;
-  const withoutApp = (): void => refuse(ctx, incoming, incoming.request.message.method === "BYE" ? 200 : 503);
-  if (!app.isOpen) return withoutApp();
-  incoming.app = app;
-  const { request, via, flow, txn, dialogId } = incoming;
-  tellDialogRequest(ctx, app, { request, via, flow, txn, dialogId });
-  incoming.timers.set("silent", ctx.scheduler.after(ctx.timers.appSilentMs, withoutApp));
 }

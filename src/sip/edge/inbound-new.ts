@@ -6,6 +6,7 @@ import { requestText, tellNewRequest } from "./app-notices.js";
 import type { Incoming } from "./call-state.js";
 import { cdrAttempt } from "./cdr.js";
 import type { EdgeContext } from "./edge-context.js";
+import { beginsSubscription } from "./event-header.js";
 import { giveUpInvite } from "./inbound-cancel.js";
 import { openIncoming, refuse, respond } from "./incoming.js";
 import { DRAIN_RETRY_AFTER_S, MAX_DIALOGS, MAX_RINGING_MS, RETRY_AFTER_S } from "./limits.js";
@@ -39,7 +40,10 @@ export function onNewRequest(ctx: EdgeContext, request: CheckedRequest, flow: Fl
     ctx.counters.add("refused_draining");
     return refuse(ctx, incoming, 503, [header("Retry-After", String(DRAIN_RETRY_AFTER_S))]);
   }
-  if (method === "INVITE" && ctx.transactions.invites.size + ctx.dialogs.byId.size >= MAX_DIALOGS) {
+  if (
+    (method === "INVITE" || beginsSubscription(method)) &&
+    ctx.transactions.invites.size + ctx.dialogs.byId.size >= MAX_DIALOGS
+  ) {
     ctx.counters.add("refused_capacity");
     return refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
   }
@@ -96,6 +100,7 @@ function isLoop(ctx: EdgeContext, request: CheckedRequest): boolean {
 
 /** The same call a second time over another path (§8.2.2.2), or a call of our own come back through a proxy that hides its Vias. */
 function isMerged(ctx: EdgeContext, incoming: Incoming): boolean {
-  if (incoming.request.message.method !== "INVITE") return false;
+  const { method } = incoming.request.message;
+  if (method !== "INVITE" && !beginsSubscription(method)) return false;
   return ctx.transactions.invites.has(incoming.dialogId) || ctx.dialogs.byId.has(incoming.dialogId);
 }

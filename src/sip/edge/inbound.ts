@@ -6,6 +6,7 @@ import type { EdgeContext } from "./edge-context.js";
 import { onCancel } from "./inbound-cancel.js";
 import { onAck, onDialogRequest } from "./inbound-dialog.js";
 import { onNewRequest } from "./inbound-new.js";
+import { holdNotify } from "./inbound-subscription.js";
 import { openIncoming, refuse } from "./incoming.js";
 import { MAX_SERVER_TRANSACTIONS, RETRY_AFTER_S } from "./limits.js";
 import { matchRequest, matchResponse } from "./match-transaction.js";
@@ -44,6 +45,7 @@ function onCheckedRequest(ctx: EdgeContext, request: CheckedRequest, flow: Flow)
   if (method === "CANCEL") return onCancel(ctx, request, flow);
 
   if (proxied !== null) return relayInDialog(ctx, proxied, request, flow);
+  if (method === "NOTIFY" && holdNotify(ctx, request, flow)) return;
   const { toTag, fromTag, callId } = request;
   const dialog = toTag === null ? null : ctx.dialogs.match(callId, fromTag ?? "", toTag);
   if (dialog !== null) return onDialogRequest(ctx, dialog, request, flow);

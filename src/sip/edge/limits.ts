@@ -30,6 +30,14 @@ export const MAX_CLIENT_TRANSACTIONS = 250_000;
 export const MAX_DIALOGS = 50_000;
 /** A call that nobody ended is a lost BYE: hang up both sides after this long. */
 export const MAX_CALL_MS = 12 * 3_600_000;
+/** The longest a subscription runs without a refresh: 23 days, near what a timer can count. Real ones run an hour. */
+export const MAX_SUBSCRIPTION_S = 2_000_000;
+/** Events subscribed to in one dialog: RFC 6665 §4.5.2 wants one, some phones make three. */
+export const MAX_SUBSCRIPTIONS = 16;
+/** An app that awaits its dialog has it, and listens, a moment after the 2xx; srf grants unheard NOTIFYs by itself. */
+export const NOTIFY_AFTER_ANSWER_MS = 20;
+/** NOTIFYs that wait for the answer to their SUBSCRIBE; a fork has a branch each, and repeats what is not taken. */
+export const MAX_HELD_NOTIFIES = 4;
 /** How often the dialog table is looked through for such calls. */
 export const DIALOG_SWEEP_MS = 60_000;
 /** An INVITE may ring this long whatever the app says: no phone rings a quarter of an hour, a lost app does. */

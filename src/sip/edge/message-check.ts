@@ -2,6 +2,7 @@
  * What every request and response must have before the edge acts on it (RFC 3261 §8.1.1, §8.2, §7.3; RFC 4475 shows the ways it goes wrong),
  * parsed once. inbound.ts checks each message here; nothing behind it looks at raw From, To, CSeq or Via text again.
  */
+import { beginsSubscription } from "./event-header.js";
 import { MAX_BRANCH_BYTES, MAX_CALL_ID_BYTES, MAX_TAG_BYTES, MAX_VIAS } from "./limits.js";
 import { type NameAddr, parseNameAddr } from "./name-addr.js";
 import {
@@ -159,7 +160,8 @@ function requestProblem(message: SipRequest, facts: Facts): Problem | null {
   const contacts = listValues(message.headers, "contact");
   for (const contact of contacts) if (!isContact(contact, message.method)) return bad("Bad Contact");
   // RFC 3261 §8.1.1.8: without it nobody could send a request back in the dialog.
-  if (message.method === "INVITE" && contacts.length === 0) return bad("Missing Contact");
+  const beginsDialog = message.method === "INVITE" || (beginsSubscription(message.method) && facts.toTag === null);
+  if (beginsDialog && contacts.length === 0) return bad("Missing Contact");
   if (facts.fromTag === null && facts.via.params.get("branch")?.startsWith("z9hG4bK")) return bad("Missing From tag");
   return null;
 }

@@ -7,6 +7,7 @@ import { cdrStop } from "./cdr.js";
 import { contactUri, dialogRequest } from "./dialog.js";
 import { endDialog, holdPeer } from "./dialog-life.js";
 import type { EdgeContext } from "./edge-context.js";
+import { eventName, grantedSeconds } from "./event-header.js";
 import { failureResponse } from "./failure-response.js";
 import type { CheckedResponse } from "./message-check.js";
 import { startInvite } from "./outbound-invite.js";
@@ -16,15 +17,20 @@ import { agreedSession, sessionHeaders } from "./session-expires.js";
 import { rememberSdp, setSession } from "./session-timer.js";
 import { type Header, hasHeader, header, type SipRequest } from "./sip-message.js";
 import { writeMessage } from "./sip-writer.js";
+import { onNotified, onRefused, prolong } from "./subscription.js";
 import { transactionTimeoutMs } from "./timers.js";
 import type { Flow } from "./transport.js";
 
 /** Requests whose Contact tells the peer where we are (RFC 3261 §12.2.1.1, RFC 3311, 3515, 6665). */
 const NAMES_US: ReadonlySet<string> = new Set(["INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"]);
 
+/** What a dialog begun by SUBSCRIBE has no use for. */
+const OF_A_CALL: ReadonlySet<string> = new Set(["INVITE", "BYE", "UPDATE", "PRACK"]);
+
 export function sendInDialog(ctx: EdgeContext, dialog: Dialog, command: SipCommand, message: SipRequest): void {
   const { method } = message;
   const fail = (reason: string): void => tellFailed(ctx, dialog.app, command.msgId, reason);
+  if (dialog.subscriptions !== null && OF_A_CALL.has(method)) return fail("there is no call in this dialog");
   if (dialog.state === "ended") return fail("Server error: unable to find dialog for dialog id provided");
   if (method === "BYE" && dialog.role === "uas" && dialog.state === "early") return fail("dialog is not established");
   // §15: a callee must not hang up before the ACK; it comes, or the ACK timeout ends the call.
@@ -82,6 +88,7 @@ function startInDialog(ctx: EdgeContext, dialog: Dialog, msgId: string, request:
     onFailed: (status) => {
       if (isOffer) dialog.ourUpdate = false;
       if (request.method === "BYE") endByBye(ctx, dialog, started?.request ?? request);
+      if (status === 408) afterSubscriptionRequest(ctx, dialog, request, null);
       if (started === null) return;
       tellMessage(ctx, app, { message: failureResponse(started.request, status), flow, txn, dialogId: id });
     },
@@ -107,9 +114,28 @@ function afterResponse(ctx: EdgeContext, dialog: Dialog, request: SipRequest, re
     if (status !== 401 && status !== 407) endByBye(ctx, dialog, request);
     else ctx.scheduler.after(transactionTimeoutMs(ctx.timers), () => endDialog(ctx, dialog));
   }
+  afterSubscriptionRequest(ctx, dialog, request, response);
   if (method === "UPDATE" && status >= 200 && status < 300) {
     dialog.remoteTarget = contactUri(response.message) ?? dialog.remoteTarget;
     rememberSdp(dialog, request.body);
     setSession(ctx, dialog, agreedSession(request, response));
   }
+}
+
+/** A refresh or a NOTIFY of ours and what became of it; null when nobody answered. */
+function afterSubscriptionRequest(
+  ctx: EdgeContext,
+  dialog: Dialog,
+  request: SipRequest,
+  response: CheckedResponse | null,
+): void {
+  const { method, headers } = request;
+  const status = response?.message.status ?? 408;
+  if (status < 200 || (method !== "SUBSCRIBE" && method !== "NOTIFY")) return;
+  if (method === "NOTIFY") onNotified(ctx, dialog, headers);
+  if (status >= 300 || response === null) return onRefused(ctx, dialog, headers, status);
+  const event = eventName(headers);
+  if (method === "NOTIFY" || event === null || dialog.subscriptions === null) return;
+  dialog.remoteTarget = contactUri(response.message) ?? dialog.remoteTarget;
+  prolong(ctx, dialog, event, grantedSeconds(request, response.message.headers));
 }

@@ -5,10 +5,12 @@ import { tellFailed, tellMessage, tellRequestSent } from "./app-notices.js";
 import type { SipCommand } from "./app-protocol.js";
 import { dialogId } from "./dialog-table.js";
 import { type EdgeContext, firstSeq, newTag } from "./edge-context.js";
+import { beginsSubscription } from "./event-header.js";
 import { failureResponse } from "./failure-response.js";
 import { MAX_CALL_ID_BYTES, MAX_DIALOGS } from "./limits.js";
 import { parseNameAddr } from "./name-addr.js";
 import { startInvite } from "./outbound-invite.js";
+import { watchSubscribe } from "./outbound-subscribe.js";
 import { startRequest } from "./outgoing.js";
 import { ownContact, replaceLocalhost } from "./own-address.js";
 import { reach } from "./reach.js";
@@ -25,7 +27,8 @@ export function sendNewRequest(ctx: EdgeContext, app: AppLink, command: SipComma
   if ((target === null && !mayRoute) || target?.hasHeaders === true) return fail(`invalid request-uri: ${message.uri}`);
   const nextHop = command.routeUrl === null ? target : routeUri(command.routeUrl);
   if (nextHop === null) return fail(`invalid request-uri: ${command.routeUrl ?? ""}`);
-  if (message.method === "INVITE" && ctx.transactions.outgoing.size + ctx.dialogs.byId.size >= MAX_DIALOGS) {
+  const isDialog = message.method === "INVITE" || beginsSubscription(message.method);
+  if (isDialog && ctx.transactions.outgoing.size + ctx.dialogs.byId.size >= MAX_DIALOGS) {
     return fail("too many calls");
   }
   reach(ctx, nextHop, (reached) => {
@@ -61,7 +64,7 @@ function completeRequest(ctx: EdgeContext, message: SipRequest, flow: Flow): Sip
   const callId = given("call-id")?.value ?? ctx.random.uuid();
   if (callId.length > MAX_CALL_ID_BYTES || /\s/.test(callId)) return "invalid call-id";
   const contact = given("contact");
-  const needsContact = method === "INVITE" || method === "SUBSCRIBE";
+  const needsContact = method === "INVITE" || beginsSubscription(method);
   return {
     ...message,
     headers: [
@@ -100,13 +103,20 @@ function startPlain(ctx: EdgeContext, app: AppLink, msgId: string, request: SipR
   const txn = ctx.random.uuid();
   const fromTag = parseNameAddr(headerValue(request.headers, "from") ?? "")?.params.get("tag") ?? "";
   const id = dialogId(headerValue(request.headers, "call-id") ?? "", fromTag);
+  const subscribing = beginsSubscription(request.method) ? watchSubscribe(ctx, app, id, request, flow) : null;
   const started = startRequest(ctx, request, flow, {
-    onResponse: (response) => tellMessage(ctx, app, { message: response.message, flow, txn, dialogId: id }),
+    onResponse: (response) => {
+      subscribing?.onResponse(response);
+      tellMessage(ctx, app, { message: response.message, flow, txn, dialogId: id });
+      if (response.message.status >= 200) subscribing?.settle();
+    },
     onFailed: (status) => {
+      subscribing?.settle();
       if (started === null) return;
       tellMessage(ctx, app, { message: failureResponse(started.request, status), flow, txn, dialogId: id });
     },
   });
+  if (started === null) subscribing?.settle();
   if (started === null) return tellFailed(ctx, app, msgId, "too many transactions");
   tellRequestSent(ctx, app, { msgId, flow, text: started.text, txn });
 }

@@ -5,14 +5,16 @@ import { tellFailed, tellResponseSent } from "./app-notices.js";
 import type { SipCommand } from "./app-protocol.js";
 import type { Dialog, Incoming } from "./call-state.js";
 import { cdrStart, cdrStop } from "./cdr.js";
-import { contactUri, uasDialogFacts } from "./dialog.js";
+import { refreshTarget, uasDialogFacts } from "./dialog.js";
 import { beginDialog } from "./dialog-life.js";
 import { type EdgeContext, firstSeq } from "./edge-context.js";
+import { beginsSubscription } from "./event-header.js";
 import { hangUp } from "./hang-up.js";
 import { type Answer, refuse, respond, responseDestination } from "./incoming.js";
 import { InviteServerTransaction } from "./invite-server-transaction.js";
 import { MAX_TAG_BYTES, REPEAT_PROVISIONAL_MS, RETRY_AFTER_S } from "./limits.js";
 import { dialogHeaders, mustBeReliable, ringReliably, sendInOrder, supports100rel } from "./outbound-reliable.js";
+import { acceptSubscription } from "./outbound-subscription.js";
 import { ownContact } from "./own-address.js";
 import { answerSession } from "./session-expires.js";
 import { rememberSdp, setSession } from "./session-timer.js";
@@ -60,7 +62,7 @@ function claim(incoming: Incoming, message: SipResponse): void {
 
 function sendAnswer(ctx: EdgeContext, app: AppLink, incoming: Incoming, answer: Answer): string | null {
   const isInvite = incoming.request.message.method === "INVITE";
-  if (!isInvite) return respondInDialog(ctx, incoming, answer);
+  if (!isInvite) return respondPlain(ctx, app, incoming, answer);
   // Our own 100 has gone out; a second one would only be noise on the wire. The app still gets its echo.
   if (answer.status === 100) return writeResponse(incoming.request, incoming.via, { ...answer, toTag: null });
   if (answer.status >= 300) return reject(ctx, incoming, answer);
@@ -80,19 +82,19 @@ function reject(ctx: EdgeContext, incoming: Incoming, answer: Answer): string | 
   return text;
 }
 
-/** Answers to SUBSCRIBE name us as well (RFC 6665 §4.2.1); a 2xx to UPDATE accepts the peer's new Contact. */
-function respondInDialog(ctx: EdgeContext, incoming: Incoming, answer: Answer): string | null {
+/** Anything but an INVITE. A 2xx to UPDATE accepts the peer's new Contact. */
+function respondPlain(ctx: EdgeContext, app: AppLink, incoming: Incoming, answer: Answer): string | null {
   const { method } = incoming.request.message;
   const isSuccess = answer.status >= 200 && answer.status < 300;
-  const needsContact =
-    isSuccess && (method === "SUBSCRIBE" || method === "UPDATE") && !hasHeader(answer.headers ?? [], "contact");
+  if (isSuccess && beginsSubscription(method)) return acceptSubscription(ctx, app, incoming, answer);
+  const needsContact = isSuccess && method === "UPDATE" && !hasHeader(answer.headers ?? [], "contact");
   const own = needsContact ? [header("Contact", ownContact(incoming.flow, incoming.request.message.uri))] : [];
   const headers = [...own, ...(answer.headers ?? [])];
   if (method !== "UPDATE" || !isSuccess) return respond(ctx, incoming, { ...answer, headers });
   const agreed = answerSession(incoming.request, headers);
   const text = respond(ctx, incoming, { ...answer, headers: agreed.headers });
   if (text === null) return null;
-  refreshTarget(incoming);
+  refreshTarget(incoming.dialog, incoming.request.message);
   if (incoming.dialog !== null) {
     rememberSdp(incoming.dialog, answer.body ?? "");
     setSession(ctx, incoming.dialog, agreed.session);
@@ -129,7 +131,7 @@ function answerInvite(ctx: EdgeContext, incoming: Incoming, dialog: Dialog, answ
   setSession(ctx, dialog, session);
   dialog.state = "confirmed";
   dialog.localContact = headerValue(answer.headers ?? [], "contact") ?? dialog.localContact;
-  if (incoming.request.toTag !== null) refreshTarget(incoming);
+  if (incoming.request.toTag !== null) refreshTarget(incoming.dialog, incoming.request.message);
   else cdrStart(ctx, "application", "uas", () => text);
   const { flow, request } = incoming;
   const to = responseDestination(incoming.via, flow);
@@ -143,9 +145,4 @@ function answerInvite(ctx: EdgeContext, incoming: Incoming, dialog: Dialog, answ
   });
   dialog.awaitingAck.set(request.cseq.number, repeated);
   return text;
-}
-
-function refreshTarget(incoming: Incoming): void {
-  const contact = contactUri(incoming.request.message);
-  if (contact !== null && incoming.dialog !== null) incoming.dialog.remoteTarget = contact;
 }

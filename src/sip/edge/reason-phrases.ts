@@ -13,6 +13,8 @@ const PHRASES = {
   482: "Loop Detected",
   483: "Too Many Hops",
   487: "Request Terminated",
+  488: "Not Acceptable Here",
+  489: "Bad Event",
   491: "Request Pending",
   500: "Server Internal Error",
   503: "Service Unavailable",

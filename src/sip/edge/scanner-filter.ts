@@ -8,6 +8,7 @@ const SCANNERS = [
   "friendly-scanner",
   "sipvicious",
   "sipcli",
+  "sip-cli",
   "sip-scan",
   "sipscan",
   "pplsip",

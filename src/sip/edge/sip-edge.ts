@@ -174,7 +174,8 @@ export class SipEdge {
     this.scheduler.after(DIALOG_SWEEP_MS, () => {
       const oldest = ctx.clock.monotonicMs() - MAX_CALL_MS;
       for (const dialog of ctx.dialogs.byId.values()) {
-        if (dialog.state === "confirmed" && dialog.startedAtMs < oldest)
+        // A subscription may be refreshed for ever, and ends by itself when it is not.
+        if (dialog.state === "confirmed" && dialog.subscriptions === null && dialog.startedAtMs < oldest)
           hangUp(ctx, dialog, { why: "longest call", tellApp: true });
       }
       // Nobody's to hang up: a proxy has no leg of its own.

@@ -2,7 +2,7 @@
  * The transactions under way, by the keys of RFC 3261 §17.1.3 and §17.2.3, and the requests still unanswered, by the TXN that the app knows them
  * by. A transaction outlives its request by up to 64*T1; only the machine and its key stay then.
  */
-import type { Incoming, Outgoing, ServerEntry } from "./call-state.js";
+import type { HeldNotify, Incoming, Outgoing, ServerEntry } from "./call-state.js";
 import type { InviteClientTransaction } from "./invite-client-transaction.js";
 import type { CheckedRequest } from "./message-check.js";
 import type { NonInviteClientTransaction } from "./non-invite-client-transaction.js";
@@ -17,6 +17,8 @@ export interface TransactionTable {
   readonly outgoing: Map<string, Outgoing>;
   /** Unanswered INVITEs that would make a dialog, by that dialog's id: a second one is a merged request (§8.2.2.2). */
   readonly invites: Map<string, Incoming>;
+  /** SUBSCRIBEs of ours without a final answer, by the id of the dialog they would make → NOTIFYs that came first. */
+  readonly subscribing: Map<string, HeldNotify[]>;
 }
 
 export function createTransactionTable(): TransactionTable {
@@ -27,6 +29,7 @@ export function createTransactionTable(): TransactionTable {
     incoming: new Map(),
     outgoing: new Map(),
     invites: new Map(),
+    subscribing: new Map(),
   };
 }
 

@@ -109,6 +109,7 @@ describe("scanners", () => {
     "User-Agent: friendly-scanner",
     "User-Agent: SIPVicious/0.3",
     "User-Agent: sipcli/v1.8",
+    "User-Agent: sip-cli",
     "user-agent: pplsip",
     "User-Agent: sundayddr",
   ])("get silence: %s", async (agent) => {
