@@ -1,13 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/db/database.js";
 import { silentLog } from "../../src/kernel/log.js";
-import { presentBatch } from "../../src/pool/presentations.store.js";
 import { freshDatabase } from "../support/database.js";
 import { startLink } from "../support/severable-link.js";
-import { recordOf, setTargets, startSipWorld } from "../support/sip-world.js";
+import { nothingLeft, presentedNumber, recordOf, startSipWorld } from "../support/sip-world.js";
 import { sipp } from "../support/sipp.js";
 import { until } from "../support/until.js";
-import { allocationFor, makeWorld } from "../support/world.js";
 
 const { db, url } = await freshDatabase();
 const link = await startLink(url);
@@ -20,15 +18,12 @@ afterAll(async () => {
 });
 
 async function presented(target: string) {
-  const world = await makeWorld(db, 1);
-  await setTargets(db, world.destination.id, [target]);
-  const [outcome] = await presentBatch(db, [allocationFor(world)]);
-  if (outcome?.kind !== "presented") throw new Error("nothing was presented");
+  const { number, visitorId } = await presentedNumber(db, [target]);
   await until(
     "the routing table knows the number",
-    () => sip.routing.table.find(outcome.promoNumber)?.destination?.sipUri === target,
+    () => sip.routing.table.find(number)?.destination?.sipUri === target,
   );
-  return outcome;
+  return { promoNumber: number, visitorId };
 }
 
 describe("with PostgreSQL away", () => {
@@ -67,7 +62,7 @@ describe("with the link to the edge lost in a call", () => {
     expect(record).toMatchObject({ released_by: "system", hangup_cause: "link_lost" });
     // The edge hangs up for the app that left.
     await Promise.all([caller.done, callee.done]);
-    await until("no live call", () => sip.service.liveCalls === 0 && sip.edge.activeDialogs() === 0);
+    await nothingLeft(sip);
     sip.link.mend();
     await until("the link is back", () => sip.service.isUp);
     const again = await sipp({ scenario: "uas-answer" });
