@@ -24,6 +24,9 @@ const { db, url } = await freshDatabase();
 const sip = await startSipWorld(db);
 afterAll(() => sip.stop());
 
+/** The frame of an ACK without a body is shorter, that of a 200 with its SDP longer. */
+const ACK_BYTES_MAX = 300;
+
 /** A caller made of single packets. */
 async function caller(number: string, world: SipWorld = sip) {
   const place = placeOf(world);
@@ -89,6 +92,31 @@ describe("a caller who gives up", () => {
     }
     await Promise.all(ended);
     expect(ended).toHaveLength(10);
+    await nothingLeft(sip);
+  });
+
+  it("while our answer is on its way to the edge: 487, the business is hung up, and the record says canceled", async () => {
+    const ends: string[] = [];
+    let answer: () => void = () => undefined;
+    const desk = await startPhone((call) => {
+      answer = () => call.answer();
+      call.onEnd((by) => ends.push(by));
+      call.ring();
+    });
+    const { number } = await presentedNumber(db, [desk.uri]);
+    const { peer, call } = await caller(number);
+    peer.send(call.invite());
+    await peer.response(180);
+    const held = sip.link.hold();
+    answer();
+    // ACK to the business and 200 to the caller.
+    await until("the service answers", () => held.bytes > ACK_BYTES_MAX);
+    peer.send(call.cancel());
+    peer.send(call.ack(await peer.response(487)));
+    held.letGo();
+    expect(await recordOf(db, number, "canceled")).toMatchObject({ released_by: "caller", answered_at: null });
+    await until("the business is hung up", () => ends.length === 1);
+    expect(ends).toEqual(["remote"]);
     await nothingLeft(sip);
   });
 

@@ -8,6 +8,8 @@ export interface SeverableLink {
   cut(): void;
   silence(): void;
   mend(): void;
+  /** What goes to the server waits until it is let go. */
+  hold(): { readonly bytes: number; letGo(): void };
   close(): Promise<void>;
 }
 
@@ -15,6 +17,7 @@ export async function startLink(serverUrl: string): Promise<SeverableLink> {
   const target = new URL(serverUrl);
   const sockets = new Set<Socket>();
   let state: "up" | "cut" | "silent" = "up";
+  let held: { readonly far: Socket; readonly data: Buffer }[] | null = null;
   const server = createServer((near) => {
     sockets.add(near);
     near.on("error", () => undefined).on("close", () => sockets.delete(near));
@@ -28,7 +31,10 @@ export async function startLink(serverUrl: string): Promise<SeverableLink> {
         near.destroy();
       });
     near.on("close", () => far.destroy());
-    near.on("data", (data) => void (state === "up" && far.write(data)));
+    near.on("data", (data: Buffer) => {
+      if (held !== null) held.push({ far, data });
+      else if (state === "up") far.write(data);
+    });
     far.on("data", (data) => void (state === "up" && near.write(data)));
   });
   server.listen(0, "127.0.0.1");
@@ -52,6 +58,19 @@ export async function startLink(serverUrl: string): Promise<SeverableLink> {
       // What was swallowed is gone: connections of the silence cannot go on.
       if (state === "silent") dropAll();
       state = "up";
+    },
+    hold: () => {
+      const waiting: { readonly far: Socket; readonly data: Buffer }[] = [];
+      held = waiting;
+      return {
+        get bytes() {
+          return waiting.reduce((sum, { data }) => sum + data.length, 0);
+        },
+        letGo: () => {
+          held = null;
+          for (const { far, data } of waiting) far.write(data);
+        },
+      };
     },
     close: async () => {
       dropAll();
