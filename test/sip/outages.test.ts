@@ -45,7 +45,7 @@ describe("with PostgreSQL away", () => {
         released_by: "caller",
         caller_last4: "0123",
       });
-      expect(record["talk_ms"]).toBeGreaterThanOrEqual(290);
+      expect(record["talk_ms"]).toBeGreaterThanOrEqual(200);
       expect(sip.service.liveCalls).toBe(0);
     },
   );
