@@ -151,6 +151,7 @@ async function call(db: Database, latenciesMs: number[]): Promise<void> {
         ingressCallId: callId,
         promoNumber,
         caller: "+14155550123",
+        diversion: null,
         verstat: null,
         node: "bench",
       },

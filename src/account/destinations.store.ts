@@ -9,6 +9,10 @@ import { classifyNumber, type NumberType } from "../telephony/npa.js";
 export const DESTINATION_STATUSES = ["tracked", "discovered", "ignored"] as const;
 export type DestinationStatus = (typeof DESTINATION_STATUSES)[number];
 
+/** What the business's phone shows as the calling number: who calls, or which of its promo numbers was dialled. */
+export const CALLER_IDS = ["caller", "promo_number"] as const;
+export type CallerId = (typeof CALLER_IDS)[number];
+
 export interface Destination {
   readonly id: DestinationId;
   readonly accountId: AccountId;
@@ -21,6 +25,9 @@ export interface Destination {
   readonly failover: readonly string[];
   readonly maxConcurrentCalls: number | null;
   readonly ringTimeoutS: number;
+  readonly callerId: CallerId;
+  /** Whether the business's INVITE carries our call and presentation id (src/sip/leg-headers.ts). */
+  readonly passIds: boolean;
   readonly status: DestinationStatus;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
@@ -33,6 +40,8 @@ export interface DestinationInput {
   readonly failover?: readonly string[] | undefined;
   readonly maxConcurrentCalls?: number | null | undefined;
   readonly ringTimeoutS?: number | undefined;
+  readonly callerId?: CallerId | undefined;
+  readonly passIds?: boolean | undefined;
   readonly status?: DestinationStatus | undefined;
 }
 
@@ -44,12 +53,14 @@ export const DISCOVERED_MAX_PER_ACCOUNT = 1_000;
 const RING_TIMEOUT_S_DEFAULT = 30;
 
 const COLUMNS = `id, account_id as "accountId", number, number_type as "numberType", npa, name, sip_uri as "sipUri", failover,
-  max_concurrent_calls as "maxConcurrentCalls", ring_timeout_s as "ringTimeoutS", status, created_at as "createdAt", updated_at as "updatedAt"`;
+  max_concurrent_calls as "maxConcurrentCalls", ring_timeout_s as "ringTimeoutS", caller_id as "callerId", pass_ids as "passIds",
+  status, created_at as "createdAt", updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "destination_insert",
-  `insert into destination (id, account_id, number, number_type, npa, name, sip_uri, failover, max_concurrent_calls, ring_timeout_s, status)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
+  `insert into destination (id, account_id, number, number_type, npa, name, sip_uri, failover, max_concurrent_calls, ring_timeout_s,
+     caller_id, pass_ids, status)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${COLUMNS}`,
 );
 const INSERT_DISCOVERED = sql(
   "destination_insert_discovered",
@@ -73,8 +84,8 @@ const SELECT_PAGE = sql(
 );
 const UPDATE = sql(
   "destination_update",
-  `update destination set name = $2, sip_uri = $3, failover = $4, max_concurrent_calls = $5, ring_timeout_s = $6, status = $7,
-     updated_at = now() where id = $1 returning ${COLUMNS}`,
+  `update destination set name = $2, sip_uri = $3, failover = $4, max_concurrent_calls = $5, ring_timeout_s = $6, caller_id = $7,
+     pass_ids = $8, status = $9, updated_at = now() where id = $1 returning ${COLUMNS}`,
 );
 const DELETE = sql("destination_delete", `delete from destination where id = $1 returning id`);
 
@@ -98,6 +109,8 @@ export async function createDestination(
       input.failover ?? [],
       input.maxConcurrentCalls ?? null,
       input.ringTimeoutS ?? RING_TIMEOUT_S_DEFAULT,
+      input.callerId ?? "caller",
+      input.passIds ?? false,
       status,
     ]);
     return row as Destination;
@@ -169,6 +182,8 @@ export async function updateDestination(
     next.failover,
     next.maxConcurrentCalls,
     next.ringTimeoutS,
+    next.callerId,
+    next.passIds,
     next.status,
   ]);
   return row as Destination;

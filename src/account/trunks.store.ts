@@ -15,7 +15,7 @@ export interface Trunk {
   /** Where calls to a destination without a SIP URI leave: `sip:host[:port]`. */
   readonly outboundUri: string | null;
   readonly mode: TrunkMode;
-  /** Whether P-Asserted-Identity and verstat of this trunk are believed. */
+  /** Whether P-Asserted-Identity, verstat, Diversion and History-Info of this trunk are believed. */
   readonly trustIdentity: boolean;
 }
 

@@ -1,10 +1,10 @@
-/** Call records in the database: the one insert that gives an ingress call its record, the folding of events into it, and reading. */
+/** Call records in the database: the one insert that gives ingress calls their records, and reading. Events: call-progress.store.ts. */
 import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { ReleasedBy } from "../telephony/call-event.js";
-import { type CallState, type CallStatus, statusOf, timingsOf } from "../telephony/call-state.js";
+import { type CallState, type CallStatus, statusOf } from "../telephony/call-state.js";
 import type { AttributionOutcome } from "./match.js";
 
 export const DISPOSITIONS = ["routed", "intercepted", "unknown_number", "rejected"] as const;
@@ -24,6 +24,12 @@ export interface SealedCaller {
   readonly enc: Buffer | null;
   readonly hash: Buffer | null;
   readonly last4: string | null;
+}
+
+/** A number of somebody's that is only shown, never looked for. */
+export interface SealedNumber {
+  readonly enc: Buffer;
+  readonly last4: string;
 }
 
 export interface AttributionFields {
@@ -50,6 +56,8 @@ export interface NewCall {
   readonly numberId: number | null;
   readonly ownershipEpoch: number | null;
   readonly caller: SealedCaller;
+  /** Who forwarded the call to us; null when nobody said so. */
+  readonly diversion: SealedNumber | null;
   readonly disposition: Disposition;
   readonly destinationNumber: string | null;
   readonly progress: CallState;
@@ -71,41 +79,43 @@ export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" |
   readonly updatedAt: Instant;
 }
 
+/** Columns of a new record by their names, as JSON gives them; `ingress_key` goes to its own table. */
+const NEW_COLUMNS = `id text, received_at timestamptz, ingress text, ingress_call_id text, promo_number text, account_id text, pool_id text,
+  number_id bigint, ownership_epoch int, caller_enc bytea, caller_hash bytea, caller_last4 text, disposition text, status text,
+  destination_number text, progress jsonb, ended_at timestamptz, hangup_cause text, released_by text, verstat text, attribution text,
+  presentation_id text, visitor_id text, presented_at timestamptz, matched_seq bigint, touch jsonb, custom_data jsonb, late boolean, node text,
+  diversion_enc bytea, diversion_last4 text`;
+// Keys in order: two batches that share some must not wait for one another crosswise.
 const INSERT = sql(
   "call_insert",
-  `with key as (
-     insert into call_key (ingress_key, call_id, received_at) values ($1, $2, $3) on conflict (ingress_key) do nothing returning call_id
+  `with item as materialized (select * from jsonb_to_recordset($1::jsonb) as new (ingress_key text, ${NEW_COLUMNS})),
+   key as (
+     insert into call_key (ingress_key, call_id, received_at) select ingress_key, id, received_at from item order by ingress_key
+     on conflict (ingress_key) do nothing returning call_id
    )
    insert into call (id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
      caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node, updated_at)
-   select $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28,
-     $29, $30, clock_timestamp() from key
+     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
+     diversion_enc, diversion_last4, updated_at)
+   select id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
+     caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
+     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
+     diversion_enc, diversion_last4, clock_timestamp()
+   from item join key on key.call_id = item.id
    returning id`,
 );
 const SELECT_BY_KEY = sql(
   "call_select_by_key",
   `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
 );
-const COUNT_ATTEMPTS = sql(
-  "call_count_attempts",
-  `select jsonb_array_length(progress -> 'attempts') as attempts from call where id = $1 and received_at = $2`,
-);
-const LOCK_PROGRESS = sql(
-  "call_lock_progress",
-  `select progress, attribution, presentation_id as "presentationId", account_id as "accountId", pool_id as "poolId", number_id as "numberId",
-     ownership_epoch as "ownershipEpoch", matched_seq as "matchedSeq", confidence
-   from call where id = $1 and received_at = $2 for update`,
-);
-const UPDATE_PROGRESS = sql(
-  "call_update_progress",
-  `update call set progress = $3, status = $4, answered_at = $5, ended_at = $6, pdd_ms = $7, ring_ms = $8, talk_ms = $9, hangup_cause = $10,
-     released_by = $11, confidence = $12, updated_at = clock_timestamp()
-   where id = $1 and received_at = $2`,
+const SELECT_STANDING = sql(
+  "call_select_standing",
+  `select jsonb_array_length(progress -> 'attempts') as "attemptsBefore", presentation_id as "presentationId" from call where id = $1 and received_at = $2`,
 );
 const COLUMNS = `c.id, c.account_id as "accountId", c.pool_id as "poolId", c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch",
   c.received_at as "receivedAt", c.ingress, c.ingress_call_id as "ingressCallId", c.promo_number as "promoNumber", c.caller_enc as "callerEnc",
-  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
+  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.diversion_enc as "diversionEnc",
+  c.diversion_last4 as "diversionLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
   c.progress, c.answered_at as "answeredAt", c.ended_at as "endedAt", c.pdd_ms as "pddMs", c.ring_ms as "ringMs", c.talk_ms as "talkMs",
   c.hangup_cause as "hangupCause", c.released_by as "releasedBy", c.verstat, c.attribution as outcome,
   c.presentation_id as "presentationId", c.visitor_id as "visitorId", c.presented_at as "presentedAt", c.matched_seq as "matchedSeq",
@@ -130,42 +140,53 @@ const SELECT_OPEN = sql(
    where status in ('ringing', 'in_progress') and (node = $1 or received_at < now() - make_interval(secs => $2)) limit $3`,
 );
 
-/** @returns false when the ingress call has its record already; nothing was written then */
-export async function insertCall(tx: Queryable, call: NewCall): Promise<boolean> {
+/** @returns the ids of those written; the ingress call of every other one has its record already, and nothing was written for it */
+export async function insertCalls(tx: Queryable, calls: readonly NewCall[]): Promise<ReadonlySet<string>> {
+  const rows = await tx.query<{ id: string }>(INSERT, [JSON.stringify(calls.map(newRow))]);
+  return new Set(rows.map((row) => row.id));
+}
+
+function newRow(call: NewCall): Record<string, unknown> {
   const { attribution: a, caller, progress } = call;
-  const rows = await tx.query(INSERT, [
-    call.ingressKey,
-    call.id,
-    timestamp(call.receivedAt),
-    call.ingress,
-    call.ingressCallId,
-    call.promoNumber,
-    call.accountId,
-    call.poolId,
-    call.numberId,
-    call.ownershipEpoch,
-    caller.enc,
-    caller.hash,
-    caller.last4,
-    call.disposition,
-    statusOf(progress),
-    call.destinationNumber,
+  return {
+    ingress_key: call.ingressKey,
+    id: call.id,
+    received_at: timestamp(call.receivedAt),
+    ingress: call.ingress,
+    ingress_call_id: call.ingressCallId,
+    promo_number: call.promoNumber,
+    account_id: call.accountId,
+    pool_id: call.poolId,
+    number_id: call.numberId,
+    ownership_epoch: call.ownershipEpoch,
+    caller_enc: bytea(caller.enc),
+    caller_hash: bytea(caller.hash),
+    caller_last4: caller.last4,
+    disposition: call.disposition,
+    status: statusOf(progress),
+    destination_number: call.destinationNumber,
     progress,
-    timestamp(progress.end?.at ?? null),
-    progress.end?.cause ?? null,
-    progress.end?.releasedBy ?? null,
-    call.verstat,
-    a.outcome,
-    a.presentationId,
-    a.visitorId,
-    timestamp(a.presentedAt),
-    a.matchedSeq,
-    a.touch,
-    a.customData,
-    a.late,
-    call.node,
-  ]);
-  return rows.length > 0;
+    ended_at: timestamp(progress.end?.at ?? null),
+    hangup_cause: progress.end?.cause ?? null,
+    released_by: progress.end?.releasedBy ?? null,
+    verstat: call.verstat,
+    attribution: a.outcome,
+    presentation_id: a.presentationId,
+    visitor_id: a.visitorId,
+    presented_at: timestamp(a.presentedAt),
+    matched_seq: a.matchedSeq,
+    touch: a.touch,
+    custom_data: a.customData,
+    late: a.late,
+    node: call.node,
+    diversion_enc: bytea(call.diversion?.enc ?? null),
+    diversion_last4: call.diversion?.last4 ?? null,
+  };
+}
+
+/** As PostgreSQL reads bytes from text. */
+function bytea(bytes: Buffer | null): string | null {
+  return bytes === null ? null : `\\x${bytes.toString("hex")}`;
 }
 
 export interface CallRef {
@@ -178,50 +199,15 @@ export async function findCallByKey(db: Queryable, ingressKey: string): Promise<
   return row ?? null;
 }
 
-export async function countAttempts(db: Queryable, ref: CallRef): Promise<number> {
-  const [row] = await db.query<{ attempts: number }>(COUNT_ATTEMPTS, [ref.callId, timestamp(ref.receivedAt)]);
-  return row?.attempts ?? 0;
-}
-
-export interface LockedProgress {
-  readonly progress: CallState;
-  readonly attribution: AttributionOutcome;
+export interface CallStanding {
+  readonly attemptsBefore: number;
   readonly presentationId: string | null;
-  readonly accountId: string | null;
-  readonly poolId: string | null;
-  readonly numberId: number | null;
-  readonly ownershipEpoch: number | null;
-  readonly matchedSeq: number | null;
-  readonly confidence: number | null;
 }
 
-/** @returns null when there is no such record (yet: its start may still be in the spool) */
-export async function lockProgress(tx: Queryable, ref: CallRef): Promise<LockedProgress | null> {
-  const [row] = await tx.query<LockedProgress>(LOCK_PROGRESS, [ref.callId, timestamp(ref.receivedAt)]);
-  return row ?? null;
-}
-
-export async function writeProgress(
-  tx: Queryable,
-  ref: CallRef,
-  input: { progress: CallState; confidence: number | null },
-): Promise<void> {
-  const { progress, confidence } = input;
-  const { pddMs, ringMs, talkMs } = timingsOf(progress);
-  await tx.query(UPDATE_PROGRESS, [
-    ref.callId,
-    timestamp(ref.receivedAt),
-    progress,
-    statusOf(progress),
-    timestamp(progress.answeredAt),
-    timestamp(progress.end?.at ?? null),
-    pddMs,
-    ringMs,
-    talkMs,
-    progress.end?.cause ?? null,
-    progress.end?.releasedBy ?? null,
-    confidence,
-  ]);
+/** What a further INVITE of the same call goes on from. */
+export async function readStanding(db: Queryable, ref: CallRef): Promise<CallStanding> {
+  const [row] = await db.query<CallStanding>(SELECT_STANDING, [ref.callId, timestamp(ref.receivedAt)]);
+  return row ?? { attemptsBefore: 0, presentationId: null };
 }
 
 /** @param accountId null: any account (admin). @throws AppError("not_found") */
@@ -275,12 +261,14 @@ export async function listOrphanedCalls(
   return rows.map((row) => ({ callId: row.id, receivedAt: row.receivedAt }));
 }
 
-type Row = Omit<CallRecord, "caller" | "attribution"> &
-  Omit<AttributionFields, never> & {
+type Row = Omit<CallRecord, "caller" | "diversion" | "attribution"> &
+  AttributionFields & {
     confidence: number | null;
     callerEnc: Buffer | null;
     callerHash: Buffer | null;
     callerLast4: string | null;
+    diversionEnc: Buffer | null;
+    diversionLast4: string | null;
   };
 
 function recordOf(row: Row): CallRecord {
@@ -288,6 +276,8 @@ function recordOf(row: Row): CallRecord {
     callerEnc,
     callerHash,
     callerLast4,
+    diversionEnc,
+    diversionLast4,
     outcome,
     presentationId,
     visitorId,
@@ -302,6 +292,7 @@ function recordOf(row: Row): CallRecord {
   return {
     ...rest,
     caller: { enc: callerEnc, hash: callerHash, last4: callerLast4 },
+    diversion: diversionEnc === null || diversionLast4 === null ? null : { enc: diversionEnc, last4: diversionLast4 },
     attribution: { outcome, presentationId, visitorId, presentedAt, matchedSeq, confidence, touch, customData, late },
   };
 }

@@ -2,8 +2,10 @@
  * What a match reads. In time: the number's own row, one probe whatever the size of the log. Late: the log and the number's history, as they stood
  * when the call came. For the explanation: the log at or below the sequence the match saw.
  */
+import type { CallerId } from "../account/destinations.store.js";
 import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
+import { invariant } from "../kernel/invariant.js";
 import type { NumberRole, NumberState } from "../pool/promo-number.js";
 import type { NumberStanding, PresentedTo } from "./match.js";
 
@@ -32,15 +34,18 @@ export interface DestinationFacts {
   readonly failover: readonly string[];
   readonly ringTimeoutS: number;
   readonly maxConcurrentCalls: number | null;
+  readonly callerId: CallerId;
+  readonly passIds: boolean;
 }
 
 export const MATCH_NUMBER = sql(
   "match_number",
   `select clock_timestamp() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch,
      n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until, n.touch,
-     n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls
-   from (values (1)) as always left join promo_number n on n.e164 = $1
-     left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id`,
+     n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
+   from unnest($1::text[]) with ordinality as asked (e164, position) left join promo_number n on n.e164 = asked.e164
+     left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id
+   order by asked.position`,
 );
 
 interface MatchRow {
@@ -67,16 +72,29 @@ interface MatchRow {
   failover: string[] | null;
   ring_timeout_s: number | null;
   max_concurrent_calls: number | null;
+  caller_id: CallerId | null;
+  pass_ids: boolean | null;
 }
 
-/** @returns the database's time of the look-up, which is the call's arrival, and the number or null */
-export async function readNumberFacts(
-  db: Queryable,
-  e164: string,
-): Promise<{ now: Instant; facts: NumberFacts | null }> {
-  const [row] = await db.query<MatchRow>(MATCH_NUMBER, [e164]);
-  const found = row as MatchRow;
-  return { now: found.now, facts: found.id === null ? null : factsOf(found, found.id, latestOnRow(found)) };
+/** A number as the database had it at `now`, its own time; null when it is none of ours. */
+export interface SeenNumber {
+  readonly now: Instant;
+  readonly facts: NumberFacts | null;
+}
+
+/** @returns for each number, in their order, the database's time of the look-up, which is the call's arrival, and what was found */
+export async function readNumbersFacts(db: Queryable, e164s: readonly string[]): Promise<SeenNumber[]> {
+  const rows = await db.query<MatchRow>(MATCH_NUMBER, [e164s]);
+  return rows.map((row) => ({
+    now: row.now,
+    facts: row.id === null ? null : factsOf(row, row.id, latestOnRow(row)),
+  }));
+}
+
+export async function readNumberFacts(db: Queryable, e164: string): Promise<SeenNumber> {
+  const [seen] = await readNumbersFacts(db, [e164]);
+  invariant(seen !== undefined, "every number asked for has its row");
+  return seen;
 }
 
 // The last move at or before the call says who held the number then; the pool and destination are those of that move.
@@ -85,7 +103,7 @@ const FACTS_AT = sql(
   `select now() as now, n.id, n.e164, e.state, e.role, e.account_id, n.former_account_id, e.pool_id, e.ownership_epoch, n.credential_id,
      n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
      '-infinity'::timestamptz as retained_until, null::jsonb as touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
-     d.ring_timeout_s, d.max_concurrent_calls
+     d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
    from promo_number n
      join lateral (select * from number_event e where e.number_id = n.id and e.at <= $2 order by e.id desc limit 1) e on true
      left join pool p on p.id = e.pool_id left join destination d on d.id = p.destination_id
@@ -126,38 +144,53 @@ export async function readNumberFactsAt(
 
 export const CANDIDATES = sql(
   "match_candidates",
-  `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
-     retained_until as "retainedUntil"
-   from presentation
-   where account_id = $1 and number_id = $2 and ownership_epoch = $3 and pool_id = $7 and seq <= $4
-     and presented_at >= $5::timestamptz - interval '3 days 1 hour'
-   order by seq desc limit $6`,
+  `select asked.position::int as position, seen.*
+   from unnest($1::text[], $2::bigint[], $3::int[], $4::bigint[], $5::timestamptz[], $6::text[])
+       with ordinality as asked (account_id, number_id, ownership_epoch, seq, at, pool_id, position)
+     cross join lateral (
+       select p.seq, p.presentation_id as "presentationId", p.visitor_id as "visitorId", p.presented_at as "presentedAt",
+         p.retained_until as "retainedUntil"
+       from presentation p
+       where p.account_id = asked.account_id and p.number_id = asked.number_id and p.ownership_epoch = asked.ownership_epoch
+         and p.pool_id = asked.pool_id and p.seq <= asked.seq and p.presented_at >= asked.at - interval '3 days 1 hour'
+       order by p.seq desc limit $7
+     ) seen
+   order by asked.position, seen.seq desc`,
 );
 
 /** An explanation lists no more: beyond it the shares are nil. */
 export const CANDIDATES_MAX = 200;
 
-/** Presentations the match could see, newest first. */
-export async function readCandidates(
-  db: Queryable,
-  input: {
-    accountId: string;
-    poolId: string;
-    numberId: number;
-    ownershipEpoch: number;
-    matchedSeq: number;
-    receivedAt: Instant;
-  },
-): Promise<PresentedTo[]> {
-  return db.query<PresentedTo>(CANDIDATES, [
-    input.accountId,
-    input.numberId,
-    input.ownershipEpoch,
-    input.matchedSeq,
-    timestamp(input.receivedAt),
+/** A match, as its record has it: what it could see in the log. */
+export interface MatchSeen {
+  readonly accountId: string;
+  readonly poolId: string;
+  readonly numberId: number;
+  readonly ownershipEpoch: number;
+  readonly matchedSeq: number;
+  readonly receivedAt: Instant;
+}
+
+/** For each match, in their order, the presentations it could see, newest first. */
+export async function readCandidatesOf(db: Queryable, matches: readonly MatchSeen[]): Promise<PresentedTo[][]> {
+  const found: PresentedTo[][] = matches.map(() => []);
+  if (matches.length === 0) return found;
+  const rows = await db.query<PresentedTo & { position: number }>(CANDIDATES, [
+    matches.map((match) => match.accountId),
+    matches.map((match) => match.numberId),
+    matches.map((match) => match.ownershipEpoch),
+    matches.map((match) => match.matchedSeq),
+    matches.map((match) => timestamp(match.receivedAt)),
+    matches.map((match) => match.poolId),
     CANDIDATES_MAX,
-    input.poolId,
   ]);
+  for (const { position, ...presented } of rows) found[position - 1]?.push(presented);
+  return found;
+}
+
+export async function readCandidates(db: Queryable, match: MatchSeen): Promise<PresentedTo[]> {
+  const [found = []] = await readCandidatesOf(db, [match]);
+  return found;
 }
 
 function latestOnRow(row: MatchRow): PresentedTo | null {
@@ -195,6 +228,8 @@ function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null): N
             failover: row.failover ?? [],
             ringTimeoutS: row.ring_timeout_s ?? 30,
             maxConcurrentCalls: row.max_concurrent_calls,
+            callerId: row.caller_id ?? "caller",
+            passIds: row.pass_ids ?? false,
           },
   };
 }

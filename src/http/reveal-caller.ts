@@ -1,4 +1,4 @@
-/** Shows a caller: the last four digits to everybody, the number only to keys with the scope calls:pii, and then with a line in the log. */
+/** Shows a caller, or who forwarded the call: the last four digits to everybody, the number only to keys with the scope calls:pii, and then with a line in the log. */
 import type { FastifyRequest } from "fastify";
 import { messageOf } from "../kernel/errors.js";
 import { principalOf } from "./auth.js";
@@ -20,13 +20,13 @@ export interface CallerView {
 export function callerView(deps: Pick<HttpDeps, "secrets" | "log">, request: FastifyRequest): CallerView {
   const { keyId, scopes } = principalOf(request);
   const mayReveal = scopes.includes("calls:pii");
-  const revealed: string[] = [];
+  const revealed = new Set<string>();
   return {
     show: ({ callId, enc, last4 }) => {
       if (!mayReveal || enc === null) return { number: null, last4 };
       try {
         const number = deps.secrets.open(enc);
-        revealed.push(callId);
+        revealed.add(callId);
         return { number, last4 };
       } catch (error) {
         // One caller sealed with a key that is gone must not hide a whole page of calls.
@@ -35,7 +35,7 @@ export function callerView(deps: Pick<HttpDeps, "secrets" | "log">, request: Fas
       }
     },
     audit: () => {
-      if (revealed.length > 0) deps.log.info("pii.revealed", { requestId: request.id, keyId, callIds: revealed });
+      if (revealed.size > 0) deps.log.info("pii.revealed", { requestId: request.id, keyId, callIds: [...revealed] });
     },
   };
 }

@@ -3,7 +3,8 @@
  * arrives while a statement runs is the next batch (storage notes §C measured 4x the rate of one statement a request).
  */
 import type { Database } from "../db/database.js";
-import { isUnavailable, sqlState } from "../db/database.js";
+import { sqlState } from "../db/database.js";
+import { inHalves } from "../db/in-halves.js";
 import type { Clock, Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
@@ -113,16 +114,18 @@ export class AllocationBatch {
   }
 
   private async serve(batch: readonly Waiting[]): Promise<void> {
-    let outcomes: BatchOutcome[];
-    try {
-      outcomes = await presentBatch(
-        this.options.db,
-        batch.map((w) => w.request),
-        this.options.now?.() ?? null,
-      );
-    } catch (error) {
-      return this.serveHalves(batch, error);
-    }
+    const { log } = this.options;
+    await inHalves(batch, {
+      work: (some) => this.present(some),
+      refuse: (waiting, error) => waiting.reject(refusalOf(error)),
+      onSplit: (size, error) =>
+        log.warn("presentation.batch_split", { size, sqlState: sqlState(error), error: messageOf(error) }),
+    });
+  }
+
+  private async present(batch: readonly Waiting[]): Promise<void> {
+    const requests = batch.map((waiting) => waiting.request);
+    const outcomes: BatchOutcome[] = await presentBatch(this.options.db, requests, this.options.now?.() ?? null);
     let served = 0;
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes[index];
@@ -132,24 +135,6 @@ export class AllocationBatch {
       } else if (!waiting.isOver) this.queue.push(waiting.request.accountId, waiting);
     }
     if (served === 0) await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
-  }
-
-  /** One bad row must not cost the others their number: the batch is halved until only the culprit fails. */
-  private async serveHalves(batch: readonly Waiting[], error: unknown): Promise<void> {
-    const [only] = batch;
-    if (isUnavailable(error) || only === undefined) {
-      for (const waiting of batch) waiting.reject(error);
-      return;
-    }
-    if (batch.length === 1) return only.reject(refusalOf(error));
-    this.options.log.warn("presentation.batch_split", {
-      size: batch.length,
-      sqlState: sqlState(error),
-      error: messageOf(error),
-    });
-    const middle = batch.length >> 1;
-    await this.serve(batch.slice(0, middle));
-    await this.serve(batch.slice(middle));
   }
 }
 

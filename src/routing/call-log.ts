@@ -2,28 +2,21 @@
  * Writes what happens to calls: opens records, folds events into them, and keeps everything in the spool while the database is away. Never throws
  * towards a call and never makes one wait: recording is not what rings the phone.
  */
-import {
-  type CallRef,
-  findCallByKey,
-  lockProgress,
-  type LockedProgress,
-  writeProgress,
-} from "../attribution/calls.store.js";
-import { explainMatch } from "../attribution/explain.js";
-import { readCandidates } from "../attribution/match.store.js";
-import { isUnavailable, type Queryable, sqlState } from "../db/database.js";
+import { type CallRef, findCallByKey } from "../attribution/calls.store.js";
+import { isUnavailable, sqlState } from "../db/database.js";
+import { inHalves } from "../db/in-halves.js";
 import type { Clock, Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
-import { applyCallEvent, type CallState } from "../telephony/call-state.js";
 import type { CallEvent } from "../telephony/call-event.js";
+import { EventBatch, type GatheredEvents } from "./event-batch.js";
+import { foldEvents } from "./fold-events.js";
 import type { InboundCall } from "./inbound-call.js";
-import { openCall, type OpenCallDeps } from "./open-call.js";
+import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
+import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
 import type { Spool } from "./spool.js";
-
-/** An inbound call with the caller sealed, as the spool keeps it. */
-type SpooledCall = Omit<InboundCall, "caller"> & { readonly callerSealed: string | null };
+import { fromSpool, type SpooledCall, toSpool } from "./spooled-call.js";
 
 export type SpoolEntry =
   | { readonly kind: "open"; readonly callId: CallId; readonly receivedAt: Instant; readonly call: SpooledCall }
@@ -44,14 +37,16 @@ export interface CallLogOptions extends OpenCallDeps {
 }
 
 export class CallLog {
-  /** Writes of one call go one after the other; calls are independent. */
-  private readonly writing = new Map<string, Promise<void>>();
+  private readonly openings: OpeningBatch;
+  private readonly events = new EventBatch((batch) => this.writeOrSpool(batch));
   private timer: NodeJS.Timeout | null = null;
   private replaying: Promise<void> | null = null;
   /** Calls with something in the spool: what follows goes there too, or it would be written before what came first. */
   private readonly spooled = new Set<string>();
 
-  constructor(private readonly options: CallLogOptions) {}
+  constructor(private readonly options: CallLogOptions) {
+    this.openings = new OpeningBatch(options);
+  }
 
   start(): void {
     if (!this.options.spool.isEmpty) this.replaySoon(0);
@@ -61,17 +56,20 @@ export class CallLog {
   async stop(): Promise<void> {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    await Promise.all(this.writing.values());
+    await this.events.flush();
     await this.replaying;
     this.options.spool.close();
+  }
+
+  /** Matches a call that rings now, and opens its record: with all others that wait. @throws as OpeningBatch.open does */
+  open(opening: InTimeOpening): Promise<OpenedCall> {
+    return this.openings.open(opening);
   }
 
   /** For a call whose record could not be opened in time. `receivedAt` is by the database's clock as last known. */
   openLate(input: { call: InboundCall; callId: CallId; receivedAt: Instant }): void {
     const { call, callId, receivedAt } = input;
-    const { caller, ...rest } = call;
-    const callerSealed = caller === null ? null : this.options.secrets.seal(caller).toString("base64");
-    this.spool({ kind: "open", callId, receivedAt, call: { ...rest, callerSealed } });
+    this.spool({ kind: "open", callId, receivedAt, call: toSpool(this.options.secrets, call) });
   }
 
   /**
@@ -79,12 +77,10 @@ export class CallLog {
    * @param ingressKey finds the record when it was opened under another id (a duplicate that raced); null when `ref` came from the database
    */
   record(ref: CallRef, events: readonly CallEvent[], ingressKey: string | null = null): Promise<void> {
-    const before = this.writing.get(ref.callId) ?? Promise.resolve();
-    const writing = before.then(() => this.writeOrSpool({ kind: "events", ref, ingressKey, events }));
-    this.writing.set(ref.callId, writing);
-    return writing.finally(() => {
-      if (this.writing.get(ref.callId) === writing) this.writing.delete(ref.callId);
-    });
+    const entry: SpoolEntry = { kind: "events", ref, ingressKey, events };
+    if (!this.spooled.has(ref.callId) && !this.events.isFull) return this.events.add(ref, events, ingressKey);
+    this.spool(entry);
+    return Promise.resolve();
   }
 
   /** Resolves when what is in the spool now has been replayed or the database is still away. For tests and shutdown. */
@@ -95,15 +91,30 @@ export class CallLog {
     await this.replaying;
   }
 
-  private async writeOrSpool(entry: SpoolEntry & { kind: "events" }): Promise<void> {
-    if (this.spooled.has(entry.ref.callId)) return this.spool(entry);
-    try {
-      const written = await this.options.db.transaction((tx) => foldEvents(tx, entry.ref, entry.events));
-      if (!written) this.spool(entry);
-    } catch (error) {
-      this.options.log.warn("call.events_spooled", { callId: entry.ref.callId, error: messageOf(error) });
-      this.spool(entry);
-    }
+  private async writeOrSpool(batch: readonly GatheredEvents[]): Promise<void> {
+    const { db, log } = this.options;
+    const spool = ({ ref, ingressKey, events }: GatheredEvents): void =>
+      this.spool({ kind: "events", ref, ingressKey, events });
+    const [late, inTime] = [
+      batch.filter((call) => this.isSpooled(call)),
+      batch.filter((call) => !this.isSpooled(call)),
+    ];
+    for (const call of late) spool(call);
+    await inHalves(inTime, {
+      work: async (some) => {
+        const written = await db.transaction((tx) => foldEvents(tx, some));
+        for (const call of some) if (!written.has(call.ref.callId)) spool(call);
+      },
+      refuse: (call, error) => {
+        log.warn("call.events_spooled", { callId: call.ref.callId, error: messageOf(error) });
+        spool(call);
+      },
+    });
+  }
+
+  /** Something of the call went to the spool after these events were handed over. */
+  private isSpooled({ ref }: GatheredEvents): boolean {
+    return this.spooled.has(ref.callId);
   }
 
   private spool(entry: SpoolEntry): void {
@@ -154,16 +165,15 @@ export class CallLog {
 
   private async replayOne(entry: SpoolEntry): Promise<void> {
     if (entry.kind === "open") {
-      const { callerSealed, ...rest } = entry.call;
-      const caller = callerSealed === null ? null : this.options.secrets.open(Buffer.from(callerSealed, "base64"));
-      await openCall(this.options, { call: { ...rest, caller }, callId: entry.callId, late: entry.receivedAt });
+      const call = fromSpool(this.options.secrets, entry.call);
+      await openCall(this.options, { call, callId: entry.callId, late: entry.receivedAt });
       return;
     }
     const { ref, ingressKey, events } = entry;
     const written = await this.options.db.transaction(async (tx) => {
-      if (await foldEvents(tx, ref, events)) return true;
+      if ((await foldEvents(tx, [{ ref, events }])).size > 0) return true;
       const known = ingressKey === null ? null : await findCallByKey(tx, ingressKey);
-      return known !== null && (await foldEvents(tx, known, events));
+      return known !== null && (await foldEvents(tx, [{ ref: known, events }])).size > 0;
     });
     if (!written) this.options.log.error("call.events_without_record", { callId: ref.callId });
   }
@@ -177,31 +187,4 @@ function callIdOf(entry: SpoolEntry): CallId {
 function isHopeless(error: unknown): boolean {
   if (error instanceof AppError) return error.code === "secret_unreadable";
   return /^2[23]/.test(sqlState(error) ?? "");
-}
-
-/** @returns false when the record does not exist (yet) */
-async function foldEvents(tx: Queryable, ref: CallRef, events: readonly CallEvent[]): Promise<boolean> {
-  const known = await lockProgress(tx, ref);
-  if (known === null) return false;
-  const progress = events.reduce<CallState>(applyCallEvent, known.progress);
-  await writeProgress(tx, ref, { progress, confidence: await confidenceOf(tx, ref, known, progress) });
-  return true;
-}
-
-/** Judged once, when the call is over: it reads the log, which nothing on the way to the ringing phone does. */
-async function confidenceOf(
-  tx: Queryable,
-  ref: CallRef,
-  known: LockedProgress,
-  progress: CallState,
-): Promise<number | null> {
-  const { confidence, attribution, presentationId, accountId, poolId, numberId, ownershipEpoch, matchedSeq } = known;
-  if (confidence !== null || progress.end === null || attribution !== "matched") return confidence;
-  if (accountId === null || poolId === null || numberId === null) return null;
-  if (ownershipEpoch === null || matchedSeq === null) return null;
-  const { receivedAt } = ref;
-  const seen = { accountId, poolId, numberId, ownershipEpoch, matchedSeq, receivedAt };
-  const presentations = await readCandidates(tx, seen);
-  return explainMatch({ outcome: attribution, matchedPresentationId: presentationId, presentations, receivedAt })
-    .confidence;
 }

@@ -1,4 +1,5 @@
 /** What to do with a call, from the number it rang. Pure. Targets come from stored destinations alone, never from anything the caller sent. */
+import type { CallerId } from "../account/destinations.store.js";
 import type { DestinationFacts } from "../attribution/match.store.js";
 import type { Disposition } from "../attribution/calls.store.js";
 
@@ -15,6 +16,8 @@ export type Decision =
       readonly targets: readonly Target[];
       readonly ringTimeoutS: number;
       readonly maxConcurrentCalls: number | null;
+      readonly callerId: CallerId;
+      readonly passIds: boolean;
     }
   /** Held by no business: logged, never connected to one. */
   | { readonly kind: "intercept" }
@@ -35,6 +38,8 @@ export function decide(
     targets: [targetOf(destination.sipUri ?? destination.number), ...destination.failover.map(targetOf)],
     ringTimeoutS: destination.ringTimeoutS,
     maxConcurrentCalls: destination.maxConcurrentCalls,
+    callerId: destination.callerId,
+    passIds: destination.passIds,
   };
 }
 

@@ -11,6 +11,8 @@ export interface InboundCall {
   readonly promoNumber: string;
   /** E.164; null when anonymous or unreadable. */
   readonly caller: string | null;
+  /** E.164 of the party that forwarded the call to us, as a trusted ingress names it; null when none did. */
+  readonly diversion: string | null;
   /** STIR/SHAKEN verdict as the trusted carrier gave it. */
   readonly verstat: string | null;
   /** The node that holds the dialog; null when the carrier does. */

@@ -1,16 +1,17 @@
 /**
  * Gives an ingress call its record, once: matched on the number's row (or, late, on the log), inserted under its key, and, when no business holds
- * the number, logged as an intercept in the same transaction. Used in time by route-call.ts and afterwards by the spool.
+ * the number, logged as an intercept in the same transaction. One call at a time here; opening-batch.ts opens many, of the same parts.
  */
 import {
   type AttributionFields,
   type CallRef,
-  countAttempts,
   findCallByKey,
-  insertCall,
+  insertCalls,
+  type NewCall,
+  readStanding,
 } from "../attribution/calls.store.js";
 import { matchCall } from "../attribution/match.js";
-import { type NumberFacts, readNumberFacts, readNumberFactsAt } from "../attribution/match.store.js";
+import { type NumberFacts, readNumberFacts, readNumberFactsAt, type SeenNumber } from "../attribution/match.store.js";
 import type { Database, Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { invariant } from "../kernel/invariant.js";
@@ -22,7 +23,7 @@ import { readQuarantineSettings } from "../pool/quarantine-settings.js";
 import { type CallState, newCall } from "../telephony/call-state.js";
 import { type Decision, decide, dispositionOf } from "./decision.js";
 import type { InboundCall } from "./inbound-call.js";
-import { PLATFORM_REALM, sealCaller } from "./seal-caller.js";
+import { PLATFORM_REALM, sealCaller, sealNumber } from "./seal-caller.js";
 
 export interface OpenCallDeps {
   readonly db: Database;
@@ -37,57 +38,81 @@ export interface OpenedCall {
   readonly isRepeat: boolean;
   /** Attempts the record has already: a repeat's attempts are counted on from there. */
   readonly attemptsBefore: number;
+  /** Whom the record is attributed to; null unless matched. */
+  readonly presentationId: string | null;
   /** The database's time of the match: what `received_at` says, unless the call had its record before. */
   readonly databaseNow: Instant;
 }
 
-/**
- * @param late the call's arrival by the database's clock, when it could not be opened in time; null now
- * @param signal aborted when nobody waits any more: a match that comes after that may see later visitors and must not be written
- */
+export interface Opening {
+  readonly call: InboundCall;
+  readonly callId: CallId;
+}
+
+/** A call, what its match saw, and what follows from it: ready to be written. */
+export interface MatchedCall extends Opening {
+  /** The match's time by the database's clock, or the arrival of a late one. */
+  readonly receivedAt: Instant;
+  readonly facts: NumberFacts | null;
+  readonly decision: Decision;
+  readonly attribution: AttributionFields;
+}
+
+/** @param late the call's arrival by the database's clock, when it could not be opened in time; null now */
 export async function openCall(
   deps: OpenCallDeps,
-  input: { call: InboundCall; callId: CallId; late: Instant | null; signal?: AbortSignal },
+  { call, callId, late }: Opening & { readonly late: Instant | null },
 ): Promise<OpenedCall> {
-  const { call, callId, late } = input;
   const seen =
     late === null
       ? await readNumberFacts(deps.db, call.promoNumber)
       : { now: late, facts: await readNumberFactsAt(deps.db, { e164: call.promoNumber, at: late }) };
-  input.signal?.throwIfAborted();
-  const { facts, now: receivedAt } = seen;
+  const matched = decideCall({ call, callId }, { ...seen, isLate: late !== null });
+  const isNew = isIntercepted(matched)
+    ? await writeIntercepted(deps, matched)
+    : (await insertCalls(deps.db, [newRecord(deps, matched)])).has(callId);
+  return openedCall(deps, matched, isNew);
+}
+
+export function decideCall(opening: Opening, seen: SeenNumber & { readonly isLate: boolean }): MatchedCall {
+  const { facts, now, isLate } = seen;
   const decision = decide(facts === null ? null : { isRouted: isRouted(facts.state), destination: facts.destination });
-  const isNew = await write(deps, { call, callId, receivedAt, facts, decision, isLate: late !== null });
-  if (isNew)
-    return { ref: { callId, receivedAt }, decision, isRepeat: false, attemptsBefore: 0, databaseNow: receivedAt };
-  const ref = await findCallByKey(deps.db, call.ingressKey);
-  invariant(ref !== null, "a call that was not inserted has its record already");
-  return { ref, decision, isRepeat: true, attemptsBefore: await countAttempts(deps.db, ref), databaseNow: receivedAt };
+  return { ...opening, receivedAt: now, facts, decision, attribution: attribute(facts, now, isLate) };
 }
 
-interface Writing {
-  readonly call: InboundCall;
-  readonly callId: CallId;
-  readonly receivedAt: Instant;
-  readonly facts: NumberFacts | null;
-  readonly decision: Decision;
-  readonly isLate: boolean;
+export function isIntercepted(matched: MatchedCall): matched is MatchedCall & { readonly facts: NumberFacts } {
+  return matched.decision.kind === "intercept" && matched.facts !== null;
 }
 
-async function write(deps: OpenCallDeps, input: Writing): Promise<boolean> {
-  const { facts, decision } = input;
-  if (decision.kind !== "intercept" || facts === null) return insert(deps, deps.db, input);
+/** @returns false when the ingress call has its record already */
+export async function writeIntercepted(
+  deps: OpenCallDeps,
+  matched: MatchedCall & { readonly facts: NumberFacts },
+): Promise<boolean> {
   return deps.db.transaction(async (tx) => {
-    const isNew = await insert(deps, tx, input);
-    if (isNew) await logIntercept(deps, tx, { ...input, facts });
+    const isNew = (await insertCalls(tx, [newRecord(deps, matched)])).has(matched.callId);
+    if (isNew) await logIntercept(deps, tx, matched);
     return isNew;
   });
 }
 
-async function insert(deps: OpenCallDeps, db: Queryable, input: Writing): Promise<boolean> {
-  const { call, callId, receivedAt, facts, decision, isLate } = input;
+/** @param isNew false when the ingress call has its record already, which is then read */
+export async function openedCall(deps: OpenCallDeps, matched: MatchedCall, isNew: boolean): Promise<OpenedCall> {
+  const { call, callId, receivedAt, decision } = matched;
+  if (isNew) {
+    const { presentationId } = matched.attribution;
+    const ref = { callId, receivedAt };
+    return { ref, decision, isRepeat: false, attemptsBefore: 0, presentationId, databaseNow: receivedAt };
+  }
+  const ref = await findCallByKey(deps.db, call.ingressKey);
+  invariant(ref !== null, "a call that was not inserted has its record already");
+  return { ref, decision, isRepeat: true, ...(await readStanding(deps.db, ref)), databaseNow: receivedAt };
+}
+
+export function newRecord(deps: OpenCallDeps, matched: MatchedCall): NewCall {
+  const { call, callId, receivedAt, facts, decision, attribution } = matched;
   const accountId = facts?.accountId ?? null;
-  return insertCall(db, {
+  return {
     id: callId,
     ingressKey: call.ingressKey,
     ingress: call.ingress,
@@ -99,17 +124,22 @@ async function insert(deps: OpenCallDeps, db: Queryable, input: Writing): Promis
     numberId: facts?.numberId ?? null,
     ownershipEpoch: facts?.ownershipEpoch ?? null,
     caller: sealCaller(deps.secrets, { caller: call.caller, accountId }),
+    diversion: sealNumber(deps.secrets, call.diversion),
     disposition: dispositionOf(decision),
     destinationNumber: decision.kind === "route" ? decision.destinationNumber : null,
     progress: firstProgress(decision, receivedAt),
     verstat: call.verstat,
-    attribution: attribute(facts, receivedAt, isLate),
+    attribution,
     node: call.node,
-  });
+  };
 }
 
-async function logIntercept(deps: OpenCallDeps, tx: Queryable, input: Writing & { facts: NumberFacts }): Promise<void> {
-  const { call, callId, receivedAt, facts } = input;
+async function logIntercept(
+  deps: OpenCallDeps,
+  tx: Queryable,
+  matched: MatchedCall & { readonly facts: NumberFacts },
+): Promise<void> {
+  const { call, callId, receivedAt, facts } = matched;
   const { spamCallers } = await readQuarantineSettings(tx);
   const sealed = sealCaller(deps.secrets, { caller: call.caller, accountId: null });
   await insertIntercept(tx, {

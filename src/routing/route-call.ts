@@ -10,7 +10,7 @@ import type { Log } from "../kernel/log.js";
 import type { CallLog } from "./call-log.js";
 import { type Decision, decide } from "./decision.js";
 import type { InboundCall } from "./inbound-call.js";
-import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
+import type { OpenCallDeps, OpenedCall } from "./open-call.js";
 import type { RoutingTable } from "./routing-table.js";
 
 /** Longer than any match that works (p99 is a few ms), shorter than a caller notices (contract §5). */
@@ -27,6 +27,8 @@ export interface RoutedCall {
   readonly isRepeat: boolean;
   /** Attempts the record has already; more than none only for a repeat. */
   readonly attemptsBefore: number;
+  /** Whom the record is attributed to; null unless matched, and while that is not known (`isLate`). */
+  readonly presentationId: string | null;
   /** The record is written later, from the spool. */
   readonly isLate: boolean;
 }
@@ -64,12 +66,12 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   const sentAt = deps.clock.now();
   const arrivedAt = deps.databaseClock.now();
   const waiting = new AbortController();
-  const opening = openCall(deps, { call, callId, late: null, signal: waiting.signal });
+  const opening = deps.callLog.open({ call, callId, signal: waiting.signal });
   const opened = await inTime(deps, opening, waiting);
   if (opened !== null) {
     deps.databaseClock.seen(opened.databaseNow, sentAt);
-    const { ref, decision, isRepeat, attemptsBefore, databaseNow } = opened;
-    return { ref, arrivedAt: databaseNow, decision, isRepeat, attemptsBefore, isLate: false };
+    const { databaseNow, ...routed } = opened;
+    return { ...routed, arrivedAt: databaseNow, isLate: false };
   }
   // A match made in time may still be written behind our back; the spool then finds the record under the call's key and leaves it.
   deps.callLog.openLate({ call, callId, receivedAt: arrivedAt });
@@ -79,6 +81,7 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
     decision: decide(deps.table.find(call.promoNumber)),
     isRepeat: false,
     attemptsBefore: 0,
+    presentationId: null,
     isLate: true,
   };
 }

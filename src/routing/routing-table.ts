@@ -23,7 +23,7 @@ const COLLECT_MS = 20;
 const SINGLE_READS_MAX = 500;
 
 const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", d.number, d.sip_uri as "sipUri", d.failover,
-  d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls"`;
+  d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds"`;
 const FROM = `promo_number n left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id`;
 const SELECT_PAGE = sql(
   "routing_select_page",
@@ -133,9 +133,11 @@ export class RoutingTable {
   }
 
   private put(row: Row): void {
-    const { number, sipUri, failover, ringTimeoutS, maxConcurrentCalls } = row;
+    const { number, sipUri, failover, ringTimeoutS, maxConcurrentCalls, callerId, passIds } = row;
     const destination =
-      (number as string | null) === null ? null : { number, sipUri, failover, ringTimeoutS, maxConcurrentCalls };
+      (number as string | null) === null
+        ? null
+        : { number, sipUri, failover, ringTimeoutS, maxConcurrentCalls, callerId, passIds };
     this.numbers.set(row.e164, { isRouted: isRouted(row.state), destination, accountId: row.accountId });
   }
 }

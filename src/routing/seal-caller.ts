@@ -1,5 +1,8 @@
-/** A caller's number leaves memory only in this shape: sealed, hashed, last four. The realm of the hash is the account, or the platform. */
-import type { SealedCaller } from "../attribution/calls.store.js";
+/**
+ * A number of somebody who called, or forwarded a call, leaves memory only in these shapes: sealed and last four; the caller's also hashed, in the
+ * realm of the account or the platform.
+ */
+import type { SealedCaller, SealedNumber } from "../attribution/calls.store.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { lastFour } from "../telephony/e164.js";
 
@@ -16,4 +19,8 @@ export function sealCaller(secrets: Secrets, input: { caller: string | null; acc
     hash: secrets.hash(accountId ?? PLATFORM_REALM, caller),
     last4: lastFour(caller),
   };
+}
+
+export function sealNumber(secrets: Secrets, number: string | null): SealedNumber | null {
+  return number === null ? null : { enc: secrets.seal(number), last4: lastFour(number) };
 }

@@ -31,7 +31,7 @@ export function watchGauges(watched: Watched): void {
   gauge("ringmatch_sip_link_up", "1 while a drachtio connection is up", () => (sip.isUp() ? 1 : 0));
   new Gauge({
     name: "ringmatch_sip_edge_events",
-    help: "Counters of the embedded SIP edge since start",
+    help: "Counters of the embedded SIP edge and of calls refused unread, since start",
     labelNames: ["event"],
     registers: [metrics],
     collect() {

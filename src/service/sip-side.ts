@@ -13,7 +13,7 @@ export interface SipSide {
   readonly addresses: readonly string[];
   isUp(): boolean;
   liveCalls(): number;
-  /** Packets dropped and the like; empty with a drachtio-server elsewhere. */
+  /** Packets dropped and the like, of the embedded edge only; INVITEs that the service refused unread. */
   counters(): Readonly<Record<string, number>>;
   reloadTrunks(): Promise<void>;
   drain(): Promise<void>;
@@ -54,7 +54,7 @@ export async function startSip(input: {
     addresses: embedded?.listening ?? [],
     isUp: () => service.isUp,
     liveCalls: () => service.liveCalls,
-    counters: () => embedded?.edge.counters() ?? {},
+    counters: () => ({ ...embedded?.edge.counters(), ...service.counters() }),
     reloadTrunks: async () => {
       try {
         await service.reloadTrunks();

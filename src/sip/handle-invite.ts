@@ -1,17 +1,20 @@
 /** One INVITE, from its facts to its end: read, route, then bridge, intercept or refuse. */
 import type { Trunk } from "../account/trunks.store.js";
 import type { Clock } from "../kernel/clock.js";
+import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import { type RouteCallDeps, type RoutedCall, routeCall } from "../routing/route-call.js";
 import type { CallEvent } from "../telephony/call-event.js";
-import { callBusiness } from "./b-leg.js";
+import { callBusiness, hangUp } from "./b-leg.js";
 import { bridgeCall, refuse } from "./bridge.js";
 import { callClock } from "./call-clock.js";
-import type { SipRequest, SipResponse, Srf } from "./drachtio-types.js";
+import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import type { ConcurrentCalls } from "./concurrent-calls.js";
-import { HOPS_HEADER, readInvite } from "./invite-facts.js";
+import { type InviteFacts, readInvite } from "./invite-facts.js";
 import { joinLegs } from "./join-legs.js";
+import { legHeaders } from "./leg-headers.js";
 import { redirectCall } from "./redirect-call.js";
+import { outboundOf } from "./target-uri.js";
 import type { TrunkLimits } from "./trunk-limits.js";
 
 export interface LiveCall {
@@ -71,7 +74,7 @@ export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<vo
   deps.live.set(key, { link: deps.link, ending, over });
   try {
     const routed = await routeCall(deps.routing, facts.call);
-    await act(deps, { ...invite, routed, ending, key, hops: facts.hops });
+    await act(deps, { ...invite, routed, ending, facts });
   } finally {
     deps.live.delete(key);
     admission.release();
@@ -82,8 +85,7 @@ export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<vo
 interface Acting extends Invite {
   readonly routed: RoutedCall;
   readonly ending: AbortController;
-  readonly key: string;
-  readonly hops: number;
+  readonly facts: InviteFacts & { readonly kind: "call" };
 }
 
 async function act(deps: InviteDeps, acting: Acting): Promise<void> {
@@ -101,13 +103,14 @@ async function act(deps: InviteDeps, acting: Acting): Promise<void> {
 }
 
 async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
-  const { request, response, routed, trunk, ending, key, hops } = acting;
+  const { request, response, routed, trunk, ending, facts } = acting;
   if (routed.decision.kind !== "route") return;
+  const { promoNumber, ingressKey } = facts.call;
   const { callLog } = deps.routing;
   const now = callClock(deps.clock, routed.arrivedAt);
-  const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, key);
+  const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, ingressKey);
   if (routed.isRepeat) record({ kind: "retried", at: now() });
-  const { destinationNumber, maxConcurrentCalls } = routed.decision;
+  const { destinationNumber, maxConcurrentCalls, callerId, passIds } = routed.decision;
   if (trunk.mode === "redirect") return redirect(deps, acting, { now, record });
   const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
   await bridgeCall({
@@ -118,8 +121,17 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
     isFirstTargetFull: leave === null,
     attemptsBefore: routed.attemptsBefore,
     ringTimeoutMs: routed.decision.ringTimeoutS * 1000,
-    outboundUri: trunk.outboundUri,
-    headers: legHeaders(request, hops),
+    outboundUri: outboundOf(trunk),
+    headers: legHeaders({
+      ...facts,
+      business: {
+        callerId,
+        passIds,
+        promoNumber,
+        callId: routed.ref.callId,
+        presentationId: routed.presentationId,
+      },
+    }),
     now,
     ending,
     record,
@@ -138,18 +150,18 @@ function redirect(
   const { destinationNumber, maxConcurrentCalls, targets } = routed.decision;
   const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
   const { attemptsBefore } = routed;
-  const { outboundUri } = trunk;
+  const outboundUri = outboundOf(trunk);
   redirectCall({ response, targets, isFirstTargetFull: leave === null, attemptsBefore, outboundUri, ending, ...how });
   leave?.();
 }
 
 /** The record is closed already; what happens on the announcement is nobody's call. */
 async function intercept(deps: InviteDeps, acting: Acting): Promise<void> {
-  const { request, response, ending, hops } = acting;
+  const { request, response, ending, facts } = acting;
   if (deps.interceptUri === null) return refuse(response, 404);
   const outcome = await callBusiness(deps.srf, {
     uri: deps.interceptUri,
-    headers: legHeaders(request, hops),
+    headers: legHeaders({ ...facts, business: null }),
     offer: request.body || null,
     ringTimeoutMs: ANNOUNCEMENT_RING_MS_MAX,
     signal: ending.signal,
@@ -157,16 +169,18 @@ async function intercept(deps: InviteDeps, acting: Acting): Promise<void> {
   });
   if (outcome.kind === "canceled") return;
   if (outcome.kind === "failed") return refuse(response, 404);
-  const caller = await deps.srf.createUAS(request, response, { localSdp: outcome.answer.sdp });
-  await joinLegs({ caller, answer: outcome.answer, ending: ending.signal });
+  const { answer } = outcome;
+  let caller: Dialog;
+  try {
+    caller = await deps.srf.createUAS(request, response, { localSdp: answer.sdp });
+  } catch (error) {
+    // The caller gave up at that very moment, or cannot be answered: the announcement must not go on to nobody.
+    deps.log.info("sip.announcement_unheard", { error: messageOf(error) });
+    await hangUp(answer.kind === "dialog" ? answer.dialog : answer.leg);
+    return refuse(response, 500);
+  }
+  await joinLegs({ caller, answer, ending: ending.signal });
 }
 
 /** An announcement answers at once or is broken. */
 const ANNOUNCEMENT_RING_MS_MAX = 5_000;
-
-/** The caller as shown to the business. Built anew: nothing else of the caller's headers reaches the B leg. */
-function legHeaders(request: SipRequest, hops: number): Record<string, string> {
-  const from = request.get("From") ?? "";
-  const user = /sips?:([+\w.-]{1,64})@/i.exec(from)?.[1] ?? "anonymous";
-  return { From: `<sip:${user}@localhost>`, Contact: `<sip:${user}@localhost>`, [HOPS_HEADER]: String(hops + 1) };
-}

@@ -12,7 +12,7 @@ import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
 import { ConcurrentCalls } from "./concurrent-calls.js";
 import type { SipRequest, SipResponse } from "./drachtio-types.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
-import { TrunkGuard } from "./trunk-guard.js";
+import { acceptsTransport, TrunkGuard } from "./trunk-guard.js";
 import { TrunkLimits } from "./trunk-limits.js";
 
 export interface SipServiceOptions {
@@ -42,6 +42,7 @@ export class SipService {
   private readonly limits: TrunkLimits;
   private readonly concurrent = new ConcurrentCalls();
   private draining = false;
+  private readonly refused = { unknown_source: 0, insecure_transport: 0 };
 
   constructor(private readonly options: SipServiceOptions) {
     const { addresses, clock, log } = options;
@@ -71,6 +72,11 @@ export class SipService {
 
   get liveCalls(): number {
     return this.live.size;
+  }
+
+  /** INVITEs refused before they were read, by reason. */
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.refused };
   }
 
   /** Trunks were changed. @throws AppError("database_unavailable"); the old ones then stay */
@@ -104,8 +110,14 @@ export class SipService {
     try {
       const trunk = this.guard.find(request.source_address);
       if (trunk === null) {
+        this.refused.unknown_source++;
         log.warn("sip.unknown_source", { address: request.source_address });
         return response.send(403);
+      }
+      if (!acceptsTransport(trunk, request.protocol)) {
+        this.refused.insecure_transport++;
+        log.warn("sip.insecure_transport", { trunk: trunk.name, protocol: request.protocol });
+        return response.send(403, "This trunk is served over TLS only");
       }
       const { live, limits, concurrent } = this;
       const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live, limits, concurrent };

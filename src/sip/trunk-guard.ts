@@ -33,6 +33,11 @@ export class TrunkGuard {
   }
 }
 
+/** Who asked for TLS does not want calls over anything less; a UDP or TCP trunk is served over all of them. */
+export function acceptsTransport(trunk: Trunk, protocol: string): boolean {
+  return trunk.transport !== "tls" || protocol.toLowerCase() === "tls";
+}
+
 function networkOf(trunk: Trunk, cidr: string): Network[] {
   const text = cidr.includes("/") ? cidr : `${cidr}/${cidr.includes(":") ? 128 : 32}`;
   if (!ipaddr.isValidCIDR(text)) return [];

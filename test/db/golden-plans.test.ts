@@ -96,6 +96,7 @@ async function planOf(text: string, values: readonly unknown[]): Promise<Node[]>
 
 function literal(value: unknown): string {
   if (value === null) return "null";
+  if (Array.isArray(value)) return `'{${value.join(",")}}'`;
   return typeof value === "number" ? String(value) : `'${String(value)}'`;
 }
 
@@ -118,7 +119,7 @@ function expectByIndex(nodes: readonly Node[], indexes: readonly string[]): void
 
 describe("hot queries go by index", () => {
   it("a match: one probe of the number", async () => {
-    expectByIndex(await planOf(MATCH_NUMBER.text, ["+18665000100"]), ["promo_number_e164_key"]);
+    expectByIndex(await planOf(MATCH_NUMBER.text, [["+18665000100", "+18665000101"]]), ["promo_number_e164_key"]);
   });
 
   it("a late match: the latest entry of the number's log", async () => {
@@ -129,7 +130,15 @@ describe("hot queries go by index", () => {
   });
 
   it("an explanation: the number's log alone", async () => {
-    const values = [world.account.id, 100, 1, 1_000_000, new Date().toISOString(), 200, world.pool.id];
+    const at = new Date().toISOString();
+    const two = [
+      [world.account.id, world.account.id],
+      [100, 101],
+      [1, 1],
+      [1_000_000, 1_000_000],
+      [at, at],
+    ];
+    const values = [...two, [world.pool.id, world.pool.id], 200];
     const nodes = await planOf(CANDIDATES.text, values);
     expectByIndex(nodes, []);
     expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);

@@ -162,6 +162,33 @@ describe("callers", () => {
     expect(JSON.stringify(lines)).not.toContain(CALLER);
   });
 
+  it("who forwarded the call is shown like the caller", async () => {
+    const world = await makeWorld(db, 1);
+    const forwarder = "+12125550144";
+    const { ref } = await openCall(
+      { db, secrets, ids },
+      {
+        call: inboundCall(world.numbers[0] ?? "", { caller: null, diversion: forwarder }),
+        callId: ids.next("call"),
+        late: null,
+      },
+    );
+    const url = `/v1/calls/${ref.callId}`;
+    const diversionTo = async (scopes: Parameters<typeof keyOf>[1]) =>
+      (await request("GET", url, { key: await keyOf(world.account.id, scopes) })).json().diversion;
+    lines.length = 0;
+    expect(await diversionTo(["read"])).toEqual({ number: null, last4: "0144" });
+    expect(lines.filter(({ event }) => event === "pii.revealed")).toEqual([]);
+    expect(await diversionTo(["read", "calls:pii"])).toEqual({ number: forwarder, last4: "0144" });
+    const [audit] = lines.filter(({ event }) => event === "pii.revealed");
+    expect(audit?.fields).toMatchObject({ callIds: [ref.callId] });
+    expect(JSON.stringify(lines)).not.toContain(forwarder);
+    const stored = await rows(db, "select c::text as text from call c where id = $1", [ref.callId]);
+    expect(JSON.stringify(stored)).not.toContain(forwarder.slice(2));
+    const { ref: direct } = await call(world.numbers[0] ?? "");
+    expect((await request("GET", `/v1/calls/${direct.callId}`)).json().diversion).toBeNull();
+  });
+
   it("an anonymous caller is null, and nothing is revealed", async () => {
     const world = await makeWorld(db, 1);
     const { ref } = await call(world.numbers[0] ?? "", null);

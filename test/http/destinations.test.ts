@@ -19,6 +19,8 @@ describe("/v1/destinations", () => {
       failover: ["+14155550101", "sips:backup@198.41.0.4"],
       max_concurrent_calls: 5,
       ring_timeout_s: 12,
+      caller_id: "promo_number",
+      pass_ids: true,
     };
     const created = await request("POST", "/v1/destinations", { key, body });
     expect(created.statusCode).toBe(201);
@@ -34,7 +36,15 @@ describe("/v1/destinations", () => {
 
     const changes = { sip_uri: null, failover: [], name: null, max_concurrent_calls: null, status: "ignored" };
     const changed = await request("PATCH", url, { key, body: changes });
-    expect(changed.json()).toMatchObject({ ...changes, ring_timeout_s: 12, number: body.number });
+    expect(changed.json()).toMatchObject({
+      ...changes,
+      ring_timeout_s: 12,
+      caller_id: "promo_number",
+      pass_ids: true,
+      number: body.number,
+    });
+    const shown = { caller_id: "caller", pass_ids: false };
+    expect((await request("PATCH", url, { key, body: shown })).json()).toMatchObject({ ...changes, ...shown });
     expect((await request("PATCH", url, { key, body: {} })).json()).toMatchObject(changes);
 
     expect((await request("DELETE", url, { key })).statusCode).toBe(204);
@@ -57,8 +67,12 @@ describe("/v1/destinations", () => {
     const key = await keyOf(account.id, ["read", "write"]);
     const list = () => request("GET", "/v1/destinations?status=discovered", { key });
     expect((await list()).json().data).toHaveLength(1);
-    const body = { number: "+14155550150", name: "Found" };
-    expect((await request("POST", "/v1/destinations", { key, body })).json()).toMatchObject({ status: "tracked" });
+    const body = { number: "+14155550150", name: "Found", pass_ids: true };
+    expect((await request("POST", "/v1/destinations", { key, body })).json()).toMatchObject({
+      status: "tracked",
+      caller_id: "caller",
+      pass_ids: true,
+    });
     expect((await list()).json().data).toEqual([]);
   });
 
@@ -90,6 +104,9 @@ describe("/v1/destinations", () => {
     ["ring_timeout_s", { number: "+14155550170", ring_timeout_s: 0 }],
     ["max_concurrent_calls", { number: "+14155550170", max_concurrent_calls: 1.5 }],
     ["status", { number: "+14155550170", status: "hidden" }],
+    ["caller_id", { number: "+14155550170", caller_id: "+14155550171" }],
+    ["caller_id", { number: "+14155550170", caller_id: null }],
+    ["pass_ids", { number: "+14155550170", pass_ids: "yes" }],
   ])("names the refused field %s of %j", async (path, body) => {
     const account = await makeAccount(db);
     const response = await request("POST", "/v1/destinations", { body: { account_id: account.id, ...body } });

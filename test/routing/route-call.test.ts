@@ -99,7 +99,10 @@ describe("routeCall", () => {
         kind: "route",
         destinationNumber: "+18005550100",
         targets: [{ kind: "sip", uri: "sip:business@127.0.0.1:5090" }],
+        callerId: "caller",
+        passIds: false,
       },
+      presentationId,
     });
     expect(await recordOf(routed.ref.callId)).toMatchObject({
       status: "ringing",
@@ -252,19 +255,35 @@ describe("with PostgreSQL away", () => {
     });
   }
 
-  it("keeps the caller sealed on the disk, and opens it with the record", async () => {
+  it("the table knows what the business wants to be shown; the presentation is not known yet", async () => {
+    const node = await makeNode();
+    const world = await makeWorld(db, 1);
+    const { e164 } = await present(world, MINUTE);
+    const { id } = world.destination;
+    await rows(db, "update destination set caller_id = 'promo_number', pass_ids = true where id = $1", [id]);
+    const wanted = { callerId: "promo_number", passIds: true };
+    expect(await routeCall(node.deps, inboundCall(e164))).toMatchObject({ decision: wanted, isLate: false });
+    await until(() => node.table.find(e164)?.destination?.passIds === true);
+    node.proxy.cut();
+    const routed = await routeCall(node.deps, inboundCall(e164));
+    expect(routed).toMatchObject({ decision: wanted, presentationId: null, isLate: true });
+  });
+
+  it("keeps the caller and who forwarded the call sealed on the disk, and opens them with the record", async () => {
     const node = await makeNode();
     const { e164 } = await present(await makeWorld(db, 1), MINUTE);
     node.proxy.cut();
-    const call = inboundCall(e164, { caller: CALLER });
+    const call = inboundCall(e164, { caller: CALLER, diversion: "+12125550144" });
     await routeCall(node.deps, call);
     const text = readFileSync(node.spoolFile, "utf8");
     expect(text).toContain(call.ingressCallId);
     expect(text).not.toContain(CALLER.slice(2));
+    expect(text).not.toContain("2125550144");
     node.proxy.restore();
     await replayed(node);
     const record = await recordOfKey(call.ingressKey);
     expect(secrets.open(record.caller.enc as Buffer)).toBe(CALLER);
+    expect(secrets.open(record.diversion?.enc as Buffer)).toBe("+12125550144");
   });
 
   it("writes what happens to a call after what was spooled for it, in order", async () => {
@@ -314,6 +333,22 @@ describe("replaying the spool", () => {
     expect(await recordOfKey(call.ingressKey)).toEqual(before);
     expect(await rows(db, "select count(*) from intercept where promo_number = $1", [e164])).toEqual([{ count: 1 }]);
     await callLog.stop();
+  });
+
+  it("takes lines of a version that knew nothing of who forwarded a call", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    const { caller, diversion, ...call } = inboundCall(e164, { caller: CALLER });
+    expect(diversion).toBeNull();
+    const callerSealed = secrets.seal(caller ?? "").toString("base64");
+    node.spool.append({
+      kind: "open",
+      callId: ids.next("call"),
+      receivedAt: Date.now(),
+      call: { ...call, callerSealed },
+    });
+    await replayed(node);
+    expect(await recordOfKey(call.ingressKey)).toMatchObject({ caller: { last4: "0187" }, diversion: null });
   });
 
   it("sets aside what the database will never take, and writes the rest", async () => {

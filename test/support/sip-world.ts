@@ -25,6 +25,8 @@ export interface SipWorld {
   readonly link: SeverableLink;
   /** host:port for UDP and TCP. */
   readonly address: string;
+  /** Of the TLS listener, when there is one. */
+  readonly tlsPort: number | null;
   stop(): Promise<void>;
 }
 
@@ -33,6 +35,8 @@ interface WorldOptions {
   readonly routingDb?: Database;
   /** Of the embedded edge; a drachtio-server keeps those of RFC 3261. */
   readonly timers?: Partial<SipTimers>;
+  /** Adds a TLS listener to the embedded edge; a drachtio-server has its own certificate. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** Started in this file and not stopped, the newest last. On a drachtio-server only that one is connected. */
@@ -77,6 +81,7 @@ export async function startSipWorld(db: Database, options: WorldOptions = {}): P
     routing,
     link,
     address: front.address,
+    tlsPort: front.tlsPort,
     stop: async () => {
       const wasNewest = worlds.at(-1) === world;
       worlds.splice(worlds.indexOf(world), 1);
@@ -93,6 +98,7 @@ interface Front {
   readonly edge: SipEdge | null;
   readonly admin: DrachtioAddress;
   readonly address: string;
+  readonly tlsPort: number | null;
 }
 
 async function startEdge(options: WorldOptions): Promise<Front> {
@@ -101,7 +107,9 @@ async function startEdge(options: WorldOptions): Promise<Front> {
     listen: [
       { transport: "udp", host: "127.0.0.1", port: 0 },
       { transport: "tcp", host: "127.0.0.1", port: 0 },
+      ...(options.tls === undefined ? [] : [{ transport: "tls" as const, host: "127.0.0.1", port: 0 }]),
     ],
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
     clock: systemClock,
@@ -110,11 +118,12 @@ async function startEdge(options: WorldOptions): Promise<Front> {
     ...(options.timers === undefined ? {} : { timers: options.timers }),
   });
   const { sip, admin } = await edge.start();
-  return { edge, admin: { ...admin, secret }, address: `127.0.0.1:${sip[0]?.port}` };
+  const tlsPort = sip[2]?.port ?? null;
+  return { edge, admin: { ...admin, secret }, address: `127.0.0.1:${sip[0]?.port}`, tlsPort };
 }
 
 async function useServer(server: DrachtioAddress): Promise<Front> {
-  return { edge: null, admin: server, address: await sipAddressOf(server) };
+  return { edge: null, admin: server, address: await sipAddressOf(server), tlsPort: null };
 }
 
 export function placeOf(world: SipWorld): { readonly host: string; readonly port: number } {

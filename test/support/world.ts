@@ -119,6 +119,7 @@ export function inboundCall(promoNumber: string, changes: Partial<InboundCall> =
     ingressCallId,
     promoNumber,
     caller: "+14155550123",
+    diversion: null,
     verstat: null,
     node: "node-test",
     ...changes,

@@ -56,6 +56,10 @@ export const callOut = z.object({
   ingress_call_id: z.string(),
   promo_number: z.string().meta({ description: "As dialled when it is no E.164 number" }),
   caller: callerOut,
+  diversion: z.object({ number: z.string().nullable(), last4: z.string() }).nullable().meta({
+    description:
+      "Who forwarded the call to the promo number, last, as a trusted trunk says (Diversion, RFC 5806, else History-Info, RFC 7044). number: only with the scope calls:pii. null: nobody, or withheld",
+  }),
   disposition: z.enum(DISPOSITIONS),
   status: z.enum(STATUSES),
   destination_number: z.string().nullable(),
@@ -81,8 +85,11 @@ export const callOut = z.object({
   updated_at: instantOut,
 });
 
-export function showCall(call: CallRecord, caller: CallerOut): z.output<typeof callOut> {
-  const { attribution: a, progress } = call;
+export function showCall(
+  call: CallRecord,
+  view: { show(number: { callId: string; enc: Buffer | null; last4: string | null }): CallerOut },
+): z.output<typeof callOut> {
+  const { attribution: a, diversion, progress } = call;
   return {
     id: call.id,
     account_id: call.accountId,
@@ -91,7 +98,11 @@ export function showCall(call: CallRecord, caller: CallerOut): z.output<typeof c
     ingress: call.ingress,
     ingress_call_id: call.ingressCallId,
     promo_number: call.promoNumber,
-    caller,
+    caller: view.show({ callId: call.id, ...call.caller }),
+    diversion:
+      diversion === null
+        ? null
+        : { number: view.show({ callId: call.id, ...diversion }).number, last4: diversion.last4 },
     disposition: call.disposition,
     status: call.status,
     destination_number: call.destinationNumber,

@@ -1,6 +1,6 @@
 /** Destinations on the wire. */
 import { z } from "zod";
-import { DESTINATION_STATUSES, type Destination } from "../../account/destinations.store.js";
+import { CALLER_IDS, DESTINATION_STATUSES, type Destination } from "../../account/destinations.store.js";
 import { toIso } from "../../kernel/clock.js";
 import { numberType } from "./number.js";
 import { accountQuery, e164In, e164Out, idIn, idOut, instantOut, nameIn, pageQuery } from "./scalars.js";
@@ -14,6 +14,14 @@ const settings = {
   }),
   max_concurrent_calls: z.int().min(1).max(100_000).nullish(),
   ring_timeout_s: z.int().min(1).max(300).optional().meta({ description: "Per target; 30 when not given" }),
+  caller_id: z.enum(CALLER_IDS).optional().meta({
+    description:
+      "What the business's phone shows on calls over SIP. caller: the caller's number as recorded, anonymous when there is none. promo_number: the number that was dialled, so that the business sees which line it is. Display names are never passed. caller when not given",
+  }),
+  pass_ids: z.boolean().optional().meta({
+    description:
+      "Calls over SIP: whether the business's INVITE carries X-Ringmatch-Call-ID, X-Ringmatch-Presentation-ID (matched calls) and X-Ringmatch-Promo-Number. false when not given",
+  }),
   status: z.enum(DESTINATION_STATUSES).optional().meta({
     description:
       "tracked: visitors are presented promo numbers for it. discovered: seen on a page. ignored: pages keep it. tracked when not given",
@@ -41,6 +49,8 @@ export const destinationOut = z.object({
   failover: z.array(z.string()),
   max_concurrent_calls: z.int().nullable(),
   ring_timeout_s: z.int(),
+  caller_id: z.enum(CALLER_IDS),
+  pass_ids: z.boolean(),
   status: z.enum(DESTINATION_STATUSES),
   created_at: instantOut,
   updated_at: instantOut,
@@ -58,6 +68,8 @@ export function showDestination(destination: Destination): z.output<typeof desti
     failover: [...destination.failover],
     max_concurrent_calls: destination.maxConcurrentCalls,
     ring_timeout_s: destination.ringTimeoutS,
+    caller_id: destination.callerId,
+    pass_ids: destination.passIds,
     status: destination.status,
     created_at: toIso(destination.createdAt),
     updated_at: toIso(destination.updatedAt),

@@ -19,7 +19,10 @@ export const trunkParams = z.strictObject({
 
 export const trunkIn = z.strictObject({
   source_cidrs: z.array(cidrIn).min(1).max(SOURCE_CIDRS_MAX).meta({ description: "Who may send calls on this trunk" }),
-  transport: transport.default("udp"),
+  transport: transport.default("udp").meta({
+    description:
+      "tls: calls that come over UDP or TCP are refused (403). udp, tcp: calls may come over any. Calls to plain numbers leave to outbound_uri over it, unless that names a transport itself",
+  }),
   default_country: z
     .string()
     .regex(/^[A-Z]{2}$/, "must be an ISO 3166 code, e.g. US")
@@ -34,7 +37,7 @@ export const trunkIn = z.strictObject({
     .refine((mode) => mode !== "proxy", "b2bua and redirect work in this version; proxy comes with a later one")
     .meta({ description: "b2bua: calls pass through; redirect: the carrier is told where the business is (302)" }),
   trust_identity: z.boolean().default(true).meta({
-    description: "Whether P-Asserted-Identity and verstat of this trunk are believed",
+    description: "Whether P-Asserted-Identity, verstat, Diversion and History-Info of this trunk are believed",
   }),
 });
 

@@ -46,7 +46,7 @@ function addList(app: HttpApp, deps: HttpDeps): void {
         limit: limit + 1,
       });
       const view = callerView(deps, request);
-      const show = (call: CallRecord) => showCall(call, view.show({ callId: call.id, ...call.caller }));
+      const show = (call: CallRecord) => showCall(call, view);
       const page = pageOf(LIST, { rows, limit, positionOf: ({ receivedAt, id }) => [receivedAt, id], show });
       view.audit();
       return page;
@@ -65,7 +65,7 @@ function addOne(app: HttpApp, deps: HttpDeps): void {
       const { accountId } = principalOf(request);
       const call = await getCall(deps.db, { id: request.params.id, accountId });
       const view = callerView(deps, request);
-      const shown = showCall(call, view.show({ callId: call.id, ...call.caller }));
+      const shown = showCall(call, view);
       view.audit();
       return shown;
     },

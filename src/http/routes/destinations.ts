@@ -155,6 +155,8 @@ function settingsOf(body: Settings) {
     failover: body.failover,
     maxConcurrentCalls: body.max_concurrent_calls,
     ringTimeoutS: body.ring_timeout_s,
+    callerId: body.caller_id,
+    passIds: body.pass_ids,
     status: body.status,
   };
 }

@@ -87,6 +87,7 @@ function callOf(webhook: InboundWebhook, report: CallReport): InboundCall {
     ingressCallId: report.carrierCallId,
     promoNumber: webhook.called,
     caller: report.caller,
+    diversion: null,
     verstat: report.verstat,
     node: null,
   };

@@ -1,0 +1,72 @@
+/** The part of call records that events change: read under lock, folded by the call log, written back; many calls in one statement each. */
+import { sql, timestamp, type Queryable } from "../db/database.js";
+import type { CallId } from "../kernel/ids.js";
+import { type CallState, statusOf, timingsOf } from "../telephony/call-state.js";
+import type { CallRef } from "./calls.store.js";
+import type { AttributionOutcome } from "./match.js";
+
+const LOCK_PROGRESS = sql(
+  "call_lock_progress",
+  `select c.id, c.progress, c.attribution, c.presentation_id as "presentationId", c.account_id as "accountId", c.pool_id as "poolId",
+     c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch", c.matched_seq as "matchedSeq", c.confidence
+   from unnest($1::text[], $2::timestamptz[]) as asked (id, received_at)
+     join call c on c.id = asked.id and c.received_at = asked.received_at
+   order by c.id for update of c`,
+);
+const UPDATE_PROGRESS = sql(
+  "call_update_progress",
+  `update call c set progress = new.progress, status = new.status, answered_at = new.answered_at, ended_at = new.ended_at, pdd_ms = new.pdd_ms,
+     ring_ms = new.ring_ms, talk_ms = new.talk_ms, hangup_cause = new.hangup_cause, released_by = new.released_by, confidence = new.confidence,
+     updated_at = clock_timestamp()
+   from jsonb_to_recordset($1::jsonb) as new (id text, received_at timestamptz, progress jsonb, status text, answered_at timestamptz,
+     ended_at timestamptz, pdd_ms int, ring_ms int, talk_ms int, hangup_cause text, released_by text, confidence real)
+   where c.id = new.id and c.received_at = new.received_at`,
+);
+export interface LockedProgress {
+  readonly progress: CallState;
+  readonly attribution: AttributionOutcome;
+  readonly presentationId: string | null;
+  readonly accountId: string | null;
+  readonly poolId: string | null;
+  readonly numberId: number | null;
+  readonly ownershipEpoch: number | null;
+  readonly matchedSeq: number | null;
+  readonly confidence: number | null;
+}
+
+/** By call id, locked until the transaction ends; without those that have no record (yet: its start may still be in the spool). */
+export async function lockProgress(tx: Queryable, refs: readonly CallRef[]): Promise<Map<CallId, LockedProgress>> {
+  const rows = await tx.query<LockedProgress & { id: CallId }>(LOCK_PROGRESS, [
+    refs.map((ref) => ref.callId),
+    refs.map((ref) => timestamp(ref.receivedAt)),
+  ]);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+export interface Progress {
+  readonly ref: CallRef;
+  readonly progress: CallState;
+  readonly confidence: number | null;
+}
+
+export async function writeProgress(tx: Queryable, calls: readonly Progress[]): Promise<void> {
+  await tx.query(UPDATE_PROGRESS, [JSON.stringify(calls.map(progressRow))]);
+}
+
+function progressRow({ ref, progress, confidence }: Progress): Record<string, unknown> {
+  const { pddMs, ringMs, talkMs } = timingsOf(progress);
+  return {
+    id: ref.callId,
+    received_at: timestamp(ref.receivedAt),
+    progress,
+    status: statusOf(progress),
+    answered_at: timestamp(progress.answeredAt),
+    ended_at: timestamp(progress.end?.at ?? null),
+    pdd_ms: pddMs,
+    ring_ms: ringMs,
+    talk_ms: talkMs,
+    hangup_cause: progress.end?.cause ?? null,
+    released_by: progress.end?.releasedBy ?? null,
+    confidence,
+  };
+}

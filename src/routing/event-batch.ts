@@ -1,0 +1,80 @@
+/**
+ * What happens to calls, gathered for a moment and written together: a call's ringing, answer and end that come close to each other are one update of
+ * its record, and all calls of that moment one transaction. The order within a call is kept. Used by the call log.
+ */
+import type { CallRef } from "../attribution/calls.store.js";
+import type { CallId } from "../kernel/ids.js";
+import type { CallEvent } from "../telephony/call-event.js";
+import type { CallEvents } from "./fold-events.js";
+
+/**
+ * Longer than a phone that answers at once takes to ring and be picked up, shorter than anybody looks at a record. A call's share of PostgreSQL's work
+ * was measured 1.4 ms alone, 0.2 ms among 16, 0.1 ms among 64.
+ */
+const GATHER_MS = 100;
+/** Of one transaction. */
+const BATCH_MAX = 256;
+/** A minute of a busy node; beyond it what comes goes the other way at once (the spool). */
+const WAITING_MAX = 20_000;
+
+/** Events of one call that were handed over one after the other. */
+export interface GatheredEvents extends CallEvents {
+  readonly events: CallEvent[];
+  /** Finds the record when it was opened under another id; null when `ref` came from the database. */
+  readonly ingressKey: string | null;
+}
+
+interface Waiting extends GatheredEvents {
+  readonly onWritten: (() => void)[];
+}
+
+export class EventBatch {
+  private readonly waiting = new Map<CallId, Waiting>();
+  private timer: NodeJS.Timeout | null = null;
+  private writing: Promise<void> | null = null;
+
+  /** @param write takes every one of them, to the database or elsewhere; never rejects */
+  constructor(private readonly write: (batch: readonly GatheredEvents[]) => Promise<void>) {}
+
+  get isFull(): boolean {
+    return this.waiting.size >= WAITING_MAX;
+  }
+
+  /** Resolves when the events are where they are to stay. */
+  add(ref: CallRef, events: readonly CallEvent[], ingressKey: string | null): Promise<void> {
+    let waiting = this.waiting.get(ref.callId);
+    if (waiting === undefined) {
+      waiting = { ref, events: [], ingressKey, onWritten: [] };
+      this.waiting.set(ref.callId, waiting);
+    }
+    waiting.events.push(...events);
+    this.writeSoon();
+    const { onWritten } = waiting;
+    return new Promise((resolve) => onWritten.push(resolve));
+  }
+
+  /** Writes everything that waits, now. */
+  async flush(): Promise<void> {
+    while (this.waiting.size > 0 || this.writing !== null) await (this.writing ?? this.writeNow());
+  }
+
+  private writeSoon(): void {
+    // One at a time: a call's later events must not overtake its earlier ones.
+    if (this.writing !== null || this.timer !== null || this.waiting.size === 0) return;
+    if (this.waiting.size >= BATCH_MAX) void this.writeNow();
+    else this.timer = setTimeout(() => void this.writeNow(), GATHER_MS);
+  }
+
+  private writeNow(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    const batch = [...this.waiting.values()].slice(0, BATCH_MAX);
+    for (const { ref } of batch) this.waiting.delete(ref.callId);
+    this.writing = this.write(batch).then(() => {
+      this.writing = null;
+      for (const { onWritten } of batch) for (const written of onWritten) written();
+      this.writeSoon();
+    });
+    return this.writing;
+  }
+}

@@ -1,0 +1,28 @@
+/** An inbound call as the spool keeps it on disk: numbers of callers and of who forwarded them are sealed. Used by call-log.ts alone. */
+import type { Secrets } from "../kernel/secrets.js";
+import type { InboundCall } from "./inbound-call.js";
+
+export type SpooledCall = Omit<InboundCall, "caller" | "diversion"> & {
+  readonly callerSealed: string | null;
+  /** Missing in lines of a version that did not know it. */
+  readonly diversionSealed?: string | null;
+};
+
+export function toSpool(secrets: Secrets, call: InboundCall): SpooledCall {
+  const { caller, diversion, ...rest } = call;
+  return { ...rest, callerSealed: sealed(secrets, caller), diversionSealed: sealed(secrets, diversion) };
+}
+
+/** @throws AppError("secret_unreadable") when the key it was sealed with is gone */
+export function fromSpool(secrets: Secrets, spooled: SpooledCall): InboundCall {
+  const { callerSealed, diversionSealed, ...rest } = spooled;
+  return { ...rest, caller: opened(secrets, callerSealed), diversion: opened(secrets, diversionSealed ?? null) };
+}
+
+function sealed(secrets: Secrets, number: string | null): string | null {
+  return number === null ? null : secrets.seal(number).toString("base64");
+}
+
+function opened(secrets: Secrets, text: string | null): string | null {
+  return text === null ? null : secrets.open(Buffer.from(text, "base64"));
+}

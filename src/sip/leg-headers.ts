@@ -1,0 +1,56 @@
+/**
+ * What the far side of a B leg learns of the call. Built from our own knowledge alone: no header, display name or parameter of the caller's INVITE is
+ * copied, so a caller cannot write into it. Called by handle-invite.ts.
+ */
+import type { CallerId } from "../account/destinations.store.js";
+import type { Caller } from "./caller-identity.js";
+import { HOPS_HEADER } from "./invite-facts.js";
+
+/** What the business's INVITE says beside who calls. */
+export interface BusinessView {
+  readonly callerId: CallerId;
+  readonly passIds: boolean;
+  readonly promoNumber: string;
+  readonly callId: string;
+  /** Null when the call is not matched, or not yet. */
+  readonly presentationId: string | null;
+}
+
+/** @param business null: the far side is no business (an announcement) */
+export function legHeaders(input: {
+  caller: Caller;
+  hops: number;
+  business: BusinessView | null;
+}): Record<string, string> {
+  const { caller, hops, business } = input;
+  const shown = business?.callerId === "promo_number" ? party(business.promoNumber) : partyOf(caller);
+  return { ...shown, ...(business?.passIds === true ? idsOf(business) : {}), [HOPS_HEADER]: String(hops + 1) };
+}
+
+/** The host `localhost` is replaced by the edge with its own address. */
+function party(user: string): Record<string, string> {
+  return { From: `<sip:${user}@localhost>`, Contact: `<sip:${user}@localhost>` };
+}
+
+/** RFC 3323 §4.1.1: nobody in From, and in Contact no user, but still the address that in-dialog requests must reach. */
+const NOBODY = { From: '"Anonymous" <sip:anonymous@anonymous.invalid>', Contact: "<sip:anonymous@localhost>" };
+
+function partyOf(caller: Caller): Record<string, string> {
+  switch (caller.kind) {
+    case "number":
+      return party(caller.number);
+    case "withheld":
+      // A carrier behind the business's PBX must not show it either (RFC 3325 §9.3).
+      return { ...NOBODY, Privacy: "id" };
+    case "unknown":
+      return NOBODY;
+  }
+}
+
+function idsOf({ callId, presentationId, promoNumber }: BusinessView): Record<string, string> {
+  return {
+    "X-Ringmatch-Call-ID": callId,
+    ...(presentationId === null ? {} : { "X-Ringmatch-Presentation-ID": presentationId }),
+    "X-Ringmatch-Promo-Number": promoNumber,
+  };
+}
