@@ -16,6 +16,7 @@ import type { InboundCall } from "./inbound-call.js";
 import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
 import type { Spool } from "./spool.js";
+import { ReplayLanes } from "./replay-lanes.js";
 import { fromSpool, type SpooledCall, toSpool } from "./spooled-call.js";
 
 export type SpoolEntry =
@@ -139,9 +140,11 @@ export class CallLog {
   private async replay(): Promise<void> {
     const { spool, log } = this.options;
     try {
+      const lanes = new ReplayLanes();
       const count = await spool.replay(
-        (entry) => this.replayOrSetAside(entry),
+        (entry) => lanes.add(callIdOf(entry), () => this.replayOrSetAside(entry)),
         (line) => log.error("call.spool_line_unreadable", { bytes: line.length }),
+        () => lanes.settle(),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
       if (spool.isEmpty) this.spooled.clear();
