@@ -81,7 +81,8 @@ export async function benchInvite(
 async function compare(bench: Bench): Promise<Pick<Measured, "summits" | "delaysMs">> {
   const cleanUp = new CleanUp();
   try {
-    const sides = [await startBare(bench.dir, NUMBERS, cleanUp), await startFull(bench.dir, "full", NUMBERS, cleanUp)];
+    const input = { dir: bench.dir, numbers: NUMBERS, cleanUp };
+    const sides = [await startBare(input), await startFull(input)];
     for (const side of sides) await step(bench, side, WARM_UP);
     const delaysMs = await measureDelays(bench, sides);
     const summits: Record<SideName, Summit[]> = { bare: [], full: [] };
@@ -143,7 +144,7 @@ function costOf({ cpuMsPerCall, databaseCpuMsPerCall }: Step): string {
 async function memoryOfFresh(bench: Bench, rate: number): Promise<Memory> {
   const cleanUp = new CleanUp();
   try {
-    const side = await startFull(bench.dir, "fresh", NUMBERS, cleanUp);
+    const side = await startFull({ dir: bench.dir, numbers: NUMBERS, cleanUp });
     const { few: fewCalls, many: manyCalls } = bench.plan.memoryCalls;
     bench.report(`memory: ${manyCalls} calls at ${rate}/s`);
     const { dir, signal } = bench;

@@ -3,7 +3,7 @@
  * It is set up through its HTTP API alone; only the records are counted in its database, because reading a million of them through the API would be
  * part of what is measured.
  */
-import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, openDatabase } from "../../src/db/database.js";
 import { commandOf, endProcess, type ProcessIdentity } from "../../src/dev/process-identity.js";
@@ -13,18 +13,16 @@ import { startMeasured } from "./child.js";
 import type { CleanUp } from "./clean-up.js";
 import { cpuMsOfFamily } from "./process-use.js";
 import { presentAll } from "./seed.js";
-import type { Ledger, Side } from "./side.js";
+import type { Ledger, Side, SideInput } from "./side.js";
 import { startBusiness } from "./sipp.js";
 
 const MAIN = join(import.meta.dirname, "..", "..", "src", "main.js");
 const ADMIN_KEY = "an-admin-key-for-the-bench-only";
 
-/** @param name of its directory below `dir` */
-export async function startFull(dir: string, name: string, numbers: readonly string[], cleanUp: CleanUp): Promise<Side> {
+export async function startFull({ dir, numbers, cleanUp }: SideInput): Promise<Side> {
   const business = await startBusiness(dir);
   cleanUp.push(() => business.stop());
-  const parent = join(dir, name);
-  mkdirSync(parent);
+  const parent = mkdtempSync(join(dir, "full-"));
   // As root, PostgreSQL's user can then reach its data here, and they go with the directory.
   chmodSync(parent, 0o711);
   const dataDir = join(parent, "data");

@@ -26,10 +26,17 @@ export interface Ledger {
   cpuMs(): number | null;
 }
 
+export interface SideInput {
+  readonly dir: string;
+  readonly numbers: readonly string[];
+  /** Told what to stop, as it is started. */
+  readonly cleanUp: CleanUp;
+}
+
 const PROGRAM = join(import.meta.dirname, "bare-b2bua.js");
 
 /** createB2BUA with a static Map. */
-export async function startBare(dir: string, numbers: readonly string[], cleanUp: CleanUp): Promise<Side> {
+export async function startBare({ dir, numbers, cleanUp }: SideInput): Promise<Side> {
   const business = await startBusiness(dir);
   cleanUp.push(() => business.stop());
   const measured = await startMeasured({

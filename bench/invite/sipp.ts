@@ -60,7 +60,7 @@ export interface CallPlan {
 }
 
 export interface CallerReport extends CallerCounts {
-  /** Post-dial delays: INVITE sent → 180 received; empty unless timed. */
+  /** Post-dial delays: INVITE sent → 180 received, of each call; empty unless timed. */
   readonly delaysMs: readonly number[];
 }
 
@@ -89,7 +89,10 @@ export async function placeCalls(dir: string, plan: CallPlan, signal: AbortSigna
   };
   const statistics = read("statistics.csv");
   if (statistics === "") throw new Error("sipp ended without having placed a call.");
-  return { ...countCalls(readStatistics(statistics), stepMs), delaysMs: readResponseTimes(read("_rtt.csv")) };
+  const delaysMs = readResponseTimes(read("_rtt.csv"));
+  // A call that never rang is not left out: it waited as long as a caller waits.
+  if (plan.isTimed) while (delaysMs.length < plan.calls) delaysMs.push(ANSWER_MS_MAX);
+  return { ...countCalls(readStatistics(statistics), stepMs), delaysMs };
 }
 
 /** sipp writes some of its files beside the scenario: each run has a copy. */
