@@ -142,7 +142,7 @@ export class CallLog {
     try {
       const lanes = new ReplayLanes();
       const count = await spool.replay(
-        (entry) => lanes.add(callIdOf(entry), () => this.replayOrSetAside(entry)),
+        (entry) => lanes.add(laneOf(entry), () => this.replayOrSetAside(entry)),
         (line) => log.error("call.spool_line_unreadable", { bytes: line.length }),
         () => lanes.settle(),
       );
@@ -184,6 +184,11 @@ export class CallLog {
 
 function callIdOf(entry: SpoolEntry): CallId {
   return entry.kind === "open" ? entry.callId : entry.ref.callId;
+}
+
+/** Entries of one call may carry several ids, of ours that came to nothing; its key is one. */
+function laneOf(entry: SpoolEntry): string {
+  return entry.kind === "open" ? entry.call.ingressKey : (entry.ingressKey ?? entry.ref.callId);
 }
 
 /** The entry itself is at fault: data the database refuses (classes 22 and 23), or a caller sealed with a key that is gone. */
