@@ -11,6 +11,7 @@ import { type EdgeContext, firstSeq } from "./edge-context.js";
 import { hangUp } from "./hang-up.js";
 import { type Answer, refuse, respond, responseDestination } from "./incoming.js";
 import { InviteServerTransaction } from "./invite-server-transaction.js";
+import { keptText } from "./kept-text.js";
 import { MAX_TAG_BYTES, REPEAT_PROVISIONAL_MS, RETRY_AFTER_S } from "./limits.js";
 import { dialogHeaders, mustBeReliable, ringReliably, sendInOrder, supports100rel } from "./outbound-reliable.js";
 import { ownContact } from "./own-address.js";
@@ -55,7 +56,7 @@ function claim(incoming: Incoming, message: SipResponse): void {
   incoming.timers.delete("silent");
   const tag = /;\s*tag=([A-Za-z0-9\-.!%*_+`'~]+)\s*$/.exec(headerValue(message.headers, "to") ?? "")?.[1];
   const mayChoose = !incoming.isTagSent && incoming.dialog === null && incoming.request.toTag === null;
-  if (tag !== undefined && tag.length <= MAX_TAG_BYTES && mayChoose) incoming.entry.localTag = tag;
+  if (tag !== undefined && tag.length <= MAX_TAG_BYTES && mayChoose) incoming.entry.localTag = keptText(tag);
 }
 
 function sendAnswer(ctx: EdgeContext, app: AppLink, incoming: Incoming, answer: Answer): string | null {
