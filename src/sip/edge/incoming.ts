@@ -95,7 +95,8 @@ export interface Answer {
 export function respond(ctx: StackContext, incoming: Incoming, answer: Answer): string | null {
   const { request, entry } = incoming;
   const toTag = answer.status > 100 && request.toTag === null ? entry.localTag : null;
-  const text = writeResponse(request, incoming.via, { ...answer, toTag });
+  const { status, reason, headers = [], body = "" } = answer;
+  const text = writeResponse(request, incoming.via, { status, reason, toTag, headers, body });
   if (!respondText(ctx, incoming, answer.status, text)) return null;
   if (toTag !== null) incoming.isTagSent = true;
   return text;

@@ -106,7 +106,7 @@ function onInviteResponse(ctx: EdgeContext, life: Life, response: CheckedRespons
   if (status < 200) {
     outgoing.heldCancel?.send();
     if (!isNewProvisional(call, response)) return ctx.counters.add("retransmissions_absorbed");
-    if (call.isInitial && status > 100 && response.toTag !== null) updateEarlyDialog(ctx, call, response);
+    if (call.isInitial && status > 100 && response.toTag !== null) updateDialog(ctx, call, response);
     return forward(ctx, outgoing, response);
   }
   settle(ctx, call);
@@ -167,7 +167,7 @@ function forward(ctx: EdgeContext, outgoing: Outgoing, response: CheckedResponse
   tellMessage(ctx, app, { message: response.message, flow, txn, dialogId: outgoing.dialogId });
 }
 
-function updateEarlyDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
+function updateDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
   const { outgoing, dialog } = call;
   if (dialog === null) {
     const facts = uacDialogFacts(response, outgoing.request.uri);
@@ -180,8 +180,7 @@ function updateEarlyDialog(ctx: EdgeContext, call: Call, response: CheckedRespon
     });
     return;
   }
-  dialog.remoteTag = response.toTag ?? "";
-  Object.assign(dialog, uacRoute(response, outgoing.request.uri));
+  updatePeer(dialog, response, outgoing.request.uri);
 }
 
 function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse, sent: SentInvite): void {
@@ -203,17 +202,21 @@ function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse, sent:
 }
 
 function confirmDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): Dialog | null {
-  const { outgoing } = call;
-  const facts = uacDialogFacts(response, outgoing.request.uri);
-  const { app, flow } = outgoing;
-  const dialog = call.dialog ?? beginDialog(ctx, { id: outgoing.dialogId, role: "uac", facts, app, flow });
+  updateDialog(ctx, call, response);
+  const { dialog } = call;
   if (dialog === null) return null;
-  // What the 2xx says replaces what 1xx said (§12.1.2, §13.2.2.4); requests that were sent meanwhile keep their numbers.
-  Object.assign(dialog, { remoteTag: facts.remoteTag, routeSet: facts.routeSet, remoteTarget: facts.remoteTarget });
-  dialog.localSeq = Math.max(dialog.localSeq, facts.localSeq);
+  // Requests that were sent meanwhile keep their numbers.
+  dialog.localSeq = Math.max(dialog.localSeq, response.cseq.number);
   if (dialog.state === "early") dialog.state = "confirmed";
-  call.dialog = dialog;
   return dialog;
+}
+
+/** What the last answer says replaces what those before it said (§12.1.2, §13.2.2.4). */
+function updatePeer(dialog: Dialog, response: CheckedResponse, requestUri: string): void {
+  const { routeSet, remoteTarget } = uacRoute(response, requestUri);
+  dialog.remoteTag = response.toTag ?? "";
+  dialog.routeSet = routeSet;
+  dialog.remoteTarget = remoteTarget;
 }
 
 /** The same 2xx again means that its ACK was lost; another tag means that another branch of a fork was answered too. */

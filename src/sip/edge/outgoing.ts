@@ -147,7 +147,8 @@ export function sendText(flow: Flow, text: string): void {
 function addVia(request: SipRequest, flow: Flow, branch: string): SipRequest {
   const sentBy = `${formatHost(flow.localHost)}:${flow.transport.port}`;
   const via = header("Via", `SIP/2.0/${flow.transport.kind.toUpperCase()} ${sentBy};rport;branch=${branch}`);
-  return { ...request, headers: [via, ...request.headers] };
+  const { kind, method, uri, body } = request;
+  return { kind, method, uri, headers: [via, ...request.headers], body };
 }
 
 /** 128 random bits: unique over space and time (RFC 3261 §8.1.1.7), and nobody can guess it to forge an answer. */
