@@ -129,7 +129,8 @@ function answerInvite(ctx: EdgeContext, incoming: Incoming, dialog: Dialog, answ
   rememberSdp(dialog, answer.body ?? "");
   setSession(ctx, dialog, session);
   dialog.state = "confirmed";
-  dialog.localContact = headerValue(answer.headers ?? [], "contact") ?? dialog.localContact;
+  const contact = headerValue(answer.headers ?? [], "contact");
+  if (contact !== null) dialog.localContact = keptText(contact);
   if (incoming.request.toTag !== null) refreshTarget(incoming);
   else cdrStart(ctx, "application", "uas", () => text);
   const { flow, request } = incoming;
