@@ -3,7 +3,6 @@
  * is a few field writes. Most timers of a call never run, and as a system timer each cost 0.3 kB and 1 us. Made by timers.ts createScheduler.
  */
 import type { Clock } from "../../kernel/clock.js";
-import type { Timer } from "./timers.js";
 
 /** A queue looks at most every so often, so a timer may run this much late: a hundredth of its duration, never more than 4 ms. */
 const SLACK_MS_MAX = 4;
@@ -31,7 +30,7 @@ export class TimerQueue {
     this.slackMs = Math.min(SLACK_MS_MAX, ms / 100);
   }
 
-  add(act: () => void): Timer {
+  add(act: () => void): QueuedTimer {
     const timer = new QueuedTimer(this, act, this.io.clock.monotonicMs() + this.ms, this.last);
     if (this.last === null) this.first = timer;
     else this.last.next = timer;
@@ -73,8 +72,8 @@ export class TimerQueue {
   }
 }
 
-/** A pending timer and its own handle. Once it ran or was cancelled it holds nothing, whoever still holds it. */
-class QueuedTimer implements Timer {
+/** A pending timer and its own handle (timers.ts Timer). Once it ran or was cancelled it holds nothing, whoever still holds it. */
+class QueuedTimer {
   readonly dueMs: number;
   previous: QueuedTimer | null;
   next: QueuedTimer | null = null;
