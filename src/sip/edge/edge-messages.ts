@@ -1,6 +1,6 @@
 /** What the service and the edge's thread say to one another: the types alone. */
 import type { ErrorCode } from "../../kernel/errors.js";
-import type { Log } from "../../kernel/log.js";
+import type { Log, LogFields } from "../../kernel/log.js";
 import type { SipEdgeOptions } from "./sip-edge.js";
 import type { SipListen } from "./transport.js";
 
@@ -24,12 +24,14 @@ export type EdgeCommand =
 
 export type EdgeAnswer = EdgePlaces | EdgeCounters | undefined | void;
 
+export interface LogNotice {
+  readonly kind: "log";
+  readonly level: keyof Log;
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
 export type EdgeNotice =
   | { readonly kind: "done"; readonly id: number; readonly answer: EdgeAnswer }
   | { readonly kind: "failed"; readonly id: number; readonly code: ErrorCode; readonly message: string }
-  | {
-      readonly kind: "log";
-      readonly level: keyof Log;
-      readonly event: string;
-      readonly fields: Readonly<Record<string, unknown>>;
-    };
+  | LogNotice;

@@ -1,11 +1,13 @@
 /**
- * The SIP edge in a thread of its own: neither the database's answers nor a busy page delays a packet, and SIP uses a second core. The service talks to
- * it by the drachtio protocol as to a drachtio-server elsewhere; only its control passes here. A thread that dies is replaced on the same ports.
+ * The SIP edge in a thread of its own: neither the database's answers nor a busy page delays a packet, and SIP uses a second core. Started and stopped by
+ * the composition root, which talks to it by the drachtio protocol as to a drachtio-server elsewhere; only its control passes here. A thread that dies
+ * is replaced on the same ports, with the sources it had, draining if it was.
  */
 import { Worker } from "node:worker_threads";
-import { AppError, type ErrorCode, messageOf } from "../../kernel/errors.js";
+import { AppError, messageOf } from "../../kernel/errors.js";
 import type { Log } from "../../kernel/log.js";
 import type { EdgeAnswer, EdgeCommand, EdgeCounters, EdgeNotice, EdgePlaces, EdgePlan } from "./edge-messages.js";
+import { createSourceFilter } from "./source-filter.js";
 
 export interface EdgeThreadOptions extends EdgePlan {
   readonly log: Log;
@@ -13,13 +15,16 @@ export interface EdgeThreadOptions extends EdgePlan {
   readonly workerFile?: URL;
 }
 
-/** Most of what a call leaves behind is garbage within milliseconds; a small nursery would copy it into the old space (measured: a fifth less CPU). */
+/** NURSERY_REASON */
 const NURSERY_MB = 64;
-/** Binding sockets and answering take milliseconds; a thread that says nothing for this long is broken. */
+/** Binding sockets and answering take milliseconds, hanging up at a stop one second. A thread that says nothing for this long hangs, and is ended. */
 const COMMAND_MS_MAX = 10_000;
-/** The first replacement comes at once, the next ones later: what kills a thread may do it again. */
+/** The first replacement comes at once (no packet waits longer than a retransmission), the next ones later: what kills a thread may do it again. */
 const RESTART_MS_MIN = 100;
+/** There is no last try: a node without SIP is not ready and carriers pass it over, but a line that nobody tries to mend stays dead. */
 const RESTART_MS_MAX = 5_000;
+/** A replacement that lives for this long was a good one; the next death is a new story. */
+const CALM_MS = 60_000;
 
 interface Asked {
   readonly resolve: (answer: EdgeAnswer) => void;
@@ -33,64 +38,68 @@ export class EdgeThread {
   private places: EdgePlaces | null = null;
   private cidrs: readonly string[];
   private isDraining = false;
-  private isStopping = false;
+  private stopping: Promise<void> | null = null;
   private restarts = 0;
-  private restartTimer: NodeJS.Timeout | null = null;
+  /** Since there was a calm time; the wait before the next replacement grows with it. */
+  private deathsInARow = 0;
+  /** For the next replacement, or for the calm after the last one. */
+  private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: EdgeThreadOptions) {
     this.cidrs = options.sourceCidrs;
   }
 
-  /** @returns the real ports. @throws AppError address_taken (naming SIP_LISTEN or the admin address) or config_invalid; nothing stays open then */
+  /**
+   * Resolves with the real ports. Rejects with AppError address_taken (naming SIP_LISTEN or the admin address), config_invalid, or invalid_value for a
+   * CIDR that is none; nothing stays open then.
+   */
   async start(): Promise<EdgePlaces> {
     this.begin(this.options);
     try {
       this.places = (await this.ask({ kind: "start" })) as EdgePlaces;
       return this.places;
     } catch (error) {
-      this.isStopping = true;
       await this.worker?.terminate();
       throw error;
     }
   }
 
-  /** Replaces the sources; calls that are up go on. @throws AppError invalid_value, and the old list stays */
+  /** Replaces the sources; calls that are up go on. Rejects with AppError invalid_value and keeps the old list. */
   async allowSources(cidrs: readonly string[]): Promise<void> {
-    const before = this.cidrs;
-    // First of all, so that a thread which is just being replaced starts with them.
+    // Refused here, so that no replacement is ever begun with a list that it cannot take.
+    createSourceFilter().allow(cidrs);
     this.cidrs = cidrs;
-    if (this.worker === null) return;
-    try {
-      await this.ask({ kind: "allow_sources", cidrs });
-    } catch (error) {
-      if (error instanceof AppError && error.code === "invalid_value") this.cidrs = before;
-      throw error;
-    }
+    await this.tell({ kind: "allow_sources", cidrs });
   }
 
   /** From now on new out-of-dialog requests get 503 with Retry-After; calls that are up or ringing go on. */
   async drain(): Promise<void> {
     this.isDraining = true;
-    await this.ask({ kind: "drain" });
+    await this.tell({ kind: "drain" });
   }
 
-  /** Totals since the thread's start, `active_*` what there is now, `thread_restarts`. */
+  /** Totals since this thread began, `active_*` what there is now, `thread_restarts`. Rejects with AppError internal while there is no thread. */
   async counters(): Promise<EdgeCounters> {
     const counters = (await this.ask({ kind: "counters" })) as EdgeCounters;
     return { ...counters, thread_restarts: this.restarts };
   }
 
   /** Hangs up what is left, gives the peers a moment to acknowledge, then closes everything. Idempotent. */
-  async stop(): Promise<void> {
-    if (this.isStopping) return;
-    this.isStopping = true;
-    if (this.restartTimer !== null) clearTimeout(this.restartTimer);
+  stop(): Promise<void> {
+    this.stopping ??= this.end();
+    return this.stopping;
+  }
+
+  private async end(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
+    const { worker } = this;
+    if (worker === null) return;
     try {
       await this.ask({ kind: "stop" });
     } catch (error) {
       this.options.log.warn("edge.stop_failed", { error: messageOf(error) });
     }
-    await this.worker?.terminate();
+    await worker.terminate();
   }
 
   private begin(plan: EdgePlan): void {
@@ -107,7 +116,7 @@ export class EdgeThread {
     this.worker = worker;
     worker.on("message", (notice: EdgeNotice) => this.onNotice(notice));
     worker.on("error", (error) => this.options.log.error("edge.thread_failed", { error }));
-    worker.on("exit", () => this.onExit(worker));
+    worker.on("exit", () => this.onExit());
   }
 
   private onNotice(notice: EdgeNotice): void {
@@ -118,44 +127,64 @@ export class EdgeThread {
     else asked?.reject(new AppError(notice.code, notice.message));
   }
 
-  private onExit(worker: Worker): void {
-    if (this.worker !== worker) return;
+  /** Its sockets are closed by now. */
+  private onExit(): void {
     this.worker = null;
-    for (const { reject } of this.asked.values()) reject(notRunning());
+    for (const { reject } of this.asked.values()) reject(noThread());
     this.asked.clear();
-    if (!this.isStopping) this.restartLater();
+    if (this.places !== null && this.stopping === null) this.restartLater(this.places);
   }
 
-  private restartLater(): void {
-    const delayMs = Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** Math.min(this.restarts, 10));
-    this.restarts++;
-    this.options.log.error("edge.thread_ended", { restarts: this.restarts, delayMs });
-    this.restartTimer = setTimeout(() => void this.restart(), delayMs);
+  private restartLater(places: EdgePlaces): void {
+    const { log } = this.options;
+    const delayMs = Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** this.deathsInARow);
+    this.deathsInARow += 1;
+    this.restarts += 1;
+    log.error("edge.thread_ended", { restarts: this.restarts, delayMs });
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.restart(places), delayMs);
   }
 
-  private async restart(): Promise<void> {
-    const { options, places } = this;
-    if (this.isStopping || places === null) return;
-    // The ports that the peers and our own app know.
-    this.begin({ ...options, listen: places.sip, admin: { ...options.admin, port: places.admin.port } });
+  /** On the ports that the peers and our own app know; whoever was connected connects again by itself. */
+  private async restart({ sip, admin }: EdgePlaces): Promise<void> {
+    const { options } = this;
+    this.begin({ ...options, listen: sip, admin: { ...options.admin, port: admin.port } });
     try {
-      await this.ask({ kind: "start" });
-      if (this.isDraining) await this.ask({ kind: "drain" });
+      // Both at once: the second is carried out before the first has bound a socket.
+      await Promise.all([this.ask({ kind: "start" }), this.isDraining ? this.ask({ kind: "drain" }) : null]);
+      this.timer = setTimeout(() => (this.deathsInARow = 0), CALM_MS);
+      this.timer.unref();
     } catch (error) {
-      this.options.log.error("edge.restart_failed", { error: messageOf(error) });
+      options.log.error("edge.restart_failed", { error: messageOf(error) });
       // Its exit calls for the next one.
       await this.worker?.terminate();
     }
   }
 
+  /** What outlives a thread need not be heard by one that dies: the next begins with it. */
+  private async tell(command: EdgeCommand): Promise<void> {
+    const { worker } = this;
+    if (worker === null) return;
+    try {
+      await this.ask(command);
+    } catch (error) {
+      if (this.worker === worker) throw error;
+    }
+  }
+
   private ask(command: EdgeCommand): Promise<EdgeAnswer> {
     const { worker } = this;
-    if (worker === null) return Promise.reject(notRunning());
-    const id = ++this.lastId;
+    if (worker === null) return Promise.reject(noThread());
+    this.lastId += 1;
+    const id = this.lastId;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.asked.delete(id);
-        reject(failure("internal", `The SIP edge did not answer "${command.kind}" in ${COMMAND_MS_MAX / 1000} s.`));
+        reject(
+          new AppError("internal", `The SIP edge did not answer "${command.kind}" in ${COMMAND_MS_MAX / 1000} s.`),
+        );
+        // Packets are not answered either. Its exit calls for the next one.
+        void worker.terminate();
       }, COMMAND_MS_MAX);
       const settle =
         <T>(how: (value: T) => void) =>
@@ -169,10 +198,6 @@ export class EdgeThread {
   }
 }
 
-function notRunning(): AppError {
-  return failure("internal", "The SIP edge is not running; it is being started again.");
-}
-
-function failure(code: ErrorCode, message: string): AppError {
-  return new AppError(code, message);
+function noThread(): AppError {
+  return new AppError("internal", "The SIP edge's thread has ended.");
 }

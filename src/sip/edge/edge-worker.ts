@@ -3,23 +3,17 @@ import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../kernel/clock.js";
 import { AppError, messageOf } from "../../kernel/errors.js";
 import { invariant } from "../../kernel/invariant.js";
-import { type Log, maskFields } from "../../kernel/log.js";
 import { systemRandom } from "../../kernel/random.js";
 import type { EdgeAnswer, EdgeCommand, EdgeNotice, EdgePlan } from "./edge-messages.js";
 import { SipEdge } from "./sip-edge.js";
+import { createThreadLog } from "./thread-log.js";
 
 const port = parentPort;
 invariant(port !== null, "the edge's worker runs in a thread of its own");
 
 const say = (notice: EdgeNotice): void => port.postMessage(notice);
-const logAt =
-  (level: keyof Log): Log[typeof level] =>
-  (event, fields = {}) =>
-    // Masked here: errors lose their shape on the way.
-    say({ kind: "log", level, event, fields: maskFields(fields) });
-const log: Log = { debug: () => undefined, info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
-
-const edge = new SipEdge({ ...(workerData as EdgePlan), clock: systemClock, random: systemRandom, log });
+const log = createThreadLog(systemClock, say);
+let made: SipEdge | null = null;
 
 port.on("message", ({ id, command }: { id: number; command: EdgeCommand }) => {
   carryOut(command).then(
@@ -34,14 +28,20 @@ port.on("message", ({ id, command }: { id: number; command: EdgeCommand }) => {
 async function carryOut(command: EdgeCommand): Promise<EdgeAnswer> {
   switch (command.kind) {
     case "start":
-      return edge.start();
+      made = new SipEdge({ ...(workerData as EdgePlan), clock: systemClock, random: systemRandom, log });
+      return made.start();
     case "allow_sources":
-      return edge.allowSources(command.cidrs);
+      return theEdge().allowSources(command.cidrs);
     case "drain":
-      return edge.drain();
+      return theEdge().drain();
     case "counters":
-      return edge.counters();
+      return theEdge().counters();
     case "stop":
-      return edge.stop();
+      return made?.stop();
   }
+}
+
+function theEdge(): SipEdge {
+  invariant(made !== null, "the edge's first command is start");
+  return made;
 }

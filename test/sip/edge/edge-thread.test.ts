@@ -1,34 +1,28 @@
 /** The edge in its thread, as the service runs it: the real worker, compiled, and calls through it. */
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { pathToFileURL } from "node:url";
 import { BroadcastChannel } from "node:worker_threads";
-import { afterAll, describe, expect, it, onTestFinished } from "vitest";
-import type { Log } from "../../../src/kernel/log.js";
+import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { Log, LogFields } from "../../../src/kernel/log.js";
 import { silentLog } from "../../../src/kernel/log.js";
 import { EdgeThread, type EdgeThreadOptions } from "../../../src/sip/edge/edge-thread.js";
 import { compileSource } from "../../support/compiled.js";
+import { sipp } from "../../support/sipp.js";
+import { until } from "../../support/until.js";
+import { certificateFor } from "./support/certificate.js";
 import { QUICK, SECRET, UDP_AND_TCP } from "./support/edge.js";
 import { callTexts, rawPeer } from "./support/raw-peer.js";
-import { connectSrf } from "./support/srf.js";
-import { until } from "../../support/until.js";
+import { connectSrf, reconnected } from "./support/srf.js";
 
 const compiled = compileSource(["kernel", "sip/edge"]);
 afterAll(() => compiled.remove());
 
 const workerFile = pathToFileURL(join(compiled.directory, "sip/edge/edge-worker.js"));
-
-/** The same worker, which dies when it is told so on a channel of that name. */
-function mortalWorker(channel: string): URL {
-  const path = join(compiled.directory, `${channel}.js`);
-  const dies = `new BroadcastChannel(${JSON.stringify(channel)}).onmessage = () => process.exit(1);`;
-  writeFileSync(
-    path,
-    `import { BroadcastChannel } from "node:worker_threads";\n${dies}\nimport "./sip/edge/edge-worker.js";\n`,
-  );
-  return pathToFileURL(path);
-}
 
 async function startThread(options: Partial<EdgeThreadOptions> = {}) {
   const thread = new EdgeThread({
@@ -49,7 +43,7 @@ type Running = Awaited<ReturnType<typeof startThread>>;
 
 /** Refuses every call with 486, whatever becomes of its connection. */
 const busyApp = (running: Running) =>
-  connectSrf(running, (srf) => srf.invite((_request, response) => response.send(486)), { maxAttempts: 50 });
+  connectSrf(running, (srf) => srf.invite((_request, response) => response.send(486)), { retryMaxDelay: 200 });
 
 async function callGets(running: Running, status: number, from = "127.0.0.1"): Promise<void> {
   const peer = await rawPeer(running, from);
@@ -60,13 +54,69 @@ async function callGets(running: Running, status: number, from = "127.0.0.1"): P
   expect(final).toMatch(new RegExp(`^SIP/2\\.0 ${status} `));
 }
 
+function udpIsFree(port: number): Promise<void> {
+  const socket = createSocket("udp4");
+  onTestFinished(() => void socket.close());
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind(port, "127.0.0.1", resolve);
+  });
+}
+
+async function tcpIsFree(port: number): Promise<void> {
+  const server = createServer().listen(port, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+}
+
+/** The names of what is logged, per level. */
+function recordingLog(): { log: Log; events: string[]; fieldsOf: (event: string) => LogFields | undefined } {
+  const lines: { event: string; fields: LogFields }[] = [];
+  const events: string[] = [];
+  const at =
+    (level: string) =>
+    (event: string, fields: LogFields = {}): void => {
+      events.push(`${level} ${event}`);
+      lines.push({ event, fields });
+    };
+  const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  return { log, events, fieldsOf: (event) => lines.findLast((line) => line.event === event)?.fields };
+}
+
 describe("the edge in a thread", () => {
-  it("listens where it says, carries calls to the app and back, and counts them", async () => {
+  it("listens where it says, carries a call from caller to business and back, and counts", async () => {
     const running = await startThread();
     expect(running.sip.map(({ transport }) => transport)).toEqual(["udp", "tcp"]);
-    await busyApp(running);
-    await callGets(running, 486);
-    expect(await running.thread.counters()).toMatchObject({ invites_received: 1, thread_restarts: 0 });
+    const callee = await sipp({ scenario: "uas-answer" });
+    await connectSrf(running, (srf) =>
+      srf.invite((request, response) => {
+        const business = `sip:business@127.0.0.1:${callee.port}`;
+        void srf.createB2BUA(request, response, business, { localSdpB: request.body }).then(({ uas, uac }) => {
+          uas.on("destroy", () => void uac.destroy());
+        });
+      }),
+    );
+    const caller = await sipp({ scenario: "uac-answered", remote: `127.0.0.1:${running.port}` });
+    await Promise.all([caller.done, callee.done]);
+    expect(await running.thread.counters()).toMatchObject({
+      invites_received: 1,
+      invites_sent: 1,
+      dialogs_created: 2,
+      active_dialogs: 0,
+      thread_restarts: 0,
+    });
+  });
+
+  it("shows the certificate it was given", async () => {
+    const certificate = await certificateFor("IP:127.0.0.1");
+    const running = await startThread({
+      listen: [{ transport: "tls", host: "127.0.0.1", port: 0 }],
+      tls: certificate,
+    });
+    const socket = connect({ host: running.host, port: running.port, ca: certificate.cert });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "secureConnect");
+    expect(socket.authorized).toBe(true);
   });
 
   it("takes other sources at once, and refuses a list that is none", async () => {
@@ -89,48 +139,143 @@ describe("the edge in a thread", () => {
     await callGets(running, 503);
   });
 
-  it("gives its ports back when it stops", async () => {
+  it("gives its ports back when it stops, and has no counters any more", async () => {
     const running = await startThread();
-    await running.thread.stop();
-    const socket = createSocket("udp4");
-    onTestFinished(() => void socket.close());
-    await new Promise<void>((resolve, reject) => {
-      socket.once("error", reject);
-      socket.bind(running.port, "127.0.0.1", resolve);
-    });
-  });
-
-  it("says which setting names an address that is taken", async () => {
-    const running = await startThread();
-    const listen = [{ transport: "udp" as const, host: "127.0.0.1", port: running.port }];
-    await expect(startThread({ listen })).rejects.toMatchObject({
-      code: "address_taken",
-      message: expect.stringContaining("SIP_LISTEN") as string,
-    });
+    await Promise.all([running.thread.stop(), running.thread.stop()]);
+    await udpIsFree(running.port);
+    await tcpIsFree(running.port);
+    await tcpIsFree(running.admin.port);
+    await expect(running.thread.counters()).rejects.toMatchObject({ code: "internal" });
   });
 
   it("says what happens in the service's log", async () => {
-    const events: string[] = [];
-    const log: Log = { ...silentLog, info: (event) => void events.push(event) };
-    await startThread({ log });
-    await until("its start is logged", () => events.includes("edge.started"));
+    const { log, fieldsOf } = recordingLog();
+    const { sip, admin } = await startThread({ log });
+    await until("its start is logged", () => fieldsOf("edge.started"));
+    expect(fieldsOf("edge.started")).toEqual({ sip, admin });
+  });
+});
+
+describe("a thread that cannot start", () => {
+  it("names the setting of an address that is taken", async () => {
+    const running = await startThread();
+    const { log, events } = recordingLog();
+    const listen = [{ transport: "udp" as const, host: "127.0.0.1", port: running.port }];
+    await expect(startThread({ listen, log })).rejects.toMatchObject({
+      code: "address_taken",
+      message: expect.stringMatching(/^SIP_LISTEN udp\/127\.0\.0\.1:\d+ is in use/) as string,
+    });
+    // Nothing to replace: it never stood anywhere.
+    expect(events).toEqual([]);
+  });
+
+  it("says what is wrong with its configuration", async () => {
+    const listen = [{ transport: "tls" as const, host: "127.0.0.1", port: 0 }];
+    await expect(startThread({ listen })).rejects.toMatchObject({ code: "config_invalid" });
+    const tls = { cert: "no certificate", key: "no key" };
+    await expect(startThread({ listen, tls })).rejects.toMatchObject({ code: "config_invalid" });
+    await expect(startThread({ sourceCidrs: ["nowhere"] })).rejects.toMatchObject({ code: "invalid_value" });
   });
 });
 
 describe("a thread that dies", () => {
-  it("is replaced on the same ports, with the sources it had, and the app finds it again", async () => {
-    const name = "edge-that-dies";
-    const running = await startThread({ workerFile: mortalWorker(name) });
-    await busyApp(running);
-    await running.thread.allowSources(["127.0.0.5/32"]);
-    await callGets(running, 486, "127.0.0.5");
-    const channel = new BroadcastChannel(name);
-    onTestFinished(() => channel.close());
-    channel.postMessage("die");
-    await until("it is there again", async () => {
-      const counters = await running.thread.counters().catch(() => null);
-      return counters !== null && counters["thread_restarts"] === 1 && (counters["app_connections"] ?? 0) > 0;
+  /** The same worker, which runs `death` when it is told so on a channel of that name. */
+  function mortalWorker(channel: string, death: string): URL {
+    const path = join(compiled.directory, `${channel}.js`);
+    writeFileSync(
+      path,
+      `import { BroadcastChannel } from "node:worker_threads";
+       import "./sip/edge/edge-worker.js";
+       new BroadcastChannel(${JSON.stringify(channel)}).onmessage = (event) => { ${death} };`,
+    );
+    return pathToFileURL(path);
+  }
+
+  async function startMortal(channel: string, death: string) {
+    const record = recordingLog();
+    const running = await startThread({ workerFile: mortalWorker(channel, death), log: record.log });
+    const app = await busyApp(running);
+    const killer = new BroadcastChannel(channel);
+    onTestFinished(() => killer.close());
+    const die = async (): Promise<void> => {
+      const back = reconnected(app, running);
+      killer.postMessage("die");
+      await back;
+    };
+    return { running, app, record, die, killer };
+  }
+
+  it.each([
+    ["of an error nobody caught", "throw new Error('a fault of ours');", "a fault of ours"],
+    ["of a promise nobody caught", "Promise.reject(new Error('a broken promise'));", "a broken promise"],
+    ["without a word", "process.exit(1);", null],
+  ])(
+    "%s is replaced on the same ports, with the sources it had; the app finds it, and calls go on",
+    async (how, death, message) => {
+      const { running, record, die } = await startMortal(`dies-${how.replaceAll(" ", "-")}`, death);
+      await running.thread.allowSources(["127.0.0.5/32"]);
+      await callGets(running, 486, "127.0.0.5");
+      await die();
+      await callGets(running, 486, "127.0.0.5");
+      expect(await running.thread.counters()).toMatchObject({
+        thread_restarts: 1,
+        invites_received: 1,
+        dropped_source: 0,
+      });
+      expect(record.events).toContain("error edge.thread_ended");
+      if (message !== null) expect(record.fieldsOf("edge.thread_failed")).toMatchObject({ error: { message } });
+    },
+  );
+
+  it("is replaced by one that drains too, and that can die in its turn", async () => {
+    const { running, die } = await startMortal("dies-while-draining", "process.exit(1);");
+    await running.thread.drain();
+    await die();
+    await callGets(running, 503);
+    await die();
+    await callGets(running, 503);
+    expect(await running.thread.counters()).toMatchObject({ thread_restarts: 2 });
+  });
+
+  it("hands on what it was told while there was none, and is tried again while its port is somebody else's", async () => {
+    const { running, record, killer } = await startMortal("dies-and-loses-its-port", "process.exit(1);");
+    const ended = until("its end is known", () => record.events.includes("error edge.thread_ended"));
+    killer.postMessage("die");
+    await ended;
+    const thief = createSocket("udp4");
+    await new Promise<void>((resolve, reject) => {
+      thief.once("error", reject);
+      thief.bind(running.port, "127.0.0.1", resolve);
     });
-    await callGets(running, 486, "127.0.0.5");
+    await running.thread.allowSources(["127.0.0.6/32"]);
+    await running.thread.drain();
+    await until("a try fails", () => record.events.includes("error edge.restart_failed"));
+    expect(record.fieldsOf("edge.restart_failed")?.["error"]).toMatch(/^SIP_LISTEN/);
+    thief.close();
+    await until("it is there again", async () => (await running.thread.counters().catch(() => null)) !== null);
+    await callGets(running, 503, "127.0.0.6");
+  });
+
+  it("or hangs: after a named time it is ended, and replaced", async () => {
+    const { running, app, killer } = await startMortal("hangs", "event.target.postMessage('hangs'); for (;;);");
+    const hangs = new Promise((resolve) => (killer.onmessage = resolve));
+    killer.postMessage("die");
+    await hangs;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const asked = running.thread.counters();
+    vi.advanceTimersByTime(10_000);
+    vi.useRealTimers();
+    const back = reconnected(app, running);
+    await expect(asked).rejects.toMatchObject({ code: "internal", message: expect.stringContaining("10 s") as string });
+    await back;
+    await callGets(running, 486);
+  });
+
+  it("is not replaced when the service stops", async () => {
+    const { running, record, killer } = await startMortal("dies-at-the-end", "process.exit(1);");
+    killer.postMessage("die");
+    await running.thread.stop();
+    await udpIsFree(running.port);
+    expect(record.events).not.toContain("error edge.thread_ended");
   });
 });

@@ -81,21 +81,34 @@ export async function connectSrf(
 ): Promise<TestSrf> {
   const srf = newSrf();
   route(srf);
-  let isOpen = true;
+  let isOpen = false;
   srf.on("error", () => undefined);
   srf.on("close", () => {
     isOpen = false;
   });
+  srf.on("connect", () => {
+    isOpen = true;
+  });
   srf.connect({ ...running.admin, secret: SECRET, reconnect });
   await once(srf, "connect");
-  // Frames are answered in order: an answer to anything sent now means that the verbs before it are known.
-  await new Promise<void>((resolve) => {
-    srf.request(`sip:nobody@${running.host}:${running.port}`, { method: "OPTIONS" }, () => resolve());
-  });
+  await verbsAreKnown(srf, running);
   onTestFinished(() => {
     if (isOpen) srf.disconnect();
   });
   return srf;
+}
+
+/** Resolves after its next connection to the edge, however many attempts that takes, once its verbs are known there. */
+export async function reconnected(srf: TestSrf, running: Omit<RunningEdge, "edge">): Promise<void> {
+  await new Promise<unknown>((resolve) => srf.once("connect", resolve));
+  await verbsAreKnown(srf, running);
+}
+
+/** Frames are answered in order: an answer to anything sent now means that the verbs before it are known. */
+function verbsAreKnown(srf: TestSrf, running: Omit<RunningEdge, "edge">): Promise<void> {
+  return new Promise((resolve) => {
+    srf.request(`sip:nobody@${running.host}:${running.port}`, { method: "OPTIONS" }, () => resolve());
+  });
 }
 
 /** Two BYEs may cross: then srf is told that the dialog is gone already. */
