@@ -20,6 +20,8 @@ export interface DrachtioAddress {
 const SAMPLE_SECRET = "cymru";
 /** The first connection of a start; later ones are retried silently. */
 const CONNECT_MS_MAX = 10_000;
+/** Left alone, drachtio-srf waits 1.7 times longer after each attempt, without end: after an hour without a server, half an hour more. */
+const RECONNECT_MS_MAX = 2_000;
 
 /** `drachtio://:SECRET@host:9022`. @throws AppError("config_invalid") naming DRACHTIO_URL */
 export function parseDrachtioUrl(text: string): DrachtioAddress {
@@ -90,7 +92,8 @@ export class DrachtioLink {
         if (!this.stopped) log.error("sip.link_lost", { where });
         onLost();
       });
-      this.srf.connect({ host: address.host, port: address.port, secret: address.secret });
+      const { host, port, secret } = address;
+      this.srf.connect({ host, port, secret, reconnect: { retryMaxDelay: RECONNECT_MS_MAX } });
     });
   }
 

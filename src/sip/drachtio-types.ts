@@ -60,7 +60,7 @@ export interface UacProgress {
 }
 
 export interface Srf extends EventEmitter {
-  connect(options: { host: string; port: number; secret: string }): unknown;
+  connect(options: { host: string; port: number; secret: string; reconnect: { retryMaxDelay: number } }): unknown;
   disconnect(): void;
   invite(handler: (request: SipRequest, response: SipResponse) => void): void;
   options(handler: (request: SipRequest, response: SipResponse) => void): void;
