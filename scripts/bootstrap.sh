@@ -11,6 +11,7 @@ set -euo pipefail
 SYSTEM_PACKAGES="
 redis-server,valkey-server:redis-server:redis:redis:start
 sipp:sip-tester:sipp:sipp:test
+baresip:baresip-core:baresip:baresip:test
 "
 
 # A change in any of these makes the build old.

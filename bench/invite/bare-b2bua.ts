@@ -3,10 +3,8 @@
  * service and started as the service starts it. Nothing is matched, recorded or limited. Prints `{"sip":"127.0.0.1:PORT"}` when it listens.
  */
 import { createRequire } from "node:module";
-import { systemClock } from "../../src/kernel/clock.js";
 import { createLog } from "../../src/kernel/log.js";
-import { systemRandom } from "../../src/kernel/random.js";
-import { SipEdge } from "../../src/sip/edge/sip-edge.js";
+import { EdgeThread } from "../../src/sip/edge/edge-thread.js";
 
 interface Leg {
   readonly connected: boolean;
@@ -18,7 +16,12 @@ interface BareSrf {
   on(event: "connect" | "error", listener: (error: unknown) => void): void;
   connect(options: object): void;
   invite(handler: (request: BareRequest, response: BareResponse) => void): void;
-  createB2BUA(request: BareRequest, response: BareResponse, uri: string, options: object): Promise<Record<"uas" | "uac", Leg>>;
+  createB2BUA(
+    request: BareRequest,
+    response: BareResponse,
+    uri: string,
+    options: object,
+  ): Promise<Record<"uas" | "uac", Leg>>;
 }
 interface BareRequest {
   readonly calledNumber: string;
@@ -31,12 +34,10 @@ const Srf = createRequire(import.meta.url)("drachtio-srf") as new () => BareSrf;
 
 const [business = "", numbers = ""] = process.argv.slice(2);
 const businesses = new Map(numbers.split(",").map((number) => [number, business]));
-const edge = new SipEdge({
+const edge = new EdgeThread({
   listen: [{ transport: "udp", host: "127.0.0.1", port: 0 }],
   admin: { host: "127.0.0.1", port: 0, secret: "the bench's own" },
   sourceCidrs: ["127.0.0.0/8"],
-  clock: systemClock,
-  random: systemRandom,
   log: createLog("warn"),
 });
 const { sip, admin } = await edge.start();

@@ -34,8 +34,8 @@ export function watchGauges(watched: Watched): void {
     help: "Counters of the embedded SIP edge and of calls refused unread, since start",
     labelNames: ["event"],
     registers: [metrics],
-    collect() {
-      for (const [event, count] of Object.entries(sip.counters())) this.set({ event }, count);
+    async collect() {
+      for (const [event, count] of Object.entries(await sip.counters())) this.set({ event }, count);
     },
   });
 }

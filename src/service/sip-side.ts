@@ -1,9 +1,10 @@
 /** The SIP role: the embedded edge, unless a drachtio-server is named, and the app that talks to it. */
 import type { Config } from "../config.js";
 import { messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
 import { type DrachtioAddress, parseDrachtioUrl } from "../sip/drachtio-link.js";
-import { SipEdge } from "../sip/edge/sip-edge.js";
+import { EdgeThread } from "../sip/edge/edge-thread.js";
 import { SipService } from "../sip/sip-service.js";
 import type { Infrastructure } from "./infrastructure.js";
 import type { Ambient } from "./ambient.js";
@@ -14,7 +15,7 @@ export interface SipSide {
   isUp(): boolean;
   liveCalls(): number;
   /** Packets dropped and the like, of the embedded edge only; INVITEs that the service refused unread. */
-  counters(): Readonly<Record<string, number>>;
+  counters(): Promise<Readonly<Record<string, number>>>;
   reloadTrunks(): Promise<void>;
   drain(): Promise<void>;
   stop(): Promise<void>;
@@ -42,7 +43,7 @@ export async function startSip(input: {
     node,
     interceptUri: config.interceptUri,
     isReady,
-    onSources: (cidrs) => embedded?.edge.allowSources(cidrs),
+    onSources: async (cidrs) => embedded?.edge.allowSources(cidrs),
   });
   try {
     await service.start();
@@ -54,7 +55,7 @@ export async function startSip(input: {
     addresses: embedded?.listening ?? [],
     isUp: () => service.isUp,
     liveCalls: () => service.liveCalls,
-    counters: () => ({ ...embedded?.edge.counters(), ...service.counters() }),
+    counters: async () => ({ ...(await countersOf(embedded?.edge, log)), ...service.counters() }),
     reloadTrunks: async () => {
       try {
         await service.reloadTrunks();
@@ -70,19 +71,29 @@ export async function startSip(input: {
   };
 }
 
+/** Metrics go on without those of an edge that is just being replaced. */
+async function countersOf(edge: EdgeThread | undefined, log: Log): Promise<Readonly<Record<string, number>>> {
+  try {
+    return (await edge?.counters()) ?? {};
+  } catch (error) {
+    log.warn("edge.counters_missing", { error: messageOf(error) });
+    return {};
+  }
+}
+
 async function startEdge(input: {
   config: Config;
   ambient: Ambient;
-}): Promise<{ edge: SipEdge; address: DrachtioAddress; listening: string[] }> {
+}): Promise<{ edge: EdgeThread; address: DrachtioAddress; listening: string[] }> {
   const { config, ambient } = input;
   const secret = ambient.random.bytes(EDGE_SECRET_BYTES).toString("hex");
   // Nobody may call before the trunks are known.
-  const edge = new SipEdge({
+  const edge = new EdgeThread({
     listen: config.sipListen,
     ...(config.sipTls === null ? {} : { tls: config.sipTls }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
-    ...ambient,
+    log: ambient.log,
   });
   const { sip, admin } = await edge.start();
   const listening = sip.map(

@@ -2,6 +2,7 @@
  * Connects a caller to a business (back-to-back user agent): hunts over the targets, answers the caller, joins the legs and sees that both end. Every
  * way out writes an `ended` event. After each await it asks again whether the caller is still there.
  */
+import { messageOf } from "../kernel/errors.js";
 import type { Target } from "../routing/decision.js";
 import type { CallEvent, ReleasedBy, TerminalStatus } from "../telephony/call-event.js";
 import { q850OfStatus, reasonHeader } from "../telephony/q850.js";
@@ -103,7 +104,7 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
     caller = await srf.createUAS(invite, response, { localSdp: answer.sdp });
   } catch (error) {
     await hangUp(business);
-    const canceled = ending.signal.aborted || (error as { status?: unknown }).status === 487;
+    const canceled = ending.signal.aborted || isOvertaken(error);
     if (!canceled) refuse(response, 500);
     return record(
       ended(canceled ? "canceled" : "failed", {
@@ -117,6 +118,11 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
   record({ kind: "answered", at: answeredAt });
   const release = await joinLegs({ caller, answer, ending: ending.signal });
   record(ended("completed", { ...release, at: now() }));
+}
+
+/** A CANCEL was faster than our 200: drachtio-srf then says 487, or, having forgotten the INVITE already, that the 200 was an answer to nothing. */
+function isOvertaken(error: unknown): boolean {
+  return (error as { status?: unknown }).status === 487 || /unknown transaction/.test(messageOf(error));
 }
 
 /** The caller gave up, or we had to end the call before it was answered. */

@@ -27,7 +27,7 @@ export interface SipServiceOptions {
   readonly interceptUri: string | null;
   readonly isReady: () => boolean;
   /** Told the sources of all trunks, at start and after every change: the embedded edge drops everybody else. */
-  readonly onSources: (cidrs: readonly string[]) => void;
+  readonly onSources: (cidrs: readonly string[]) => void | Promise<void>;
 }
 
 /** A call that is still up when the service stops gets this long to end by itself. */
@@ -82,7 +82,7 @@ export class SipService {
   /** Trunks were changed. @throws AppError("database_unavailable"); the old ones then stay */
   async reloadTrunks(): Promise<void> {
     this.guard.setTrunks(await listTrunks(this.options.db));
-    this.options.onSources(this.guard.cidrs);
+    await this.options.onSources(this.guard.cidrs);
   }
 
   /** No new calls from now on (503, the carrier tries another node); waits for those that are up. */

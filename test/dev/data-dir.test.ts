@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type DataDir, openDataDir } from "../../src/dev/data-dir.js";
 import { identityOf } from "../../src/dev/process-identity.js";
-import { type Compiled, compileSource } from "./support/compiled.js";
+import { type Compiled, compileSource } from "../support/compiled.js";
 import { startHolder } from "./support/holder.js";
 import { common, makeScratch } from "./support/scratch.js";
 

@@ -23,7 +23,7 @@ import type { EmbeddedServer, ServerExit } from "../../src/dev/server-process.js
 import { freeLoopbackPort } from "../../src/dev/server-start.js";
 import { findServerUser, run } from "../../src/dev/server-user.js";
 import { systemRandom } from "../../src/kernel/random.js";
-import { type Compiled, compileSource } from "./support/compiled.js";
+import { type Compiled, compileSource } from "../support/compiled.js";
 import { startHolder } from "./support/holder.js";
 import { common, isRoot, makeScratch, type Scratch } from "./support/scratch.js";
 

@@ -8,7 +8,7 @@ import { type EmbeddedRedisOptions, startEmbeddedRedis } from "../../src/dev/emb
 import { identityOf } from "../../src/dev/process-identity.js";
 import type { EmbeddedServer, ServerExit } from "../../src/dev/server-process.js";
 import { freeLoopbackPort } from "../../src/dev/server-start.js";
-import { type Compiled, compileSource } from "./support/compiled.js";
+import { type Compiled, compileSource } from "../support/compiled.js";
 import { startHolder } from "./support/holder.js";
 import { common, makeScratch, type Scratch } from "./support/scratch.js";
 

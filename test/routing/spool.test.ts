@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { Spool } from "../../src/routing/spool.js";
-import { compileSource } from "../dev/support/compiled.js";
+import { compileSource } from "../support/compiled.js";
 
 interface Entry {
   readonly n: number;

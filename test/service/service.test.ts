@@ -8,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   failToStart,
   build,
+  completed,
   makeDataDirectory,
+  presentedNumber,
   type RunningService,
   startService,
 } from "../support/running-service.js";
@@ -180,42 +182,6 @@ describe("a start that cannot work", () => {
     expect(stderr).toMatch(expected);
   });
 });
-
-async function presentedNumber(service: RunningService, destinationNumber: string, sipUri: string) {
-  const account = await service.api("POST", "/v1/accounts", { name: `Account of ${destinationNumber}` });
-  const account_id = account.body["id"] as string;
-  const promo = [`+18335${destinationNumber.slice(-2)}0001`, `+18335${destinationNumber.slice(-2)}0002`];
-  expect(await service.api("POST", "/v1/numbers", { numbers: promo })).toMatchObject({
-    status: 201,
-    body: { added: 2, invalid: [] },
-  });
-  expect(
-    (await service.api("POST", "/v1/destinations", { account_id, number: destinationNumber, sip_uri: sipUri })).status,
-  ).toBe(201);
-  const pool = await service.api("POST", "/v1/pools", {
-    account_id,
-    name: "pool",
-    kind: "automatic",
-    destination_number: destinationNumber,
-  });
-  expect(pool).toMatchObject({ status: 201, body: { size: 2, overflow_number: promo[1] } });
-  const page = {
-    tag_key: account.body["tag_key"],
-    numbers: [destinationNumber],
-    page: { url: "https://shop.example/?utm_source=bing" },
-  };
-  const presented = await service.api("POST", "/v1/presentations", page, { "user-agent": "Mozilla/5.0 (a visitor)" });
-  expect(presented.body["presentations"]).toMatchObject([{ outcome: "presented", promo_number: promo[0] }]);
-  return { account: account_id, presentation: presented.body, promoNumber: promo[0] as string };
-}
-
-async function completed(service: RunningService, promoNumber: string): Promise<Record<string, unknown>> {
-  return until(`a completed record of ${promoNumber}`, async () => {
-    const page = await service.api("GET", `/v1/calls?promo_number=${encodeURIComponent(promoNumber)}`);
-    const [record] = page.body["data"] as Record<string, unknown>[];
-    return record?.["status"] === "completed" ? record : null;
-  });
-}
 
 async function twilio(service: RunningService, token: string, kindOrUrl: string, params: Record<string, string>) {
   const url = kindOrUrl.startsWith("http") ? kindOrUrl : `${service.ready.http}/webhooks/twilio/${kindOrUrl}`;

@@ -1,24 +1,19 @@
 /** Calls to numbers that nobody holds, with INTERCEPT_URI: what becomes of the announcement's leg. */
 import { expect, it, onTestFinished } from "vitest";
 import { quarantineNumber } from "../../src/pool/number-moves.js";
-import { presentBatch } from "../../src/pool/presentations.store.js";
 import { freshDatabase } from "../support/database.js";
-import { recordOf, type SipWorld, startSipWorld } from "../support/sip-world.js";
+import { nothingLeft, placeOf, presentedNumber, recordOf, startSipWorld } from "../support/sip-world.js";
 import { until } from "../support/until.js";
-import { allocationFor, makeWorld } from "../support/world.js";
 import { callTexts, field, rawPeer, respondTo, SDP } from "./edge/support/raw-peer.js";
 
 const { db } = await freshDatabase();
-async function quarantined(): Promise<string> {
-  const cast = await makeWorld(db, 1);
-  const [outcome] = await presentBatch(db, [allocationFor(cast)]);
-  if (outcome?.kind !== "presented") throw new Error("nothing was presented");
-  const move = { e164: outcome.promoNumber, accountId: null, reason: "test", actor: "test" };
-  await quarantineNumber({ db, schedule: cast.schedule }, move);
-  return outcome.promoNumber;
-}
 
-const placeOf = (world: SipWorld) => ({ host: "127.0.0.1", port: Number(world.address.split(":")[1]) });
+async function quarantined(): Promise<string> {
+  const { world, number } = await presentedNumber(db, []);
+  const move = { e164: number, accountId: null, reason: "test", actor: "test" };
+  await quarantineNumber({ db, schedule: world.schedule }, move);
+  return number;
+}
 
 it("a caller who gives up while the announcement's answer is on its way leaves no leg behind", async () => {
   const announcement = await rawPeer({ host: "127.0.0.1", port: 0 });
@@ -41,5 +36,5 @@ it("a caller who gives up while the announcement's answer is on its way leaves n
   expect(field(bye, "Call-ID")).toBe(field(invite, "Call-ID"));
   announcement.sendTo(placeOf(world), respondTo(bye, 200, "OK"));
   await recordOf(db, number, "intercepted");
-  await until("no call is left", () => world.service.liveCalls === 0 && world.edge.activeDialogs() === 0);
+  await nothingLeft(world);
 });

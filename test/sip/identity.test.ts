@@ -8,8 +8,9 @@ import { openDatabase } from "../../src/db/database.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { itOnEdge } from "../support/drachtio-server.js";
 import { startLink } from "../support/severable-link.js";
-import { recordOf, setTargets, type SipWorld, startSipWorld } from "../support/sip-world.js";
+import { placeOf, recordOf, setTargets, type SipWorld, startSipWorld } from "../support/sip-world.js";
 import { until } from "../support/until.js";
 import { allocationFor, makeWorld, secrets } from "../support/world.js";
 import { certificateFor } from "./edge/support/certificate.js";
@@ -27,8 +28,6 @@ async function useTrunk(changes: Partial<Trunk>, world: SipWorld = sip): Promise
   await putTrunk(db, { ...(loopback as Trunk), ...changes });
   await world.service.reloadTrunks();
 }
-
-const placeOf = (world: SipWorld) => ({ host: "127.0.0.1", port: Number(world.address.split(":")[1]) });
 
 interface DestinationSettings {
   readonly callerId?: "caller" | "promo_number";
@@ -180,10 +179,11 @@ describe("our ids", () => {
     const texts = callTexts(peer, placeOf(sip), to.number);
     const seen: string[] = [];
     for (const cseq of [1, 2]) {
-      peer.send(texts.invite({ cseq, branch: `z9hG4bKattempt${cseq}${peer.port}` }));
+      const branch = `z9hG4bKattempt${cseq}${peer.port}`;
+      peer.send(texts.invite({ cseq, branch }));
       const invite = await to.desk.request("INVITE");
       to.desk.send(respondTo(invite, 486, "Busy Here", { tag: "desk" }));
-      await peer.response(486);
+      peer.send(texts.ack(await peer.response(486)).replace(/branch=\S+/, `branch=${branch}`));
       await until("the first is over", () => sip.service.liveCalls === 0);
       seen.push(invite);
       const [next] = await presentBatch(db, [allocationFor(to.cast)], Date.now() - 30_000 + cseq * 10_000);
@@ -283,7 +283,7 @@ describe("a trunk's transport", () => {
     expect(await rows(db, "select 1 from call where promo_number = $1", [number])).toEqual([]);
   });
 
-  it("tls: calls over TLS are taken", async () => {
+  itOnEdge("tls: calls over TLS are taken", "the server under test need not have a certificate", async () => {
     const certificate = await certificateFor("IP:127.0.0.1");
     const world = await startSipWorld(db, { tls: certificate });
     onTestFinished(() => world.stop());

@@ -1,12 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { listTrunks, putTrunk } from "../../src/account/trunks.store.js";
-import { presentBatch } from "../../src/pool/presentations.store.js";
 import { ConcurrentCalls } from "../../src/sip/concurrent-calls.js";
 import { TrunkLimits } from "../../src/sip/trunk-limits.js";
 import { freshDatabase, rows } from "../support/database.js";
-import { recordOf, setTargets, startSipWorld } from "../support/sip-world.js";
+import { presentedNumber, recordOf, startSipWorld } from "../support/sip-world.js";
 import { sipp } from "../support/sipp.js";
-import { allocationFor, makeWorld } from "../support/world.js";
 
 describe("a trunk's limits", () => {
   let nowMs = 0;
@@ -67,18 +65,10 @@ describe("over SIP", async () => {
   const sip = await startSipWorld(db);
   afterAll(() => sip.stop());
 
-  async function presented(targets: readonly string[]) {
-    const world = await makeWorld(db, 1);
-    await setTargets(db, world.destination.id, targets);
-    const [outcome] = await presentBatch(db, [allocationFor(world)]);
-    if (outcome?.kind !== "presented") throw new Error("nothing was presented");
-    return { world, number: outcome.promoNumber };
-  }
-
   it("a call beyond the destination's max_concurrent_calls counts as busy there and reaches the failover target", async () => {
     const first = await sipp({ scenario: "uas-ring" });
     const second = await sipp({ scenario: "uas-answer" });
-    const { world, number } = await presented([
+    const { world, number } = await presentedNumber(db, [
       `sip:desk@127.0.0.1:${first.port}`,
       `sip:cell@127.0.0.1:${second.port}`,
     ]);

@@ -3,6 +3,8 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { expect } from "vitest";
+import { until } from "./until.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 export const ADMIN_KEY = "an admin key for tests only".replaceAll(" ", "-");
@@ -85,6 +87,44 @@ export async function startService(options: StartOptions): Promise<RunningServic
       return { status: response.status, body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
     },
   };
+}
+
+/** An account with a destination and a pool of its own, and a number just presented to a visitor: all over HTTP, as users do it. */
+export async function presentedNumber(service: RunningService, destinationNumber: string, sipUri: string) {
+  const account = await service.api("POST", "/v1/accounts", { name: `Account of ${destinationNumber}` });
+  const account_id = account.body["id"] as string;
+  const promo = [`+18335${destinationNumber.slice(-2)}0001`, `+18335${destinationNumber.slice(-2)}0002`];
+  expect(await service.api("POST", "/v1/numbers", { numbers: promo })).toMatchObject({
+    status: 201,
+    body: { added: 2, invalid: [] },
+  });
+  expect(
+    (await service.api("POST", "/v1/destinations", { account_id, number: destinationNumber, sip_uri: sipUri })).status,
+  ).toBe(201);
+  const pool = await service.api("POST", "/v1/pools", {
+    account_id,
+    name: "pool",
+    kind: "automatic",
+    destination_number: destinationNumber,
+  });
+  expect(pool).toMatchObject({ status: 201, body: { size: 2, overflow_number: promo[1] } });
+  const page = {
+    tag_key: account.body["tag_key"],
+    numbers: [destinationNumber],
+    page: { url: "https://shop.example/?utm_source=bing" },
+  };
+  const presented = await service.api("POST", "/v1/presentations", page, { "user-agent": "Mozilla/5.0 (a visitor)" });
+  expect(presented.body["presentations"]).toMatchObject([{ outcome: "presented", promo_number: promo[0] }]);
+  return { account: account_id, presentation: presented.body, promoNumber: promo[0] as string };
+}
+
+/** The newest record of a number, once the call is over. */
+export async function completed(service: RunningService, promoNumber: string): Promise<Record<string, unknown>> {
+  return until(`a completed record of ${promoNumber}`, async () => {
+    const page = await service.api("GET", `/v1/calls?promo_number=${encodeURIComponent(promoNumber)}`);
+    const [record] = page.body["data"] as Record<string, unknown>[];
+    return record?.["status"] === "completed" ? record : null;
+  });
 }
 
 /** For starts that are expected to fail. */

@@ -6,8 +6,10 @@ import { join, resolve } from "node:path";
 import { freeUdpPort, untilListening } from "./udp-port.js";
 
 const SCENARIOS = resolve(import.meta.dirname, "../../sipp-scenarios");
-/** sipp gives up on a call that does not move; the process is ended a little later in any case. */
-const TIMEOUT_S = 20;
+/** sipp gives up on a call that does not move. Longer than 64*T1 of RFC 3261, after which a call that nobody acknowledges is ended. */
+const TIMEOUT_S = 45;
+/** What a scenario says of itself when it counts repeated messages, which sipp hides otherwise. */
+const SHOWS_REPEATS = "Run with -nr";
 
 export interface SippRun {
   readonly port: number;
@@ -28,6 +30,8 @@ export interface SippOptions {
   readonly transport?: "u1" | "t1";
   /** Replaces the word STATUS in the scenario. */
   readonly status?: number;
+  /** Its own; a free one when not given. */
+  readonly port?: number;
 }
 
 export async function sipp(options: SippOptions): Promise<SippRun> {
@@ -35,7 +39,7 @@ export async function sipp(options: SippOptions): Promise<SippRun> {
   const file = join(dir, "scenario.xml");
   const text = readFileSync(join(SCENARIOS, `${options.scenario}.xml`), "utf8");
   writeFileSync(file, text.replaceAll("STATUS", String(options.status ?? 0)));
-  const port = await freeUdpPort();
+  const port = options.port ?? (await freeUdpPort());
   const words = [
     ...(options.remote === undefined ? [] : [options.remote]),
     ...[
@@ -60,6 +64,7 @@ export async function sipp(options: SippOptions): Promise<SippRun> {
       options.transport ?? "u1",
     ],
     ...["-timeout", `${TIMEOUT_S}s`, "-timeout_error", "-trace_err", "-nostdin", "-cid_str", `%u-%p-${port}@%s`],
+    ...(text.includes(SHOWS_REPEATS) ? ["-nr"] : []),
   ];
   const child = spawn("sipp", words, { cwd: dir, stdio: ["ignore", "ignore", "pipe"] });
   let stderr = "";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Compiled } from "./compiled.js";
+import type { Compiled } from "../../support/compiled.js";
 
 export interface HolderStart {
   readonly dataDir: string;

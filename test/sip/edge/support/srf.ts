@@ -75,8 +75,9 @@ export function newSrf(): TestSrf {
 
 /** Connected, and its verbs known to the edge. `route` is called before connecting, as apps do. */
 export async function connectSrf(
-  running: RunningEdge,
+  running: Omit<RunningEdge, "edge">,
   route: (srf: TestSrf) => void = () => undefined,
+  reconnect: object = { maxAttempts: 1 },
 ): Promise<TestSrf> {
   const srf = newSrf();
   route(srf);
@@ -85,7 +86,7 @@ export async function connectSrf(
   srf.on("close", () => {
     isOpen = false;
   });
-  srf.connect({ ...running.admin, secret: SECRET, reconnect: { maxAttempts: 1 } });
+  srf.connect({ ...running.admin, secret: SECRET, reconnect });
   await once(srf, "connect");
   // Frames are answered in order: an answer to anything sent now means that the verbs before it are known.
   await new Promise<void>((resolve) => {
