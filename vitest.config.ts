@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** One project a room, so that `npx vitest run --project sip` runs just that. Every project shares one PostgreSQL and one Redis, started once. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  unit: ["kernel", "telephony", "architecture"],
+  unit: ["kernel", "telephony", "architecture", "bench"],
   store: ["db", "account", "pool", "attribution", "routing", "jobs"],
   http: ["http", "webhooks"],
   sip: ["sip"],

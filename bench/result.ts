@@ -4,10 +4,7 @@
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
 /** An absolute figure this machine or a better one should reach; printed, never part of `met`. */
-export interface Goal {
-  readonly below: number;
-  readonly measured: number;
-}
+export type Goal = { readonly measured: number } & ({ readonly below: number } | { readonly atLeast: number });
 
 export interface BenchResult {
   readonly bench: string;
@@ -40,16 +37,19 @@ export function table(result: BenchResult): string {
       target === undefined ? "" : "atLeast" in target ? `target ≥ ${target.atLeast}` : `target ≤ ${target.atMost}`;
     lines.push([name, round(value), held]);
   }
-  for (const [name, goal] of Object.entries(result.goals)) {
-    lines.push([
-      name,
-      round(goal.measured),
-      `goal < ${goal.below}: ${goal.measured < goal.below ? "reached" : "missed"}`,
-    ]);
-  }
+  for (const [name, goal] of Object.entries(result.goals))
+    lines.push([name, round(goal.measured), `goal ${limitOf(goal)}: ${isReached(goal) ? "reached" : "missed"}`]);
   const width = Math.max(...lines.map(([name]) => name.length));
   const rows = lines.map(([name, value, held]) => `  ${name.padEnd(width)}  ${value.padStart(12)}  ${held}`.trimEnd());
   return [`${result.bench}: ${isMet(result) ? "met" : "MISSED"}`, ...rows].join("\n");
+}
+
+function limitOf(goal: Goal): string {
+  return "atLeast" in goal ? `≥ ${goal.atLeast}` : `< ${goal.below}`;
+}
+
+function isReached(goal: Goal): boolean {
+  return "atLeast" in goal ? goal.measured >= goal.atLeast : goal.measured < goal.below;
 }
 
 function round(value: number): string {

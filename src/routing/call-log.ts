@@ -16,6 +16,7 @@ import type { InboundCall } from "./inbound-call.js";
 import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
 import type { Spool } from "./spool.js";
+import { ReplayLanes } from "./replay-lanes.js";
 import { fromSpool, type SpooledCall, toSpool } from "./spooled-call.js";
 
 export type SpoolEntry =
@@ -139,9 +140,11 @@ export class CallLog {
   private async replay(): Promise<void> {
     const { spool, log } = this.options;
     try {
+      const lanes = new ReplayLanes();
       const count = await spool.replay(
-        (entry) => this.replayOrSetAside(entry),
+        (entry) => lanes.add(laneOf(entry), () => this.replayOrSetAside(entry)),
         (line) => log.error("call.spool_line_unreadable", { bytes: line.length }),
+        () => lanes.settle(),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
       if (spool.isEmpty) this.spooled.clear();
@@ -181,6 +184,11 @@ export class CallLog {
 
 function callIdOf(entry: SpoolEntry): CallId {
   return entry.kind === "open" ? entry.callId : entry.ref.callId;
+}
+
+/** Entries of one call may carry several ids, of ours that came to nothing; its key is one. */
+function laneOf(entry: SpoolEntry): string {
+  return entry.kind === "open" ? entry.call.ingressKey : (entry.ingressKey ?? entry.ref.callId);
 }
 
 /** The entry itself is at fault: data the database refuses (classes 22 and 23), or a caller sealed with a key that is gone. */

@@ -94,8 +94,11 @@ async function inTime(
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<null>((resolve) => {
     timer = setTimeout(() => {
-      waiting.abort();
-      resolve(null);
+      // After a stall of this process the answer may have come in time and just not been read: it is, before this turn of the event loop ends.
+      setImmediate(() => {
+        waiting.abort();
+        resolve(null);
+      });
     }, MATCH_LIMIT_MS);
   });
   try {

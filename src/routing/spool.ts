@@ -77,16 +77,21 @@ export class Spool<Entry> {
   }
 
   /**
-   * Hands every line to `write`, oldest first. A failure leaves all of it for the next time; only when everything was written is the file removed.
+   * Hands every line to `write`, oldest first, the next one when it resolves; what it then still has under way is waited for by `settle`. A failure
+   * leaves all of it for the next time; only when everything was written is the file removed.
    * @returns how many lines were replayed; unreadable ones (a crash in the middle of a line) are told to `onBroken`
    */
-  async replay(write: (entry: Entry) => Promise<void>, onBroken: (line: string) => void): Promise<number> {
-    let replayed = await this.replayFile(write, onBroken);
+  async replay(
+    write: (entry: Entry) => Promise<void>,
+    onBroken: (line: string) => void,
+    settle: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<number> {
+    let replayed = await this.replayFile(write, onBroken, settle);
     if (this.bytes === 0) return replayed;
     this.close();
     renameSync(this.current, this.replaying);
     this.bytes = 0;
-    replayed += await this.replayFile(write, onBroken);
+    replayed += await this.replayFile(write, onBroken, settle);
     return replayed;
   }
 
@@ -101,7 +106,11 @@ export class Spool<Entry> {
     this.fd = null;
   }
 
-  private async replayFile(write: (entry: Entry) => Promise<void>, onBroken: (line: string) => void): Promise<number> {
+  private async replayFile(
+    write: (entry: Entry) => Promise<void>,
+    onBroken: (line: string) => void,
+    settle: () => Promise<void>,
+  ): Promise<number> {
     if (!existsSync(this.replaying)) return 0;
     let replayed = 0;
     for await (const line of linesOf(this.replaying)) {
@@ -112,6 +121,7 @@ export class Spool<Entry> {
         replayed++;
       }
     }
+    await settle();
     unlinkSync(this.replaying);
     return replayed;
   }

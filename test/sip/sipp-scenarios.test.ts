@@ -14,7 +14,8 @@ import {
   startSipWorld,
   targetAt,
 } from "../support/sip-world.js";
-import { freeUdpPort, sipp } from "../support/sipp.js";
+import { sipp } from "../support/sipp.js";
+import { freeUdpPort } from "../support/udp-port.js";
 import { type SippScenario, sippScenarios } from "../support/sipp-list.js";
 import { type LossyRelay, lossyRelay } from "./edge/support/lossy-relay.js";
 import { startPhone } from "./edge/support/phone.js";

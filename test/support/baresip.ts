@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "no
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { freeUdpPort } from "./sipp.js";
+import { freeUdpPort } from "./udp-port.js";
 import { until } from "./until.js";
 
 export interface Baresip {

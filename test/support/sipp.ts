@@ -1,9 +1,9 @@
 /** Runs one sipp scenario of sipp-scenarios/ as a process of its own, on loopback, until its calls are done. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freeUdpPort, untilListening } from "./udp-port.js";
 
 const SCENARIOS = resolve(import.meta.dirname, "../../sipp-scenarios");
 /** sipp gives up on a call that does not move. Longer than 64*T1 of RFC 3261, after which a call that nobody acknowledges is ended. */
@@ -89,33 +89,6 @@ export async function sipp(options: SippOptions): Promise<SippRun> {
   });
   // A run nobody waits for any more must not take the test process with it.
   done.catch(() => undefined);
-  if (options.remote === undefined) await listening(port);
+  if (options.remote === undefined) await untilListening(port);
   return { port, done, stop: () => child.kill("SIGKILL") };
-}
-
-/** A port sipp has bound cannot be bound by us: that is how we see that it is ready. */
-async function listening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    if (!(await canBind(port))) return;
-    await new Promise((resolveWait) => setTimeout(resolveWait, 10));
-  }
-}
-
-function canBind(port: number): Promise<boolean> {
-  return new Promise((resolveBind) => {
-    const socket = createSocket("udp4");
-    socket.once("error", () => resolveBind(false));
-    socket.bind({ address: "127.0.0.1", port, exclusive: true }, () => socket.close(() => resolveBind(true)));
-  });
-}
-
-export async function freeUdpPort(): Promise<number> {
-  return new Promise((resolvePort, reject) => {
-    const socket = createSocket("udp4");
-    socket.once("error", reject);
-    socket.bind(0, "127.0.0.1", () => {
-      const { port } = socket.address();
-      socket.close(() => resolvePort(port));
-    });
-  });
 }

@@ -15,10 +15,10 @@ import {
 import type { Dialog, Incoming } from "./call-state.js";
 import type { EdgeContext } from "./edge-context.js";
 import type { CheckedRequest } from "./message-check.js";
-import { header, type SipMessage } from "./sip-message.js";
-import { writeMessage } from "./sip-writer.js";
+import type { SipMessage } from "./sip-message.js";
+import { writeMessage, writeReceived } from "./sip-writer.js";
 import type { Flow } from "./transport.js";
-import { formatVia, type Via } from "./via.js";
+import type { Via } from "./via.js";
 
 export function tellNewRequest(ctx: EdgeContext, app: AppLink, incoming: Incoming): void {
   const message = requestText(incoming.request, incoming.via);
@@ -94,9 +94,7 @@ export function tellFailed(ctx: EdgeContext, app: AppLink, msgId: string, reason
 
 /** As the app gets it: header names spelled out, lines unfolded, the top Via with where it really came from. */
 export function requestText(request: CheckedRequest, via: Via): string {
-  const headers = [header("Via", formatVia(via)), ...request.viasBelow.map((below) => header("Via", below))];
-  for (const one of request.message.headers) if (one.key !== "via") headers.push(one);
-  return writeMessage({ ...request.message, headers });
+  return writeReceived(request, via);
 }
 
 function facts(ctx: EdgeContext, flow: Flow, message: string, txn: string, dialogId: string): FrameFacts {

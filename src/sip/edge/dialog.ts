@@ -2,10 +2,10 @@
  * A dialog (RFC 3261 §12): what both sides agreed on, how a request inside it is built, and where it goes. Pure but for the counters it keeps
  * in its own fields; the call logic and the development phone use it.
  */
-import { type Header, header, headerValue, listValues, type SipMessage, type SipRequest } from "./sip-message.js";
+import { type Header, header, listValues, type SipMessage, type SipRequest } from "./sip-message.js";
 import { MAX_ROUTES } from "./limits.js";
 import type { CheckedRequest, CheckedResponse } from "./message-check.js";
-import { parseNameAddr } from "./name-addr.js";
+import { type NameAddr, parseNameAddr } from "./name-addr.js";
 import { parseSipUri, type SipUri } from "./sip-uri.js";
 
 /** RFC 3261 §12.1: the state every user agent keeps. */
@@ -32,8 +32,8 @@ export function uasDialogFacts(request: CheckedRequest, localTag: string, firstS
     callId: request.callId,
     localTag,
     remoteTag: request.fromTag ?? "",
-    localParty: withoutTag(headerValue(request.message.headers, "to") ?? ""),
-    remoteParty: withoutTag(headerValue(request.message.headers, "from") ?? ""),
+    localParty: withoutTag(request.to),
+    remoteParty: withoutTag(request.from),
     localSeq: firstSeq,
     remoteSeq: request.cseq.number,
     routeSet: recordRoute(request.message),
@@ -43,16 +43,17 @@ export function uasDialogFacts(request: CheckedRequest, localTag: string, firstS
 
 /** As the calling side, from an answer with a To tag; `requestUri` is the INVITE's, for an answer without a usable Contact. */
 export function uacDialogFacts(response: CheckedResponse, requestUri: string): DialogFacts {
-  const { headers } = response.message;
+  const { routeSet, remoteTarget } = uacRoute(response, requestUri);
   return {
     callId: response.callId,
     localTag: response.fromTag ?? "",
     remoteTag: response.toTag ?? "",
-    localParty: withoutTag(headerValue(headers, "from") ?? ""),
-    remoteParty: withoutTag(headerValue(headers, "to") ?? ""),
+    localParty: withoutTag(response.from),
+    remoteParty: withoutTag(response.to),
     localSeq: response.cseq.number,
     remoteSeq: null,
-    ...uacRoute(response, requestUri),
+    routeSet,
+    remoteTarget,
   };
 }
 
@@ -135,10 +136,8 @@ function recordRoute(message: SipMessage): string[] {
     .slice(0, MAX_ROUTES);
 }
 
-/** The value with every parameter but `tag`. A bare URI gets brackets, so that appending a tag cannot change it. */
-export function withoutTag(value: string): string {
-  const party = parseNameAddr(value);
-  if (party === null) return value;
+/** Its text with every parameter but `tag`. A bare URI gets brackets, so that appending a tag cannot change it. */
+export function withoutTag(party: NameAddr): string {
   let text = `${party.display === "" ? "" : `${party.display} `}<${party.uri}>`;
   for (const [name, param] of party.params) {
     if (name !== "tag") text += param === null ? `;${name}` : `;${name}=${param}`;

@@ -71,7 +71,7 @@ export function createStack(
     log,
     counters,
     timers: { ...DEFAULT_SIP_TIMERS, ...options.timers },
-    scheduler: createScheduler(guard),
+    scheduler: createScheduler(clock, guard),
     guard,
     sources: createSourceFilter(),
     locate: createLocate(systemNameService, clock, random),

@@ -103,10 +103,15 @@ for (const [compact, key] of Object.entries(COMPACT_FORMS)) {
  * An unknown name keeps its spelling unless it is all lower case: then each part is capitalised, as drachtio-server does.
  */
 export function headerName(written: string): HeaderName {
-  const known = KNOWN.get(written);
-  if (known !== undefined) return known;
+  const known = knownHeaderName(written);
+  if (known !== null) return known;
   const key = written.toLowerCase();
   return KNOWN.get(key) ?? { key, name: written === key ? capitalise(key) : written };
+}
+
+/** A name in one of its usual spellings, which then is a valid token; null for any other. */
+export function knownHeaderName(written: string): HeaderName | null {
+  return KNOWN.get(written) ?? null;
 }
 
 function capitalise(key: string): string {

@@ -6,14 +6,15 @@ import type { Dialog, Incoming, ServerEntry } from "./call-state.js";
 import { endDialog } from "./dialog-life.js";
 import { dialogId } from "./dialog-table.js";
 import { newTag, type StackContext } from "./edge-context.js";
-import { InviteServerTransaction } from "./invite-server-transaction.js";
+import { InviteServerTransaction, type ServerTransactionIo } from "./invite-server-transaction.js";
+import { keptText } from "./kept-text.js";
 import type { CheckedRequest } from "./message-check.js";
 import { NonInviteServerTransaction } from "./non-invite-server-transaction.js";
 import { type EdgeStatus, reasonPhrase } from "./reason-phrases.js";
 import type { Header } from "./sip-message.js";
 import { writeResponse } from "./sip-writer.js";
 import { serverKey } from "./transaction-table.js";
-import { type Destination, type Flow, isReliable } from "./transport.js";
+import { type Destination, type Flow, isReliable, type Transport } from "./transport.js";
 import { defaultPort, responseAddress, stampVia, type Via } from "./via.js";
 
 /** The caller has looked for an existing transaction and for room in the table. */
@@ -23,19 +24,10 @@ export function openIncoming(
   flow: Flow,
   dialog: Dialog | null = null,
 ): Incoming {
-  const key = serverKey(request, request.message.method);
+  const key = keptText(serverKey(request, request.message.method));
   const via = stampVia(request.via, flow.peer);
-  const to = responseDestination(via, flow);
-  // A peer that is no trunk stays admitted until its retransmissions are over.
-  const release = flow.isTrusted ? null : ctx.sources.hold(flow.peer.address);
   const setting = { timers: ctx.timers, scheduler: ctx.scheduler, reliable: isReliable(flow) };
-  const io = {
-    send: (message: string) => flow.transport.send(message, to, () => undefined),
-    onTerminated: () => {
-      ctx.transactions.servers.delete(key);
-      release?.();
-    },
-  };
+  const io = new ServerIo(ctx, key, via, flow);
   const machine =
     request.message.method === "INVITE"
       ? new InviteServerTransaction(setting, io)
@@ -62,6 +54,36 @@ export function openIncoming(
   return incoming;
 }
 
+/** What stays of a request for up to 64*T1 after its answer, tens of thousands of times at full load: so it is no closure and holds no message. */
+class ServerIo implements ServerTransactionIo {
+  private readonly servers: Map<string, ServerEntry>;
+  private readonly key: string;
+  private readonly transport: Transport;
+  private readonly to: Destination;
+  private readonly release: (() => void) | null;
+
+  constructor(ctx: StackContext, key: string, via: Via, flow: Flow) {
+    this.servers = ctx.transactions.servers;
+    this.key = key;
+    this.transport = flow.transport;
+    this.to = responseDestination(via, flow);
+    // A peer that is no trunk stays admitted until its retransmissions are over.
+    this.release = flow.isTrusted ? null : ctx.sources.hold(flow.peer.address);
+  }
+
+  send(message: string): void {
+    this.transport.send(message, this.to, ignoreError);
+  }
+
+  onTerminated(): void {
+    this.servers.delete(this.key);
+    this.release?.();
+  }
+}
+
+/** A lost answer is asked for again by the peer. */
+function ignoreError(): void {}
+
 export interface Answer {
   readonly status: number;
   readonly reason: string;
@@ -73,7 +95,8 @@ export interface Answer {
 export function respond(ctx: StackContext, incoming: Incoming, answer: Answer): string | null {
   const { request, entry } = incoming;
   const toTag = answer.status > 100 && request.toTag === null ? entry.localTag : null;
-  const text = writeResponse(request, incoming.via, { ...answer, toTag });
+  const { status, reason, headers = [], body = "" } = answer;
+  const text = writeResponse(request, incoming.via, { status, reason, toTag, headers, body });
   if (!respondText(ctx, incoming, answer.status, text)) return null;
   if (toTag !== null) incoming.isTagSent = true;
   return text;
@@ -98,7 +121,10 @@ export function refuse(
 
 /** Where responses to this request go: its connection, or what its Via says (RFC 3261 §18.2.2, RFC 3581). */
 export function responseDestination(via: Via, flow: Flow): Destination {
-  if (!isReliable(flow)) return responseAddress(via);
+  if (!isReliable(flow)) {
+    const { address, port } = responseAddress(via);
+    return { address: address === flow.peer.address ? flow.peer.address : keptText(address), port };
+  }
   return {
     address: flow.peer.address,
     port: via.port ?? defaultPort(flow.transport.kind),

@@ -97,6 +97,7 @@ export class InviteClientTransaction {
   private stopCalling(): void {
     this.repeat?.cancel();
     this.end?.cancel();
+    this.repeat = null;
     this.request = null;
   }
 

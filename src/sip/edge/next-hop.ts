@@ -81,18 +81,15 @@ export function createLocate(names: NameService, clock: Clock, random: Random): 
   return (uri, done) => {
     const transport = transportOf(uri);
     if (transport === null) return done({ kind: "failed", reason: "requested protocol/transport not available" });
-    const named = transport === "tls" ? { name: uri.host } : {};
-    if (isIP(uri.host) !== 0) {
-      const port = uri.port ?? defaultPort(transport);
-      return done({ kind: "found", hop: { transport, address: uri.host, port, ...named } });
-    }
-    resolve(uri.host, uri.port, transport, (place) =>
-      done(
-        typeof place === "string"
-          ? { kind: "failed", reason: place }
-          : { kind: "found", hop: { transport, ...place, ...named } },
-      ),
-    );
+    const found = ({ address, port }: Place): void => {
+      const hop = transport === "tls" ? { transport, address, port, name: uri.host } : { transport, address, port };
+      done({ kind: "found", hop });
+    };
+    if (isIP(uri.host) !== 0) return found({ address: uri.host, port: uri.port ?? defaultPort(transport) });
+    resolve(uri.host, uri.port, transport, (place) => {
+      if (typeof place === "string") done({ kind: "failed", reason: place });
+      else found(place);
+    });
   };
 }
 

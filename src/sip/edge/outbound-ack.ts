@@ -27,6 +27,7 @@ export function sendAck(
     return tellFailed(ctx, app, command.msgId, reason);
   }
   sent.timer?.cancel();
+  sent.timer = null;
   rememberSdp(dialog, message.body);
   const headers = appHeaders(message, DIALOG_FIELDS, dialog.flow);
   const ack = dialogRequest(dialog, {

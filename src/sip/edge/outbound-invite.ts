@@ -12,10 +12,11 @@ import { dialogId } from "./dialog-table.js";
 import type { EdgeContext } from "./edge-context.js";
 import { failureResponse } from "./failure-response.js";
 import { hangUp } from "./hang-up.js";
+import { keptText } from "./kept-text.js";
 import { MAX_BRANCHES, MAX_RINGING_MS } from "./limits.js";
 import type { CheckedResponse } from "./message-check.js";
 import { cancelOutgoing } from "./outbound-cancel.js";
-import { sendText, sendWithVia, startRequest } from "./outgoing.js";
+import { sendText, sendWithVia, type Started, startRequest } from "./outgoing.js";
 import { reach } from "./reach.js";
 import { reliableSeq } from "./reliable-provisional.js";
 import { agreedSession } from "./session-expires.js";
@@ -34,27 +35,47 @@ export interface InviteToStart {
   readonly dialog: Dialog | null;
 }
 
-/** What is known of one INVITE while its client transaction lives. */
+/**
+ * One INVITE while its client transaction lives: for up to 64*T1 after the first 2xx, too, and then without the call, its messages and its dialog.
+ */
+interface Life {
+  /** Null before the INVITE is out, and from the first 2xx on. */
+  call: Call | null;
+  answered: Answered | null;
+}
+
+interface Answered {
+  readonly toTag: string;
+  readonly sent: SentInvite;
+  readonly flow: Flow;
+}
+
+/** What is known of one INVITE without a final answer. */
 interface Call {
   readonly outgoing: Outgoing;
   readonly isInitial: boolean;
   dialog: Dialog | null;
   /** To tag → RSeq of the last reliable 1xx that the app was shown (RFC 3262 §4). */
   readonly reliable: Map<string, number>;
-  /** Set by the first 2xx. */
-  answered: { readonly toTag: string; readonly sent: SentInvite } | null;
 }
 
 /** The app gets its echo (or NOK), then every response until the final one. */
 export function startInvite(ctx: EdgeContext, app: AppLink, msgId: string, what: InviteToStart): void {
-  const { flow, dialog } = what;
-  let call: Call | null = null;
-  const started = startRequest(ctx, what.request, flow, {
-    onResponse: (response) => call !== null && onInviteResponse(ctx, call, response),
-    onFailed: (status) => call !== null && onNoAnswer(ctx, call, status),
+  const life: Life = { call: null, answered: null };
+  const started = startRequest(ctx, what.request, what.flow, {
+    onResponse: (response) => onInviteResponse(ctx, life, response),
+    onFailed: (status) => life.call !== null && onNoAnswer(ctx, life.call, status),
   });
   if (started === null) return tellFailed(ctx, app, msgId, "too many transactions");
   ctx.counters.add("invites_sent");
+  const outgoing = openOutgoing(ctx, app, started, what);
+  life.call = { outgoing, isInitial: what.dialog === null, dialog: what.dialog, reliable: new Map() };
+  tellRequestSent(ctx, app, { msgId, flow: what.flow, text: started.text, txn: outgoing.txn });
+}
+
+/** A function of its own, so that its closures share nothing with the handlers, which live as long as the transaction. */
+function openOutgoing(ctx: EdgeContext, app: AppLink, started: Started, what: InviteToStart): Outgoing {
+  const { flow, dialog } = what;
   const { request, text, branch, machine } = started;
   const fromTag = parseNameAddr(headerValue(request.headers, "from") ?? "")?.params.get("tag") ?? "";
   const outgoing: Outgoing = {
@@ -70,21 +91,22 @@ export function startInvite(ctx: EdgeContext, app: AppLink, msgId: string, what:
     isAbandoned: false,
     ringing: ctx.scheduler.after(MAX_RINGING_MS, () => cancelOutgoing(ctx, outgoing)),
   };
-  call = { outgoing, isInitial: dialog === null, dialog, reliable: new Map(), answered: null };
   ctx.transactions.outgoing.set(outgoing.txn, outgoing);
   if (dialog !== null) dialog.ourInvite = outgoing;
-  if (dialog === null) cdrAttempt(ctx, "application", () => text);
-  tellRequestSent(ctx, app, { msgId, flow, text, txn: outgoing.txn });
+  else cdrAttempt(ctx, "application", () => text);
+  return outgoing;
 }
 
-function onInviteResponse(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
+function onInviteResponse(ctx: EdgeContext, life: Life, response: CheckedResponse): void {
   const { status } = response.message;
+  const { call, answered } = life;
+  if (answered !== null) return onRepeatedAnswer(ctx, answered, response);
+  if (call === null) return;
   const { outgoing } = call;
-  if (call.answered !== null) return onRepeatedAnswer(ctx, call.answered, response, outgoing.flow);
   if (status < 200) {
     outgoing.heldCancel?.send();
     if (!isNewProvisional(call, response)) return ctx.counters.add("retransmissions_absorbed");
-    if (call.isInitial && status > 100 && response.toTag !== null) updateEarlyDialog(ctx, call, response);
+    if (call.isInitial && status > 100 && response.toTag !== null) updateDialog(ctx, call, response);
     return forward(ctx, outgoing, response);
   }
   settle(ctx, call);
@@ -92,7 +114,22 @@ function onInviteResponse(ctx: EdgeContext, call: Call, response: CheckedRespons
     if (call.isInitial) stopAttempt(ctx, call, response.message);
     return forward(ctx, outgoing, response);
   }
-  onAnswer(ctx, call, response);
+  life.call = null;
+  life.answered = answeredBy(outgoing, response);
+  onAnswer(ctx, call, response, life.answered.sent);
+}
+
+function answeredBy(outgoing: Outgoing, response: CheckedResponse): Answered {
+  const sent: SentInvite = {
+    cseq: response.cseq.number,
+    credentials: outgoing.request.headers.filter(
+      (one) => one.key === "authorization" || one.key === "proxy-authorization",
+    ),
+    ack: null,
+    byeAfterAck: outgoing.cancel === "sent",
+    timer: null,
+  };
+  return { toTag: keptText(response.toTag ?? ""), sent, flow: outgoing.flow };
 }
 
 /**
@@ -130,7 +167,7 @@ function forward(ctx: EdgeContext, outgoing: Outgoing, response: CheckedResponse
   tellMessage(ctx, app, { message: response.message, flow, txn, dialogId: outgoing.dialogId });
 }
 
-function updateEarlyDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
+function updateDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
   const { outgoing, dialog } = call;
   if (dialog === null) {
     const facts = uacDialogFacts(response, outgoing.request.uri);
@@ -143,23 +180,12 @@ function updateEarlyDialog(ctx: EdgeContext, call: Call, response: CheckedRespon
     });
     return;
   }
-  dialog.remoteTag = response.toTag ?? "";
-  Object.assign(dialog, uacRoute(response, outgoing.request.uri));
+  updatePeer(dialog, response, outgoing.request.uri);
 }
 
-function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse): void {
+function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse, sent: SentInvite): void {
   const { outgoing } = call;
   const dialog = call.isInitial ? confirmDialog(ctx, call, response) : call.dialog;
-  const sent: SentInvite = {
-    cseq: response.cseq.number,
-    credentials: outgoing.request.headers.filter(
-      (one) => one.key === "authorization" || one.key === "proxy-authorization",
-    ),
-    ack: null,
-    byeAfterAck: outgoing.cancel === "sent",
-    timer: null,
-  };
-  call.answered = { toTag: response.toTag ?? "", sent };
   // No room, an app that is gone, or a re-INVITE that a BYE has overtaken: the peer must still get its ACK, and a BYE.
   if (dialog === null || dialog.state === "ended" || outgoing.isAbandoned) {
     return releaseAnswer(ctx, response, outgoing.flow, sent, dialog);
@@ -176,27 +202,26 @@ function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse): void
 }
 
 function confirmDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): Dialog | null {
-  const { outgoing } = call;
-  const facts = uacDialogFacts(response, outgoing.request.uri);
-  const { app, flow } = outgoing;
-  const dialog = call.dialog ?? beginDialog(ctx, { id: outgoing.dialogId, role: "uac", facts, app, flow });
+  updateDialog(ctx, call, response);
+  const { dialog } = call;
   if (dialog === null) return null;
-  // What the 2xx says replaces what 1xx said (§12.1.2, §13.2.2.4); requests that were sent meanwhile keep their numbers.
-  Object.assign(dialog, { remoteTag: facts.remoteTag, routeSet: facts.routeSet, remoteTarget: facts.remoteTarget });
-  dialog.localSeq = Math.max(dialog.localSeq, facts.localSeq);
+  // Requests that were sent meanwhile keep their numbers.
+  dialog.localSeq = Math.max(dialog.localSeq, response.cseq.number);
   if (dialog.state === "early") dialog.state = "confirmed";
-  call.dialog = dialog;
   return dialog;
 }
 
+/** What the last answer says replaces what those before it said (§12.1.2, §13.2.2.4). */
+function updatePeer(dialog: Dialog, response: CheckedResponse, requestUri: string): void {
+  const { routeSet, remoteTarget } = uacRoute(response, requestUri);
+  dialog.remoteTag = response.toTag ?? "";
+  dialog.routeSet = routeSet;
+  dialog.remoteTarget = remoteTarget;
+}
+
 /** The same 2xx again means that its ACK was lost; another tag means that another branch of a fork was answered too. */
-function onRepeatedAnswer(
-  ctx: EdgeContext,
-  answered: NonNullable<Call["answered"]>,
-  response: CheckedResponse,
-  flow: Flow,
-): void {
-  if (response.toTag !== answered.toTag) return releaseAnswer(ctx, response, flow, null, null);
+function onRepeatedAnswer(ctx: EdgeContext, answered: Answered, response: CheckedResponse): void {
+  if (response.toTag !== answered.toTag) return releaseAnswer(ctx, response, answered.flow, null, null);
   const { ack } = answered.sent;
   if (ack !== null) sendText(ack.flow, ack.text);
 }

@@ -12,6 +12,7 @@ import { beginsSubscription } from "./event-header.js";
 import { hangUp } from "./hang-up.js";
 import { type Answer, refuse, respond, responseDestination } from "./incoming.js";
 import { InviteServerTransaction } from "./invite-server-transaction.js";
+import { keptText } from "./kept-text.js";
 import { MAX_TAG_BYTES, REPEAT_PROVISIONAL_MS, RETRY_AFTER_S } from "./limits.js";
 import { dialogHeaders, mustBeReliable, ringReliably, sendInOrder, supports100rel } from "./outbound-reliable.js";
 import { acceptSubscription } from "./outbound-subscription.js";
@@ -57,7 +58,7 @@ function claim(incoming: Incoming, message: SipResponse): void {
   incoming.timers.delete("silent");
   const tag = /;\s*tag=([A-Za-z0-9\-.!%*_+`'~]+)\s*$/.exec(headerValue(message.headers, "to") ?? "")?.[1];
   const mayChoose = !incoming.isTagSent && incoming.dialog === null && incoming.request.toTag === null;
-  if (tag !== undefined && tag.length <= MAX_TAG_BYTES && mayChoose) incoming.entry.localTag = tag;
+  if (tag !== undefined && tag.length <= MAX_TAG_BYTES && mayChoose) incoming.entry.localTag = keptText(tag);
 }
 
 function sendAnswer(ctx: EdgeContext, app: AppLink, incoming: Incoming, answer: Answer): string | null {
@@ -130,7 +131,8 @@ function answerInvite(ctx: EdgeContext, incoming: Incoming, dialog: Dialog, answ
   rememberSdp(dialog, answer.body ?? "");
   setSession(ctx, dialog, session);
   dialog.state = "confirmed";
-  dialog.localContact = headerValue(answer.headers ?? [], "contact") ?? dialog.localContact;
+  const contact = headerValue(answer.headers ?? [], "contact");
+  if (contact !== null) dialog.localContact = keptText(contact);
   if (incoming.request.toTag !== null) refreshTarget(incoming.dialog, incoming.request.message);
   else cdrStart(ctx, "application", "uas", () => text);
   const { flow, request } = incoming;

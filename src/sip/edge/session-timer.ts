@@ -6,6 +6,7 @@ import type { Dialog } from "./call-state.js";
 import { contactUri, dialogRequest } from "./dialog.js";
 import type { EdgeContext } from "./edge-context.js";
 import { hangUp } from "./hang-up.js";
+import { keptText } from "./kept-text.js";
 import type { CheckedResponse } from "./message-check.js";
 import { sendText, sendWithVia, startRequest } from "./outgoing.js";
 import { reachDialog } from "./reach.js";
@@ -44,7 +45,7 @@ export function setSession(ctx: EdgeContext, dialog: Dialog, session: Session | 
 
 /** The SDP as this side last said it: what a refresh repeats. */
 export function rememberSdp(dialog: Dialog, body: string): void {
-  if (body.startsWith("v=0")) dialog.localSdp = body;
+  if (body.startsWith("v=0")) dialog.localSdp = keptText(body);
 }
 
 function expire(ctx: EdgeContext, dialog: Dialog): void {

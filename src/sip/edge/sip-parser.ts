@@ -3,10 +3,10 @@
  * between them: parseHead (start line and header fields), then the body. A message that is recognisably SIP but wrong keeps what could be
  * read and carries its first problem, so that inbound.ts can answer it with a 400; what is not SIP at all is garbage.
  */
-import { headerName } from "./header-names.js";
+import { headerName, knownHeaderName } from "./header-names.js";
 import { MAX_HEADER_BYTES, MAX_HEADERS, MAX_START_LINE_BYTES } from "./limits.js";
-import { type Header, headerValue, headerValues, type SipMessage } from "./sip-message.js";
-import { trimSpace, trimSpaceEnd, trimSpaceStart } from "./white-space.js";
+import { type Header, headerValue, type SipMessage } from "./sip-message.js";
+import { trimmedFrom, trimSpace, trimSpaceEnd, trimSpaceStart } from "./white-space.js";
 
 /** Why a message is refused; `status` is what a request gets as answer. */
 export interface Problem {
@@ -67,8 +67,8 @@ function messageOf({ start, headers }: Head, body: string): SipMessage {
 export function contentLength(headers: readonly Header[]): number | "bad" | null {
   const first = headerValue(headers, "content-length");
   if (first === null) return null;
-  if (!/^\d{1,9}$/.test(first) || headerValues(headers, "content-length").some((value) => value !== first))
-    return "bad";
+  if (!/^\d{1,9}$/.test(first)) return "bad";
+  for (const one of headers) if (one.key === "content-length" && one.value !== first) return "bad";
   return Number(first);
 }
 
@@ -79,7 +79,7 @@ export function parseHead(text: string): Head | null {
   const start = parseStartLine(startLine);
   if (start === null) return null;
   let problem = startLine.length > MAX_START_LINE_BYTES ? TOO_LARGE : start.problem;
-  if (STRAY_CONTROL.test(text)) problem ??= bad("Control character in the header");
+  if (mayHoldControl(lines) && STRAY_CONTROL.test(text)) problem ??= bad("Control character in the header");
 
   const headers: Header[] = [];
   for (let i = 1; i < lines.length; i++) {
@@ -114,6 +114,7 @@ const TOO_LARGE: Problem = { status: 513, reason: "Message Too Large" };
  * are legal only as quoted pairs (RFC 4475 intmeth).
  */
 const STRAY_CONTROL = /\r(?!\n)|(?<!\r)\n|(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 
 function splitHead(text: string, start: number): { readonly head: string; readonly body: string } {
@@ -122,10 +123,16 @@ function splitHead(text: string, start: number): { readonly head: string; readon
   return { head: text.endsWith("\r\n") ? text.slice(start, -2) : text.slice(start), body: "" };
 }
 
+/** The cheap question first: a line of its own has no control character but HT. STRAY_CONTROL costs more than the rest of the parser. */
+function mayHoldControl(lines: readonly string[]): boolean {
+  for (const line of lines) if (CONTROL.test(line)) return true;
+  return false;
+}
+
 /** Lines, a continuation line joined to the one before it by one space (RFC 3261 §7.3.1). */
 function unfold(text: string): string[] {
   const lines = text.split("\r\n");
-  if (!/\r\n[ \t]/.test(text)) return lines;
+  if (!text.includes("\r\n ") && !text.includes("\r\n\t")) return lines;
   const unfolded: string[] = [];
   for (const line of lines) {
     const folded = line.startsWith(" ") || line.startsWith("\t");
@@ -165,7 +172,8 @@ function parseField(line: string): Header | null {
   const colon = line.indexOf(":");
   if (colon <= 0) return null;
   const written = trimSpaceEnd(line.slice(0, colon));
-  if (!TOKEN.test(written)) return null;
-  const { key, name } = headerName(written);
-  return { key, name, value: trimSpace(line.slice(colon + 1)) };
+  const known = knownHeaderName(written);
+  if (known === null && !TOKEN.test(written)) return null;
+  const { key, name } = known ?? headerName(written);
+  return { key, name, value: trimmedFrom(line, colon + 1) };
 }

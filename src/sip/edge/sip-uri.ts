@@ -17,6 +17,7 @@ const USER = /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/:#[\]]|%[0-9A-Fa-f]{2})+$/;
 /** Underscores are no host name of RFC 1123, but DNS carries them and carriers use them. */
 const HOST_NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9\-_.]*[A-Za-z0-9_.])?$/;
 const IPV6 = /^[0-9A-Fa-f:.]+$/;
+const SIP_URI = /^sip:[^ \t<>"]+$/;
 const HEADERS = /^[^\s"<>@]*$/;
 
 /** Null when the text is no valid sip: or sips: URI. */
@@ -38,7 +39,7 @@ export function parseSipUri(text: string): SipUri | null {
   const paramText = semicolon === -1 ? "" : beforeHeaders.slice(semicolon);
   const params = /\s/.test(paramText) ? null : parseUriParams(paramText);
   if (place === null || params === null) return null;
-  return { scheme, user, ...place, params, hasHeaders: question !== -1 };
+  return { scheme, user, host: place.host, port: place.port, params, hasHeaders: question !== -1 };
 }
 
 /** `host`, `host:port`, `[v6]:port`; null when it is neither. Used for sent-by and URIs alike. */
@@ -59,6 +60,8 @@ export function parseHostPort(text: string): { readonly host: string; readonly p
 
 /** The scheme in lower case, null when the text has none (not a URI at all). */
 export function uriScheme(text: string): string | null {
+  // The common case without an array of matches.
+  if (text.startsWith("sip:")) return SIP_URI.test(text) ? "sip" : null;
   const match = /^([A-Za-z][A-Za-z0-9+\-.]*):[^ \t<>"]+$/.exec(text);
   return match?.[1]?.toLowerCase() ?? null;
 }

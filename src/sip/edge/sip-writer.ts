@@ -5,14 +5,22 @@ import { formatVia, type Via } from "./via.js";
 
 /** Content-Length is always written by us, from the body; one that the headers carry is left out. */
 export function writeMessage(message: SipMessage): string {
-  let text =
+  const start =
     message.kind === "request"
       ? `${message.method} ${message.uri} SIP/2.0\r\n`
       : `SIP/2.0 ${message.status} ${message.reason}\r\n`;
-  for (const one of message.headers) {
-    if (one.key !== "content-length") text += `${one.name}: ${one.value}\r\n`;
-  }
-  return `${text}Content-Length: ${message.body.length}\r\n\r\n${message.body}`;
+  return finish(start, message.headers, message.body);
+}
+
+function finish(begun: string, headers: readonly Header[], body: string): string {
+  let text = begun;
+  for (const one of headers) if (one.key !== "content-length") text += field(one.name, one.value);
+  return `${text}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** One header field of a message that is written without building it first. */
+function field(name: string, value: string): string {
+  return `${name}: ${value}\r\n`;
 }
 
 export interface ResponseParts {
@@ -29,24 +37,27 @@ export interface ResponseParts {
 export function writeResponse(request: CheckedRequest, via: Via, parts: ResponseParts): string {
   const { headers } = request.message;
   const to = headerValue(headers, "to") ?? "";
-  const fixed = [header("Via", formatVia(via))];
-  for (const below of request.viasBelow) fixed.push(header("Via", below));
-  fixed.push(
-    header("From", headerValue(headers, "from") ?? ""),
-    header("To", parts.toTag === null || request.toTag !== null ? to : `${to};tag=${parts.toTag}`),
-    header("Call-ID", request.callId),
-    header("CSeq", `${request.cseq.number} ${request.cseq.method}`),
-  );
+  let text = `SIP/2.0 ${parts.status} ${parts.reason}\r\n${writeVias(request, via)}`;
+  text += field("From", headerValue(headers, "from") ?? "");
+  text += field("To", parts.toTag === null || request.toTag !== null ? to : `${to};tag=${parts.toTag}`);
+  text += field("Call-ID", request.callId);
+  text += field("CSeq", `${request.cseq.number} ${request.cseq.method}`);
   // RFC 3261 §8.2.6.1: a Timestamp is copied into 100 (and is harmless anywhere).
-  if (parts.status === 100)
-    for (const value of headerValues(headers, "timestamp")) fixed.push(header("Timestamp", value));
-  return writeMessage({
-    kind: "response",
-    status: parts.status,
-    reason: parts.reason,
-    headers: [...fixed, ...(parts.headers ?? [])],
-    body: parts.body ?? "",
-  });
+  if (parts.status === 100) for (const value of headerValues(headers, "timestamp")) text += field("Timestamp", value);
+  return finish(text, parts.headers ?? [], parts.body ?? "");
+}
+
+/** A request as received, with the top Via given: header names spelled out, lines unfolded. */
+export function writeReceived(request: CheckedRequest, via: Via): string {
+  const { method, uri, headers, body } = request.message;
+  const rest = headers.filter((one) => one.key !== "via");
+  return finish(`${method} ${uri} SIP/2.0\r\n${writeVias(request, via)}`, rest, body);
+}
+
+function writeVias(request: CheckedRequest, via: Via): string {
+  let text = field("Via", formatVia(via));
+  for (const below of request.viasBelow) text += field("Via", below);
+  return text;
 }
 
 /**

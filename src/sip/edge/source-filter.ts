@@ -20,7 +20,8 @@ export interface SourceFilter {
 export function createSourceFilter(): SourceFilter {
   let list = new BlockList();
   const trusted = new Map<string, boolean>();
-  const held = new Map<string, number>();
+  /** One release for all holds of an address: each transaction has one, and a closure each would stay as long as it. */
+  const held = new Map<string, { count: number; readonly release: () => void }>();
 
   const isTrusted = (address: string): boolean => {
     const known = trusted.get(address);
@@ -41,12 +42,20 @@ export function createSourceFilter(): SourceFilter {
     },
     verdict: (address) => (isTrusted(address) ? "trusted" : held.has(address) ? "peer" : "stranger"),
     hold(address) {
-      held.set(address, (held.get(address) ?? 0) + 1);
-      return () => {
-        const left = (held.get(address) ?? 1) - 1;
-        if (left === 0) held.delete(address);
-        else held.set(address, left);
+      const known = held.get(address);
+      if (known !== undefined) {
+        known.count += 1;
+        return known.release;
+      }
+      const entry = {
+        count: 1,
+        release: () => {
+          entry.count -= 1;
+          if (entry.count === 0) held.delete(address);
+        },
       };
+      held.set(address, entry);
+      return entry.release;
     },
   };
 }

@@ -2,6 +2,8 @@
  * The durations of RFC 3261 §17 (table 4) and the scheduler that all edge code gets its timers from. Tests shrink T1; nothing else in the
  * edge names a number of milliseconds that belongs to the protocol.
  */
+import type { Clock } from "../../kernel/clock.js";
+import { TimerQueue } from "./timer-queue.js";
 
 export interface SipTimers {
   /** T1, round-trip estimate; every other timer is built from it. */
@@ -44,22 +46,29 @@ export interface Scheduler {
 }
 
 /**
- * `stop` makes every pending timer a no-op, so that nothing runs once the edge closes its sockets.
- * @param run carries out what is due; the edge gives one that survives our own faults
+ * `stop` ends every pending timer, so that nothing runs once the edge closes its sockets. A timer runs up to 4 ms late (timer-queue.ts).
+ * @param run carries out what is due and never throws; the edge gives one that survives our own faults
  */
-export function createScheduler(run: (act: () => void) => void): Scheduler & { stop(): void } {
+export function createScheduler(clock: Clock, run: (act: () => void) => void): Scheduler & { stop(): void } {
   let stopped = false;
-  return {
-    after(ms, act) {
-      const timeout = setTimeout(() => {
+  /** By duration; as many as there are pending timers of different durations. */
+  const queues = new Map<number, TimerQueue>();
+  const openQueue = (ms: number): TimerQueue => {
+    const queue = new TimerQueue(ms, {
+      clock,
+      run: (act) => {
         if (!stopped) run(act);
-      }, ms);
-      // The sockets keep the process alive, not a timer J of a call that is over.
-      timeout.unref();
-      return { cancel: () => clearTimeout(timeout) };
-    },
+      },
+      onIdle: () => queues.delete(ms),
+    });
+    queues.set(ms, queue);
+    return queue;
+  };
+  return {
+    after: (ms, act) => (queues.get(ms) ?? openQueue(ms)).add(act),
     stop() {
       stopped = true;
+      for (const queue of queues.values()) queue.stop();
     },
   };
 }

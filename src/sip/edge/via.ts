@@ -26,11 +26,11 @@ export function parseVia(text: string): Via | null {
   const rest = text.slice(protocol[0].length);
   const semicolon = rest.indexOf(";");
   const written = semicolon === -1 ? rest : rest.slice(0, semicolon);
-  const sentBy = trimSpace(written.replace(/[ \t]*:[ \t]*/g, ":"));
+  const sentBy = /[ \t]/.test(written) ? trimSpace(written.replace(/[ \t]*:[ \t]*/g, ":")) : written;
   const place = parseHostPort(sentBy);
   const params = parseParams(semicolon === -1 ? "" : rest.slice(semicolon));
   if (place === null || params === null) return null;
-  return { version, transport: transport.toUpperCase(), ...place, params };
+  return { version, transport: transport.toUpperCase(), host: place.host, port: place.port, params };
 }
 
 export function formatVia(via: Via): string {
@@ -48,7 +48,7 @@ export function stampVia(via: Via, source: { readonly address: string; readonly 
   const wantsPort = params.has("rport");
   if (wantsPort) params.set("rport", String(source.port));
   if (wantsPort || via.host !== source.address) params.set("received", source.address);
-  return { ...via, params };
+  return { version: via.version, transport: via.transport, host: via.host, port: via.port, params };
 }
 
 /**

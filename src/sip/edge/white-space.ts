@@ -19,6 +19,15 @@ export function trimSpaceEnd(text: string): string {
   return end === text.length ? text : text.slice(0, end);
 }
 
+/** The rest of the text from there, trimmed: one cut instead of three. */
+export function trimmedFrom(text: string, from: number): string {
+  let at = from;
+  let end = text.length;
+  while (at < end && isSpace(text.charCodeAt(at))) at += 1;
+  while (end > at && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(at, end);
+}
+
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
