@@ -101,11 +101,20 @@ async function agreeable(): Promise<{ running: RunningEdge; peer: RawPeer; reach
   return { running, peer: await rawPeer(running), reached, dates };
 }
 
+const PROBE_AGAIN_MS = 1_000;
+
 /** Everything sent before has been dealt with by the edge: datagrams of one socket are handled in order. */
 async function flush(peer: RawPeer, running: RunningEdge): Promise<void> {
   const probe = callTexts(peer, running);
-  peer.send(probe.invite({ toTag: "unknown" }).replaceAll("INVITE", "INFO"));
-  await peer.next("the probe's 481", (text) => text.includes(probe.callId), 20_000);
+  const text = probe.invite({ toTag: "unknown" }).replaceAll("INVITE", "INFO");
+  peer.send(text);
+  // As any request over UDP: a socket full of nonsense on a busy machine may have dropped it.
+  const again = setInterval(() => peer.send(text), PROBE_AGAIN_MS);
+  try {
+    await peer.next("the probe's 481", (answer) => answer.includes(probe.callId), 20_000);
+  } finally {
+    clearInterval(again);
+  }
 }
 
 /** `rport` in the top Via, so that the answer comes to the socket it was sent from and not to port 5060. */

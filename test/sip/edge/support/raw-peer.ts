@@ -42,10 +42,7 @@ export async function rawPeer(to: { host: string; port: number }, host = "127.0.
     if (index !== -1) return Promise.resolve(inbox.splice(index, 1)[0] ?? "");
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () =>
-          reject(
-            new Error(`no ${what} in ${timeoutMs} ms; got:\n${inbox.map((one) => one.split("\r\n")[0]).join(" / ")}`),
-          ),
+        () => reject(new Error(`no ${what} in ${timeoutMs} ms; last came:\n${lastOf(inbox)}`)),
         timeoutMs,
       );
       waiting.push({
@@ -216,4 +213,13 @@ export function respondTo(
     "",
     body,
   ].join("\r\n");
+}
+
+const SHOWN = 20;
+
+function lastOf(inbox: readonly string[]): string {
+  return inbox
+    .slice(-SHOWN)
+    .map((one) => one.split("\r\n")[0])
+    .join(" / ");
 }
