@@ -60,7 +60,10 @@ async function tryStart(user: string): Promise<Baresip | "port_taken"> {
     await exited;
     rmSync(dir, { recursive: true, force: true });
   };
-  const control = await openControl(child, controlPort, () => output);
+  const control = await openControl(child, controlPort, () => output).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   if (control === "port_taken") {
     await stop();
     return control;
