@@ -8,6 +8,7 @@ import type { CallEvent, ReleasedBy, TerminalStatus } from "../telephony/call-ev
 import { q850OfStatus, reasonHeader } from "../telephony/q850.js";
 import { type AttemptFailure, failureOf, finalStatusFor, huntsOn } from "../telephony/sip-status.js";
 import { callBusiness, hangUp, type LegAnswer } from "./b-leg.js";
+import { answerCallerLeg } from "./caller-leg.js";
 import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import { joinLegs } from "./join-legs.js";
 import { targetUri } from "./target-uri.js";
@@ -101,7 +102,7 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
   if (answer.kind === "dialog") answer.dialog.queueRequests = true;
   let caller: Dialog;
   try {
-    caller = await srf.createUAS(invite, response, { localSdp: answer.sdp });
+    caller = await answerCallerLeg(srf, { invite, response, sdp: answer.sdp });
   } catch (error) {
     await hangUp(business);
     const canceled = ending.signal.aborted || isOvertaken(error);

@@ -89,5 +89,6 @@ export interface Srf extends EventEmitter {
     request: SipRequest,
     response: SipResponse,
     options: { localSdp: string; headers?: Record<string, string> },
-  ): Promise<Dialog>;
+    callback: (error: unknown, dialog: Dialog | undefined) => void,
+  ): unknown;
 }

@@ -8,6 +8,7 @@ import type { CallEvent } from "../telephony/call-event.js";
 import { callBusiness, hangUp } from "./b-leg.js";
 import { bridgeCall, refuse } from "./bridge.js";
 import { callClock } from "./call-clock.js";
+import { answerCallerLeg } from "./caller-leg.js";
 import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import type { ConcurrentCalls } from "./concurrent-calls.js";
 import { type InviteFacts, readInvite } from "./invite-facts.js";
@@ -170,7 +171,7 @@ async function intercept(deps: InviteDeps, acting: Acting): Promise<void> {
   const { answer } = outcome;
   let caller: Dialog;
   try {
-    caller = await deps.srf.createUAS(request, response, { localSdp: answer.sdp });
+    caller = await answerCallerLeg(deps.srf, { invite: request, response, sdp: answer.sdp });
   } catch (error) {
     // The caller gave up at that very moment, or cannot be answered: the announcement must not go on to nobody.
     deps.log.info("sip.announcement_unheard", { error: messageOf(error) });
