@@ -1,9 +1,9 @@
 /**
- * `npm run bench [-- NAME…] [--json]`: compiles bench/ and the source it measures into the cache of node_modules, and runs it. Plain JavaScript is
+ * `npm run bench [-- NAME…] [--json] [--quick]`: compiles bench/ and the source it measures into the cache of node_modules, and runs it. Plain JavaScript is
  * measured, as in the service; a benchmark under a test runner's transforms would measure those too.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,9 +20,11 @@ const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "bench", "ts
 });
 if (compiled.status !== 0) process.exit(1);
 writeFileSync(join(out, "package.json"), '{"type":"module"}\n');
-// What the compiled files read is where they look for it.
-for (const folder of ["migrations", "sipp-scenarios"])
-  if (!existsSync(join(out, folder))) symlinkSync(join(root, folder), join(out, folder));
+// What the compiled files read is where they look for it; made anew, for the checkout may have moved.
+for (const folder of ["migrations", "sipp-scenarios"]) {
+  rmSync(join(out, folder), { force: true });
+  symlinkSync(join(root, folder), join(out, folder));
+}
 
 const child = spawn(process.execPath, [join(out, "bench", "run.js"), ...process.argv.slice(2)], { stdio: "inherit" });
 // The benchmark cleans up; we wait for it.

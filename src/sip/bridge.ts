@@ -8,6 +8,7 @@ import type { CallEvent, ReleasedBy, TerminalStatus } from "../telephony/call-ev
 import { q850OfStatus, reasonHeader } from "../telephony/q850.js";
 import { type AttemptFailure, failureOf, finalStatusFor, huntsOn } from "../telephony/sip-status.js";
 import { callBusiness, hangUp, type LegAnswer } from "./b-leg.js";
+import { answerCallerLeg } from "./caller-leg.js";
 import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import { joinLegs } from "./join-legs.js";
 import { targetUri } from "./target-uri.js";
@@ -39,7 +40,7 @@ export async function bridgeCall(request: BridgeRequest): Promise<void> {
   if (request.ending.signal.aborted) return endUnanswered(request, at);
   const status = finalStatusFor(hunt.failure);
   refuse(request.response, status);
-  request.record(ended(failureOf(hunt.failure), { releasedBy: "callee", cause: hunt.cause, at }));
+  request.record(callEnded(failureOf(hunt.failure), { releasedBy: "callee", cause: hunt.cause, at }));
 }
 
 type Hunt =
@@ -101,13 +102,13 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
   if (answer.kind === "dialog") answer.dialog.queueRequests = true;
   let caller: Dialog;
   try {
-    caller = await srf.createUAS(invite, response, { localSdp: answer.sdp });
+    caller = await answerCallerLeg(srf, { invite, response, sdp: answer.sdp });
   } catch (error) {
     await hangUp(business);
     const canceled = ending.signal.aborted || isOvertaken(error);
     if (!canceled) refuse(response, 500);
     return record(
-      ended(canceled ? "canceled" : "failed", {
+      callEnded(canceled ? "canceled" : "failed", {
         releasedBy: canceled ? "caller" : "system",
         cause: "caller_lost",
         at: now(),
@@ -117,7 +118,7 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
   const answeredAt = now();
   record({ kind: "answered", at: answeredAt });
   const release = await joinLegs({ caller, answer, ending: ending.signal });
-  record(ended("completed", { ...release, at: now() }));
+  record(callEnded("completed", { ...release, at: now() }));
 }
 
 /** A CANCEL was faster than our 200: drachtio-srf then says 487, or, having forgotten the INVITE already, that the 200 was an answer to nothing. */
@@ -134,7 +135,7 @@ function endUnanswered(request: BridgeRequest, at: number): void {
     cause: String(request.ending.signal.reason),
     at,
   };
-  request.record(ended(byCaller ? "canceled" : "failed", why));
+  request.record(callEnded(byCaller ? "canceled" : "failed", why));
 }
 
 function full() {
@@ -156,6 +157,10 @@ export function refuse(response: SipResponse, status: number, headers: Readonly<
   response.send(status, { headers: { Reason: reasonHeader(q850OfStatus(status)), ...retry, ...headers } });
 }
 
-function ended(status: TerminalStatus, why: { releasedBy: ReleasedBy | null; cause: string; at: number }): CallEvent {
+/** As the side that saw both legs tells it. */
+export function callEnded(
+  status: TerminalStatus,
+  why: { releasedBy: ReleasedBy | null; cause: string; at: number },
+): CallEvent {
   return { kind: "ended", status, ...why, authority: 2, talkMs: null };
 }

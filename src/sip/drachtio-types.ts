@@ -59,6 +59,23 @@ export interface UacProgress {
   readonly cbProvisional: (response: SipResponse) => void;
 }
 
+/** How the relaying of an INVITE went: each target's final answer, grouped by where it came from, oldest first. */
+export interface ProxyResult {
+  readonly connected: boolean;
+  /** Undefined when no target answered at all. */
+  readonly finalStatus?: number;
+  readonly responses: readonly { readonly msgs: readonly { readonly status: number }[] }[];
+}
+
+export interface ProxyOptions {
+  readonly remainInDialog: boolean;
+  readonly followRedirects: boolean;
+  readonly forking: string;
+  /** `20000ms`, of each target. */
+  readonly finalTimeout: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 export interface Srf extends EventEmitter {
   connect(options: { host: string; port: number; secret: string; reconnect: { retryMaxDelay: number } }): unknown;
   disconnect(): void;
@@ -66,9 +83,12 @@ export interface Srf extends EventEmitter {
   options(handler: (request: SipRequest, response: SipResponse) => void): void;
   use(method: string, handler: (request: SipRequest, response: SipResponse) => void): void;
   createUAC(uri: string, options: UacOptions, progress: UacProgress): Promise<Dialog | UnacknowledgedLeg>;
+  /** Both arguments are changed by it. Rejects with the server's reason when it does not take the request. */
+  proxyRequest(request: SipRequest, targets: string[], options: ProxyOptions): Promise<ProxyResult>;
   createUAS(
     request: SipRequest,
     response: SipResponse,
     options: { localSdp: string; headers?: Record<string, string> },
-  ): Promise<Dialog>;
+    callback: (error: unknown, dialog: Dialog | undefined) => void,
+  ): unknown;
 }

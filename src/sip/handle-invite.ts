@@ -8,11 +8,14 @@ import type { CallEvent } from "../telephony/call-event.js";
 import { callBusiness, hangUp } from "./b-leg.js";
 import { bridgeCall, refuse } from "./bridge.js";
 import { callClock } from "./call-clock.js";
+import { answerCallerLeg } from "./caller-leg.js";
 import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import type { ConcurrentCalls } from "./concurrent-calls.js";
 import { type InviteFacts, readInvite } from "./invite-facts.js";
 import { joinLegs } from "./join-legs.js";
-import { legHeaders } from "./leg-headers.js";
+import { addedHeaders, legHeaders } from "./leg-headers.js";
+import { proxyCall } from "./proxy-call.js";
+import type { ProxiedCalls } from "./proxied-calls.js";
 import { redirectCall } from "./redirect-call.js";
 import { outboundOf } from "./target-uri.js";
 import type { TrunkLimits } from "./trunk-limits.js";
@@ -37,6 +40,7 @@ export interface InviteDeps {
   readonly interceptUri: string | null;
   readonly live: LiveCalls;
   readonly limits: TrunkLimits;
+  readonly proxied: ProxiedCalls;
   /** By the business's number: two accounts that track one number share its phones. */
   readonly concurrent: ConcurrentCalls;
 }
@@ -113,7 +117,9 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   const { destinationNumber, maxConcurrentCalls, callerId, passIds } = routed.decision;
   if (trunk.mode === "redirect") return redirect(deps, acting, { now, record });
   const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
-  await bridgeCall({
+  const { callId } = routed.ref;
+  const business = { callerId, passIds, promoNumber, callId, presentationId: routed.presentationId };
+  const call = {
     srf: deps.srf,
     invite: request,
     response,
@@ -122,20 +128,13 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
     attemptsBefore: routed.attemptsBefore,
     ringTimeoutMs: routed.decision.ringTimeoutS * 1000,
     outboundUri: outboundOf(trunk),
-    headers: legHeaders({
-      ...facts,
-      business: {
-        callerId,
-        passIds,
-        promoNumber,
-        callId: routed.ref.callId,
-        presentationId: routed.presentationId,
-      },
-    }),
     now,
     ending,
     record,
-  });
+  };
+  if (trunk.mode === "proxy")
+    await proxyCall({ ...call, proxied: deps.proxied, headers: addedHeaders({ ...facts, business }) });
+  else await bridgeCall({ ...call, headers: legHeaders({ ...facts, business }) });
   leave?.();
 }
 
@@ -172,7 +171,7 @@ async function intercept(deps: InviteDeps, acting: Acting): Promise<void> {
   const { answer } = outcome;
   let caller: Dialog;
   try {
-    caller = await deps.srf.createUAS(request, response, { localSdp: answer.sdp });
+    caller = await answerCallerLeg(deps.srf, { invite: request, response, sdp: answer.sdp });
   } catch (error) {
     // The caller gave up at that very moment, or cannot be answered: the announcement must not go on to nobody.
     deps.log.info("sip.announcement_unheard", { error: messageOf(error) });

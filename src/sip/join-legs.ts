@@ -1,6 +1,6 @@
 /**
  * Two answered legs become one call: who hangs up ends the other leg too, media changes and INFO pass through, transfers are refused (a REFER could send
- * the caller anywhere). Resolves when the call is over; nothing leaves a leg behind.
+ * the caller anywhere). Resolves when the call is over; nothing leaves a leg behind. Requests of the caller have been held back until here.
  */
 import type { ReleasedBy } from "../telephony/call-event.js";
 import { hangUp, type LegAnswer } from "./b-leg.js";
@@ -31,15 +31,17 @@ export async function joinLegs(input: { caller: Dialog; answer: LegAnswer; endin
   });
   let business: Dialog | null = null;
   try {
-    business = await businessLeg({ caller, answer, over });
+    const dialing = businessLeg({ caller, answer, over });
+    passThrough(caller, dialing);
+    caller.queueRequests = false;
+    business = await dialing;
     if (business === null) return await over;
     const hungUp = business;
     const businessOver = new Promise<Release>((resolve) => {
       hungUp.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("callee", bye)));
       if (!hungUp.connected) resolve({ releasedBy: "callee", cause: "normal_clearing" });
     });
-    passThrough(caller, business);
-    passThrough(business, caller);
+    passThrough(business, Promise.resolve(caller));
     return await Promise.race([over, businessOver, tooLong]);
   } finally {
     clearTimeout(timer);
@@ -73,15 +75,18 @@ async function businessLeg(input: {
   return answer.leg.ack(ack.body);
 }
 
-function passThrough(from: Dialog, to: Dialog): void {
+/** @param to the other leg, as soon as it stands; null when it never will */
+function passThrough(from: Dialog, to: Promise<Dialog | null>): void {
   from.on("modify", (request: SipRequest, response: SipResponse) => void passReinvite(to, request, response));
   from.on("info", (request: SipRequest, response: SipResponse) => void passInfo(to, request, response));
   from.on("refer", (_request: SipRequest, response: SipResponse) => response.send(603));
 }
 
-async function passReinvite(to: Dialog, request: SipRequest, response: SipResponse): Promise<void> {
+async function passReinvite(to: Promise<Dialog | null>, request: SipRequest, response: SipResponse): Promise<void> {
   try {
-    const body = await to.modify(request.body);
+    const leg = await to;
+    if (leg === null) return response.send(GONE);
+    const body = await leg.modify(request.body);
     response.send(200, { body, headers: { "Content-Type": "application/sdp" } });
   } catch (error) {
     const status = (error as { status?: unknown }).status;
@@ -89,10 +94,12 @@ async function passReinvite(to: Dialog, request: SipRequest, response: SipRespon
   }
 }
 
-async function passInfo(to: Dialog, request: SipRequest, response: SipResponse): Promise<void> {
+async function passInfo(to: Promise<Dialog | null>, request: SipRequest, response: SipResponse): Promise<void> {
   try {
+    const leg = await to;
+    if (leg === null) return response.send(GONE);
     const type = request.get("Content-Type");
-    const answer = await to.request({
+    const answer = await leg.request({
       method: "INFO",
       body: request.body,
       ...(type === undefined ? {} : { headers: { "Content-Type": type } }),
@@ -103,6 +110,9 @@ async function passInfo(to: Dialog, request: SipRequest, response: SipResponse):
     response.send(500);
   }
 }
+
+/** The call has ended on its other leg. */
+const GONE = 481;
 
 function releaseOf(by: "caller" | "callee", bye: SipMessage | undefined): Release {
   const reason = bye?.has("Reason") === true ? (bye.get("Reason") ?? "") : "";

@@ -24,7 +24,18 @@ export function legHeaders(input: {
 }): Record<string, string> {
   const { caller, hops, business } = input;
   const shown = business?.callerId === "promo_number" ? party(business.promoNumber) : partyOf(caller);
-  return { ...shown, ...(business?.passIds === true ? idsOf(business) : {}), [HOPS_HEADER]: String(hops + 1) };
+  return { ...shown, ...addedHeaders({ hops, business }) };
+}
+
+/** What a proxy adds: it shows the caller as the caller's INVITE does. */
+export function addedHeaders({
+  hops,
+  business,
+}: {
+  hops: number;
+  business: BusinessView | null;
+}): Record<string, string> {
+  return { ...(business?.passIds === true ? idsOf(business) : {}), [HOPS_HEADER]: String(hops + 1) };
 }
 
 /** The host `localhost` is replaced by the edge with its own address. */

@@ -10,8 +10,9 @@ import type { Log } from "../kernel/log.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
 import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
 import { ConcurrentCalls } from "./concurrent-calls.js";
-import type { SipRequest, SipResponse } from "./drachtio-types.js";
+import type { SipMessage, SipRequest, SipResponse } from "./drachtio-types.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
+import { ProxiedCalls } from "./proxied-calls.js";
 import { acceptsTransport, TrunkGuard } from "./trunk-guard.js";
 import { TrunkLimits } from "./trunk-limits.js";
 
@@ -41,6 +42,7 @@ export class SipService {
   private readonly live: LiveCalls = new Map();
   private readonly limits: TrunkLimits;
   private readonly concurrent = new ConcurrentCalls();
+  private readonly proxied = new ProxiedCalls();
   private draining = false;
   private readonly refused = { unknown_source: 0, insecure_transport: 0 };
 
@@ -57,6 +59,9 @@ export class SipService {
     await this.reloadTrunks();
     for (const link of this.links) {
       link.srf.invite((request, response) => void this.onInvite(link, request, response));
+      link.srf.on("cdr:stop", (_source: string, _time: string, reason: string, message: SipMessage) =>
+        this.proxied.stopped(reason, message),
+      );
       link.srf.options((_request, response) => this.onOptions(response));
       // Requests outside of a dialog that mean nothing here. Answered, so that an honest peer is not left waiting.
       for (const method of ["register", "subscribe", "publish", "message", "refer"]) {
@@ -119,8 +124,8 @@ export class SipService {
         log.warn("sip.insecure_transport", { trunk: trunk.name, protocol: request.protocol });
         return response.send(403, "This trunk is served over TLS only");
       }
-      const { live, limits, concurrent } = this;
-      const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live, limits, concurrent };
+      const { live, limits, concurrent, proxied } = this;
+      const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live, limits, concurrent, proxied };
       await handleInvite(deps, { request, response, trunk, isDraining: this.draining });
     } catch (error) {
       // A mistake of ours must cost one call, not the service.

@@ -95,11 +95,13 @@ describe("/v1/trunks", () => {
     expect((await request("GET", "/v1/trunks")).json()).toEqual({ data: [replaced.json()], next_cursor: null });
   });
 
-  it("a mode that comes later is refused with a sentence, one that works is kept", async () => {
-    const problem = problemIn(await put("t", { source_cidrs: ["203.0.113.0/24"], mode: "proxy" }));
-    expect(problem.errors).toEqual([{ path: "mode", message: expect.stringContaining("later") }]);
-    const redirect = await put("t", { source_cidrs: ["203.0.113.0/24"], mode: "redirect" });
-    expect(redirect.json()).toMatchObject({ mode: "redirect" });
+  it("every mode is kept, and one that is none refused", async () => {
+    for (const mode of ["b2bua", "proxy", "redirect"]) {
+      const kept = await put("t", { source_cidrs: ["203.0.113.0/24"], mode });
+      expect(kept.json()).toMatchObject({ mode });
+    }
+    const problem = problemIn(await put("t", { source_cidrs: ["203.0.113.0/24"], mode: "tunnel" }));
+    expect(problem.errors).toMatchObject([{ path: "mode" }]);
   });
 
   it("one that is open to the whole Internet is warned about", async () => {

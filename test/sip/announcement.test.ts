@@ -27,7 +27,7 @@ it("a caller who gives up while the announcement's answer is on its way leaves n
   const contact = `sip:announcement@127.0.0.1:${announcement.port}`;
   const held = world.link.hold();
   announcement.sendTo(placeOf(world), respondTo(invite, 200, "OK", { tag: "a", contact, body: SDP }));
-  await until("the service answers both", () => held.bytes > 0);
+  await until("the service answers both", () => held.text.includes("SIP/2.0 200 OK"));
   peer.send(texts.cancel());
   peer.send(texts.ack(await peer.response(487)));
   held.letGo();

@@ -18,14 +18,11 @@ import {
 import { sipp } from "../support/sipp.js";
 import { until } from "../support/until.js";
 import { startPhone } from "./edge/support/phone.js";
-import { callTexts, field, rawPeer } from "./edge/support/raw-peer.js";
+import { callTexts, field, rawPeer, respondTo, SDP } from "./edge/support/raw-peer.js";
 
 const { db, url } = await freshDatabase();
 const sip = await startSipWorld(db);
 afterAll(() => sip.stop());
-
-/** The frame of an ACK without a body is shorter, that of a 200 with its SDP longer. */
-const ACK_BYTES_MAX = 300;
 
 /** A caller made of single packets. */
 async function caller(number: string, world: SipWorld = sip) {
@@ -59,6 +56,39 @@ describe("a carrier that tries again", () => {
     const record = await recordOf(db, number, "completed");
     expect(record.attempts.map((attempt) => attempt.sipStatus)).toEqual([486, null]);
     expect(await recordCount(number)).toBe(1);
+    await nothingLeft(sip);
+  });
+});
+
+describe("a hasty caller", () => {
+  it("whose hold is read together with the word that our 200 went out: the business is put on hold all the same", async () => {
+    const desk = await rawPeer(placeOf(sip));
+    const { number } = await presentedNumber(db, [targetAt(desk.port)]);
+    const contact = targetAt(desk.port);
+    const { peer, call } = await caller(number);
+    peer.send(call.invite());
+    const invite = await desk.request("INVITE");
+    const toServer = sip.link.hold("server");
+    desk.send(respondTo(invite, 200, "OK", { tag: "desk", contact, body: SDP }));
+    await until("the service answers", () => toServer.text.includes("SIP/2.0 200 OK"));
+    const toApp = sip.link.hold("app");
+    toServer.letGo();
+    const ok = await peer.response(200, "INVITE");
+    peer.send(call.ack(ok));
+    const onHold = SDP.replace("a=sendrecv", "a=sendonly");
+    peer.send(call.inDialog("INVITE", ok, 2, [`Contact: <sip:caller@127.0.0.1:${peer.port}>`], onHold));
+    await until("the hold is held back with the word of our 200", () => toApp.text.includes("a=sendonly"));
+    toApp.letGo();
+    const reinvite = await desk.request("INVITE");
+    expect(reinvite).toContain("a=sendonly");
+    const answer = SDP.replace("a=sendrecv", "a=recvonly");
+    desk.send(respondTo(reinvite, 200, "OK", { contact, body: answer }));
+    const held = await peer.next("200 to the hold", (text) => /^SIP\/2\.0 200 [^]*CSeq: 2 INVITE/.test(text));
+    expect(held).toContain("a=recvonly");
+    peer.send(call.ack(held));
+    peer.send(call.inDialog("BYE", ok, 3));
+    desk.send(respondTo(await desk.request("BYE"), 200, "OK"));
+    expect(await recordOf(db, number, "completed")).toMatchObject({ released_by: "caller" });
     await nothingLeft(sip);
   });
 });
@@ -109,8 +139,7 @@ describe("a caller who gives up", () => {
     await peer.response(180);
     const held = sip.link.hold();
     answer();
-    // ACK to the business and 200 to the caller.
-    await until("the service answers", () => held.bytes > ACK_BYTES_MAX);
+    await until("the service answers", () => held.text.includes("SIP/2.0 200 OK"));
     peer.send(call.cancel());
     peer.send(call.ack(await peer.response(487)));
     held.letGo();

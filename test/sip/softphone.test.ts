@@ -13,12 +13,16 @@ describe("a call from baresip to baresip", () => {
   let sip: SipWorld;
   let caller: Baresip;
   let business: Baresip;
+  const phones: Baresip[] = [];
   beforeAll(async () => {
     sip = await startSipWorld(db);
-    [caller, business] = await Promise.all([startBaresip("+14155550123"), startBaresip("desk")]);
+    caller = await startBaresip("+14155550123");
+    phones.push(caller);
+    business = await startBaresip("desk");
+    phones.push(business);
   });
   afterAll(async () => {
-    await Promise.all([caller.stop(), business.stop()]);
+    await Promise.all(phones.map((phone) => phone.stop()));
     await sip.stop();
   });
 
@@ -29,8 +33,8 @@ describe("a call from baresip to baresip", () => {
     await business.event("CALL_INCOMING");
     await caller.event("CALL_RINGING");
     business.command("accept");
-    await Promise.all([caller, business].map((phone) => phone.event("CALL_ESTABLISHED")));
-    await Promise.all([caller, business].map((phone) => phone.event("CALL_RTPESTAB")));
+    await Promise.all(phones.map((phone) => phone.event("CALL_ESTABLISHED")));
+    await Promise.all(phones.map((phone) => phone.event("CALL_RTPESTAB")));
     return number;
   }
 
@@ -38,12 +42,12 @@ describe("a call from baresip to baresip", () => {
     const number = await callThatIsUp();
     await reinvite("hold", "a=sendonly", "a=recvonly");
     await reinvite("resume", "a=sendrecv", "a=sendrecv");
-    for (const phone of [caller, business]) {
+    for (const phone of phones) {
       const counted = await phone.event("CALL_RTCP", ({ rtcp_stats }) => (rtcp_stats?.rx.sent ?? 0) > PACKETS_MIN);
       expect(counted.rtcp_stats?.tx.sent).toBeGreaterThan(PACKETS_MIN);
     }
     business.command("hangup");
-    await Promise.all([caller, business].map((phone) => phone.event("CALL_CLOSED")));
+    await Promise.all(phones.map((phone) => phone.event("CALL_CLOSED")));
     expect(await recordOf(db, number, "completed")).toMatchObject({
       attribution: "matched",
       released_by: "callee",
@@ -55,7 +59,7 @@ describe("a call from baresip to baresip", () => {
   it("ends at the business when the caller hangs up", async () => {
     const number = await callThatIsUp();
     caller.command("hangup");
-    await Promise.all([caller, business].map((phone) => phone.event("CALL_CLOSED")));
+    await Promise.all(phones.map((phone) => phone.event("CALL_CLOSED")));
     expect(await recordOf(db, number, "completed")).toMatchObject({ attribution: "matched", released_by: "caller" });
     await nothingLeft(sip);
   });
@@ -66,7 +70,7 @@ describe("a call from baresip to baresip", () => {
     await business.event("CALL_INCOMING");
     await caller.event("CALL_RINGING");
     caller.command("hangup");
-    await Promise.all([caller, business].map((phone) => phone.event("CALL_CLOSED")));
+    await Promise.all(phones.map((phone) => phone.event("CALL_CLOSED")));
     expect(await recordOf(db, number, "canceled")).toMatchObject({ released_by: "caller" });
     await nothingLeft(sip);
   });

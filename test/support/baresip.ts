@@ -32,7 +32,18 @@ const SAMPLES_PER_S = 8_000;
 /** Longer than any call of the tests. */
 const TONE_S = 60;
 
+/** It takes three ports (UDP and TCP for SIP, the next one for TLS, one for control), and others may be quicker to one of them. */
+const ATTEMPTS_MAX = 5;
+
 export async function startBaresip(user: string): Promise<Baresip> {
+  for (let attempt = 1; ; attempt++) {
+    const started = await tryStart(user);
+    if (started !== "port_taken") return started;
+    if (attempt === ATTEMPTS_MAX) throw new Error(`baresip found a port taken ${ATTEMPTS_MAX} times`);
+  }
+}
+
+async function tryStart(user: string): Promise<Baresip | "port_taken"> {
   const dir = mkdtempSync(join(tmpdir(), "ringmatch-baresip-"));
   const [sipPort, controlPort] = [await freeUdpPort(), await freeUdpPort()];
   const tone = join(dir, "tone.wav");
@@ -43,17 +54,27 @@ export async function startBaresip(user: string): Promise<Baresip> {
   const child = spawn("baresip", ["-f", dir, "-s"], { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += String(data)));
-  const stopped = once(child, "exit");
-  const control = await openControl(child, controlPort, () => output);
+  const exited = once(child, "exit");
+  const stop = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await exited;
+    rmSync(dir, { recursive: true, force: true });
+  };
+  const control = await openControl(child, controlPort, () => output).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  if (control === "port_taken") {
+    await stop();
+    return control;
+  }
   return {
     uri: `sip:${user}@127.0.0.1:${sipPort}`,
     ...control.phone,
     trace: () => output,
     stop: async () => {
       control.socket.destroy();
-      child.kill("SIGKILL");
-      await stopped;
-      rmSync(dir, { recursive: true, force: true });
+      await stop();
     },
   };
 }
@@ -90,10 +111,13 @@ function modulePath(): string {
 }
 
 async function openControl(child: ChildProcess, port: number, output: () => string) {
-  const socket = await until("baresip listens for commands", () => {
+  const socket = await until<Socket | "port_taken" | null>("baresip listens for commands", async () => {
+    if (/Address already in use/.test(output())) return "port_taken";
     if (child.exitCode !== null) throw new Error(`baresip ended:\n${output()}`);
-    return tryConnect(port);
+    // Ready only then: a port that is taken is told before.
+    return /baresip is ready/.test(output()) ? tryConnect(port) : null;
   });
+  if (socket === "port_taken") return socket;
   const events: BaresipEvent[] = [];
   let received = "";
   socket.on("data", (data) => {

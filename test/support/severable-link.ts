@@ -8,16 +8,23 @@ export interface SeverableLink {
   cut(): void;
   silence(): void;
   mend(): void;
-  /** What goes to the server waits until it is let go. */
-  hold(): { readonly bytes: number; letGo(): void };
+  /** What goes to the server, or to the app, waits until it is let go; each connection then gets its share at once. */
+  hold(towards?: "server" | "app"): { readonly text: string; letGo(): void };
   close(): Promise<void>;
 }
+
+type Held = { readonly to: Socket; readonly data: Buffer }[];
 
 export async function startLink(serverUrl: string): Promise<SeverableLink> {
   const target = new URL(serverUrl);
   const sockets = new Set<Socket>();
   let state: "up" | "cut" | "silent" = "up";
-  let held: { readonly far: Socket; readonly data: Buffer }[] | null = null;
+  const held: { server: Held | null; app: Held | null } = { server: null, app: null };
+  const pass = (towards: "server" | "app", to: Socket, data: Buffer): void => {
+    const waiting = held[towards];
+    if (waiting !== null) waiting.push({ to, data });
+    else if (state === "up") to.write(data);
+  };
   const server = createServer((near) => {
     sockets.add(near);
     near.on("error", () => undefined).on("close", () => sockets.delete(near));
@@ -31,11 +38,8 @@ export async function startLink(serverUrl: string): Promise<SeverableLink> {
         near.destroy();
       });
     near.on("close", () => far.destroy());
-    near.on("data", (data: Buffer) => {
-      if (held !== null) held.push({ far, data });
-      else if (state === "up") far.write(data);
-    });
-    far.on("data", (data) => void (state === "up" && near.write(data)));
+    near.on("data", (data: Buffer) => pass("server", far, data));
+    far.on("data", (data: Buffer) => pass("app", near, data));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -59,16 +63,17 @@ export async function startLink(serverUrl: string): Promise<SeverableLink> {
       if (state === "silent") dropAll();
       state = "up";
     },
-    hold: () => {
-      const waiting: { readonly far: Socket; readonly data: Buffer }[] = [];
-      held = waiting;
+    hold: (towards = "server") => {
+      const waiting: Held = [];
+      held[towards] = waiting;
       return {
-        get bytes() {
-          return waiting.reduce((sum, { data }) => sum + data.length, 0);
+        get text() {
+          return waiting.map(({ data }) => data.toString("latin1")).join("");
         },
         letGo: () => {
-          held = null;
-          for (const { far, data } of waiting) far.write(data);
+          held[towards] = null;
+          for (const to of new Set(waiting.map((one) => one.to)))
+            to.write(Buffer.concat(waiting.filter((one) => one.to === to).map(({ data }) => data)));
         },
       };
     },

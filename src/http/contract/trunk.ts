@@ -31,11 +31,10 @@ export const trunkIn = z.strictObject({
   max_cps: z.int().min(1).max(100_000).nullish().meta({ description: "New calls a second; null: no limit" }),
   max_calls: z.int().min(1).max(1_000_000).nullish().meta({ description: "Calls at once; null: no limit" }),
   outbound_uri: sipUriIn.nullish().meta({ description: "Where calls to a destination without a SIP URI leave" }),
-  mode: z
-    .enum(["b2bua", "proxy", "redirect"])
-    .default("b2bua")
-    .refine((mode) => mode !== "proxy", "b2bua and redirect work in this version; proxy comes with a later one")
-    .meta({ description: "b2bua: calls pass through; redirect: the carrier is told where the business is (302)" }),
+  mode: z.enum(["b2bua", "proxy", "redirect"]).default("b2bua").meta({
+    description:
+      "b2bua: calls pass through. proxy: the SIP edge relays them with Record-Route, SDP, Call-ID and caller as they came; the caller hears the best of the targets' own refusals, every refusal but a 6xx leads to the next target, and records have no ring time. redirect: the carrier is told where the business is (302)",
+  }),
   trust_identity: z.boolean().default(true).meta({
     description: "Whether P-Asserted-Identity, verstat, Diversion and History-Info of this trunk are believed",
   }),
