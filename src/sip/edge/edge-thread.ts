@@ -22,7 +22,7 @@ export interface EdgeThreadOptions extends EdgePlan {
 const NURSERY_MB = 64;
 /** Binding sockets and answering take milliseconds, hanging up at a stop one second. A thread that says nothing for this long hangs, and is ended. */
 const COMMAND_MS_MAX = 10_000;
-/** The first replacement comes at once (no packet waits longer than a retransmission), the next ones later: what kills a thread may do it again. */
+/** The first replacement comes at once, the next ones later: what kills a thread may do it again. */
 const RESTART_MS_MIN = 100;
 /** There is no last try: a node without SIP is not ready and carriers pass it over, but a line that nobody tries to mend stays dead. */
 const RESTART_MS_MAX = 5_000;
