@@ -46,7 +46,7 @@ export class CallLog {
   private readonly spooled = new Set<string>();
 
   constructor(private readonly options: CallLogOptions) {
-    this.openings = new OpeningBatch(options, () => this.events.flush());
+    this.openings = new OpeningBatch(options, (callId) => this.events.settle(callId));
   }
 
   start(): void {

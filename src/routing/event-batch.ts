@@ -53,6 +53,12 @@ export class EventBatch {
     return new Promise((resolve) => onWritten.push(resolve));
   }
 
+  /** Resolves when everything handed over of this call is where it is to stay; other calls' events hold it up by one batch at the most. */
+  async settle(callId: CallId): Promise<void> {
+    await this.writing;
+    while (this.waiting.has(callId)) await (this.writing ?? this.writeNow());
+  }
+
   /** Writes everything that waits, now. */
   async flush(): Promise<void> {
     while (this.waiting.size > 0 || this.writing !== null) await (this.writing ?? this.writeNow());

@@ -96,8 +96,16 @@ export async function writeIntercepted(
   });
 }
 
-/** @param isNew false when the ingress call has its record already, which is then read */
-export async function openedCall(deps: OpenCallDeps, matched: MatchedCall, isNew: boolean): Promise<OpenedCall> {
+/**
+ * @param isNew false when the ingress call has its record already, which is then read
+ * @param settle waits for what is still to be written of that record
+ */
+export async function openedCall(
+  deps: OpenCallDeps,
+  matched: MatchedCall,
+  isNew: boolean,
+  settle: (callId: CallId) => Promise<void> = () => Promise.resolve(),
+): Promise<OpenedCall> {
   const { call, callId, receivedAt, decision } = matched;
   if (isNew) {
     const { presentationId } = matched.attribution;
@@ -106,6 +114,7 @@ export async function openedCall(deps: OpenCallDeps, matched: MatchedCall, isNew
   }
   const ref = await findCallByKey(deps.db, call.ingressKey);
   invariant(ref !== null, "a call that was not inserted has its record already");
+  await settle(ref.callId);
   return { ref, decision, isRepeat: true, ...(await readStanding(deps.db, ref)), databaseNow: receivedAt };
 }
 

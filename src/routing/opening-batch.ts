@@ -6,6 +6,7 @@ import { insertCalls } from "../attribution/calls.store.js";
 import { readNumbersFacts } from "../attribution/match.store.js";
 import { inHalves } from "../db/in-halves.js";
 import { AppError } from "../kernel/errors.js";
+import type { CallId } from "../kernel/ids.js";
 import {
   decideCall,
   isIntercepted,
@@ -52,10 +53,10 @@ export class OpeningBatch {
   private running = 0;
   private isGathering = false;
 
-  /** @param settle writes what this process still holds of earlier tries of a call, before a further one goes on from its record */
+  /** @param settle writes what this process still holds of an earlier try of a call, before a further one goes on from its record */
   constructor(
     private readonly deps: OpenCallDeps,
-    private readonly settle: () => Promise<void>,
+    private readonly settle: (callId: CallId) => Promise<void>,
   ) {}
 
   /** @throws AppError("overloaded"), AppError("database_unavailable"), what the database refuses in this very call, or the signal's reason */
@@ -150,8 +151,7 @@ export class OpeningBatch {
   }
 
   private answer(waiting: Waiting, call: MatchedCall, isNew: boolean): void {
-    const settled = isNew ? Promise.resolve() : this.settle();
-    settled.then(() => openedCall(this.deps, call, isNew)).then(waiting.resolve, waiting.reject);
+    openedCall(this.deps, call, isNew, this.settle).then(waiting.resolve, waiting.reject);
   }
 }
 

@@ -5,31 +5,16 @@
  * B2BUA's), every refusal but a 6xx leads to the next target, and ringing is not seen.
  */
 import { CALL_MS_MAX } from "./join-legs.js";
-import type { CallEvent } from "../telephony/call-event.js";
 import { messageOf } from "../kernel/errors.js";
-import type { Target } from "../routing/decision.js";
 import { type AttemptFailure, failureOf } from "../telephony/sip-status.js";
-import { callEnded, refuse } from "./bridge.js";
-import type { ProxyResult, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
+import { type BridgeRequest, callEnded, refuse } from "./bridge.js";
+import type { ProxyResult } from "./drachtio-types.js";
 import type { ProxiedCalls, ProxyEnd } from "./proxied-calls.js";
 import { targetUri } from "./target-uri.js";
 
-export interface ProxyRequest {
-  readonly srf: Srf;
-  readonly invite: SipRequest;
-  readonly response: SipResponse;
+/** A first target that is full is left out; `headers` are added, in place of the caller's of the same names. */
+export interface ProxyRequest extends BridgeRequest {
   readonly proxied: ProxiedCalls;
-  readonly targets: readonly Target[];
-  /** The destination has all the calls it may have: its own target is left out, failover targets are tried. */
-  readonly isFirstTargetFull: boolean;
-  readonly attemptsBefore: number;
-  readonly ringTimeoutMs: number;
-  readonly outboundUri: string | null;
-  /** Added to the INVITE; the caller's of the same names are replaced. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly now: () => number;
-  readonly ending: AbortController;
-  readonly record: (...events: CallEvent[]) => void;
 }
 
 /** Resolves when the call is over, or nothing more can be learned of it. Never rejects. */
@@ -71,7 +56,9 @@ async function relay(request: ProxyRequest, uris: readonly string[]): Promise<Pr
   try {
     return await Promise.race([srf.proxyRequest(invite, [...uris], { ...options }), aborted]);
   } catch (error) {
-    if (!ending.signal.aborted) ending.abort(`not_proxied: ${messageOf(error).slice(0, 200)}`);
+    const why = messageOf(error);
+    // A pending INVITE that the edge does not know any more was cancelled; drachtio-srf does not pass the CANCEL on once it has been asked to relay.
+    ending.abort(/unknown transaction/i.test(why) ? "canceled" : `not_proxied: ${why.slice(0, 200)}`);
     return null;
   }
 }
