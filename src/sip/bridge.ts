@@ -120,7 +120,7 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
 }
 
 /** The caller gave up, or we had to end the call before it was answered. */
-function endUnanswered(request: BridgeRequest, at: number): void {
+export function endUnanswered(request: BridgeRequest, at: number): void {
   const byCaller = request.ending.signal.reason === "canceled";
   if (!byCaller) refuse(request.response, 503);
   const why = {
@@ -131,11 +131,11 @@ function endUnanswered(request: BridgeRequest, at: number): void {
   request.record(ended(byCaller ? "canceled" : "failed", why));
 }
 
-function full() {
+export function full() {
   return { kind: "failed" as const, failure: { kind: "status" as const, status: 486 }, cause: "max_concurrent_calls" };
 }
 
-function noOutbound() {
+export function noOutbound() {
   return {
     kind: "failed" as const,
     failure: { kind: "transport" as const },
@@ -150,6 +150,9 @@ export function refuse(response: SipResponse, status: number, headers: Readonly<
   response.send(status, { headers: { Reason: reasonHeader(q850OfStatus(status)), ...retry, ...headers } });
 }
 
-function ended(status: TerminalStatus, why: { releasedBy: ReleasedBy | null; cause: string; at: number }): CallEvent {
+export function ended(
+  status: TerminalStatus,
+  why: { releasedBy: ReleasedBy | null; cause: string; at: number },
+): CallEvent & { readonly kind: "ended" } {
   return { kind: "ended", status, ...why, authority: 2, talkMs: null };
 }

@@ -59,6 +59,23 @@ export interface UacProgress {
   readonly cbProvisional: (response: SipResponse) => void;
 }
 
+/** How the hunt of a proxied INVITE went: final answers in the order in which they came. */
+export interface ProxyResult {
+  /** The last of them; none when nobody could be asked. */
+  readonly finalStatus?: number;
+  readonly responses: readonly { readonly msgs: readonly { readonly status: number; readonly msg: SipMessage }[] }[];
+}
+
+export interface ProxyOptions {
+  readonly remainInDialog: boolean;
+  readonly followRedirects: boolean;
+  readonly forking: "sequential";
+  /** As drachtio reads them: `5000ms`, `5s`. */
+  readonly provisionalTimeout: string;
+  readonly finalTimeout: string;
+  readonly headers: Record<string, string>;
+}
+
 export interface Srf extends EventEmitter {
   connect(options: { host: string; port: number; secret: string }): unknown;
   disconnect(): void;
@@ -66,6 +83,8 @@ export interface Srf extends EventEmitter {
   options(handler: (request: SipRequest, response: SipResponse) => void): void;
   use(method: string, handler: (request: SipRequest, response: SipResponse) => void): void;
   createUAC(uri: string, options: UacOptions, progress: UacProgress): Promise<Dialog | UnacknowledgedLeg>;
+  /** Rejects with drachtio's sentence (a string). Changes the list of destinations. */
+  proxyRequest(request: SipRequest, destinations: string[], options: ProxyOptions): Promise<ProxyResult>;
   createUAS(
     request: SipRequest,
     response: SipResponse,

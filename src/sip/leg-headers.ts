@@ -27,6 +27,12 @@ export function legHeaders(input: {
   return { ...shown, ...(business?.passIds === true ? idsOf(business) : {}), [HOPS_HEADER]: String(hops + 1) };
 }
 
+/** What is added to an INVITE that is passed on as it came (trunk mode `proxy`): who calls stays as the caller's carrier wrote it. */
+export function proxyHeaders(input: { hops: number; business: BusinessView }): Record<string, string> {
+  const { hops, business } = input;
+  return { ...(business.passIds ? idsOf(business) : {}), [HOPS_HEADER]: String(hops + 1) };
+}
+
 /** The host `localhost` is replaced by the edge with its own address. */
 function party(user: string): Record<string, string> {
   return { From: `<sip:${user}@localhost>`, Contact: `<sip:${user}@localhost>` };

@@ -12,6 +12,7 @@ import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
 import { ConcurrentCalls } from "./concurrent-calls.js";
 import type { SipRequest, SipResponse } from "./drachtio-types.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
+import { createProxiedCalls } from "./proxied-calls.js";
 import { acceptsTransport, TrunkGuard } from "./trunk-guard.js";
 import { TrunkLimits } from "./trunk-limits.js";
 
@@ -41,6 +42,7 @@ export class SipService {
   private readonly live: LiveCalls = new Map();
   private readonly limits: TrunkLimits;
   private readonly concurrent = new ConcurrentCalls();
+  private readonly proxied = createProxiedCalls();
   private draining = false;
   private readonly refused = { unknown_source: 0, insecure_transport: 0 };
 
@@ -81,7 +83,10 @@ export class SipService {
 
   /** Trunks were changed. @throws AppError("database_unavailable"); the old ones then stay */
   async reloadTrunks(): Promise<void> {
-    this.guard.setTrunks(await listTrunks(this.options.db));
+    const trunks = await listTrunks(this.options.db);
+    // Before calls are let in that need them.
+    if (trunks.some(({ mode }) => mode === "proxy")) for (const link of this.links) this.proxied.hear(link.srf);
+    this.guard.setTrunks(trunks);
     await this.options.onSources(this.guard.cidrs);
   }
 
@@ -119,8 +124,8 @@ export class SipService {
         log.warn("sip.insecure_transport", { trunk: trunk.name, protocol: request.protocol });
         return response.send(403, "This trunk is served over TLS only");
       }
-      const { live, limits, concurrent } = this;
-      const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live, limits, concurrent };
+      const { live, limits, concurrent, proxied } = this;
+      const deps = { srf: link.srf, link, routing, clock, log, node, interceptUri, live, limits, concurrent, proxied };
       await handleInvite(deps, { request, response, trunk, isDraining: this.draining });
     } catch (error) {
       // A mistake of ours must cost one call, not the service.
