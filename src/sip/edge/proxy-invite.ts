@@ -221,8 +221,7 @@ function finish(ctx: EdgeContext, state: Proxying): void {
     relayResponse(ctx, incoming, asSeenByCaller(best.response), challengesOf(failures, best));
     sent = writeMessage(best.response.message);
   }
-  const text = (): string =>
-    sent === "" ? writeMessage(failureResponse(incoming.request.message, ownStatus)) : sent;
+  const text = (): string => (sent === "" ? writeMessage(failureResponse(incoming.request.message, ownStatus)) : sent);
   cdrStop(ctx, "application", isCanceled ? "call-canceled" : "call-rejected", text);
   watch.onDone();
 }
