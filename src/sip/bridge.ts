@@ -40,7 +40,7 @@ export async function bridgeCall(request: BridgeRequest): Promise<void> {
   if (request.ending.signal.aborted) return endUnanswered(request, at);
   const status = finalStatusFor(hunt.failure);
   refuse(request.response, status);
-  request.record(callEnded(failureOf(hunt.failure), { releasedBy: "callee", cause: hunt.cause, at }));
+  request.record(ended(failureOf(hunt.failure), { releasedBy: "callee", cause: hunt.cause, at }));
 }
 
 type Hunt =
@@ -108,7 +108,7 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
     const canceled = ending.signal.aborted || isOvertaken(error);
     if (!canceled) refuse(response, 500);
     return record(
-      callEnded(canceled ? "canceled" : "failed", {
+      ended(canceled ? "canceled" : "failed", {
         releasedBy: canceled ? "caller" : "system",
         cause: "caller_lost",
         at: now(),
@@ -118,7 +118,7 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
   const answeredAt = now();
   record({ kind: "answered", at: answeredAt });
   const release = await joinLegs({ caller, answer, ending: ending.signal });
-  record(callEnded("completed", { ...release, at: now() }));
+  record(ended("completed", { ...release, at: now() }));
 }
 
 /** A CANCEL was faster than our 200: drachtio-srf then says 487, or, having forgotten the INVITE already, that the 200 was an answer to nothing. */
@@ -127,7 +127,7 @@ function isOvertaken(error: unknown): boolean {
 }
 
 /** The caller gave up, or we had to end the call before it was answered. */
-function endUnanswered(request: BridgeRequest, at: number): void {
+export function endUnanswered(request: BridgeRequest, at: number): void {
   const byCaller = request.ending.signal.reason === "canceled";
   if (!byCaller) refuse(request.response, 503);
   const why = {
@@ -135,14 +135,14 @@ function endUnanswered(request: BridgeRequest, at: number): void {
     cause: String(request.ending.signal.reason),
     at,
   };
-  request.record(callEnded(byCaller ? "canceled" : "failed", why));
+  request.record(ended(byCaller ? "canceled" : "failed", why));
 }
 
-function full() {
+export function full() {
   return { kind: "failed" as const, failure: { kind: "status" as const, status: 486 }, cause: "max_concurrent_calls" };
 }
 
-function noOutbound() {
+export function noOutbound() {
   return {
     kind: "failed" as const,
     failure: { kind: "transport" as const },
@@ -157,10 +157,9 @@ export function refuse(response: SipResponse, status: number, headers: Readonly<
   response.send(status, { headers: { Reason: reasonHeader(q850OfStatus(status)), ...retry, ...headers } });
 }
 
-/** As the side that saw both legs tells it. */
-export function callEnded(
+export function ended(
   status: TerminalStatus,
   why: { releasedBy: ReleasedBy | null; cause: string; at: number },
-): CallEvent {
+): CallEvent & { readonly kind: "ended" } {
   return { kind: "ended", status, ...why, authority: 2, talkMs: null };
 }

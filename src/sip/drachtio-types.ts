@@ -59,21 +59,21 @@ export interface UacProgress {
   readonly cbProvisional: (response: SipResponse) => void;
 }
 
-/** How the relaying of an INVITE went: each target's final answer, grouped by where it came from, oldest first. */
+/** How the hunt of a proxied INVITE went: final answers in the order in which they came. */
 export interface ProxyResult {
-  readonly connected: boolean;
-  /** Undefined when no target answered at all. */
+  /** The last of them; none when nobody could be asked. */
   readonly finalStatus?: number;
-  readonly responses: readonly { readonly msgs: readonly { readonly status: number }[] }[];
+  readonly responses: readonly { readonly msgs: readonly { readonly status: number; readonly msg: SipMessage }[] }[];
 }
 
 export interface ProxyOptions {
   readonly remainInDialog: boolean;
   readonly followRedirects: boolean;
-  readonly forking: string;
-  /** `20000ms`, of each target. */
+  readonly forking: "sequential";
+  /** As drachtio reads them: `5000ms`, `5s`. */
+  readonly provisionalTimeout: string;
   readonly finalTimeout: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Record<string, string>;
 }
 
 export interface Srf extends EventEmitter {
@@ -83,8 +83,8 @@ export interface Srf extends EventEmitter {
   options(handler: (request: SipRequest, response: SipResponse) => void): void;
   use(method: string, handler: (request: SipRequest, response: SipResponse) => void): void;
   createUAC(uri: string, options: UacOptions, progress: UacProgress): Promise<Dialog | UnacknowledgedLeg>;
-  /** Both arguments are changed by it. Rejects with the server's reason when it does not take the request. */
-  proxyRequest(request: SipRequest, targets: string[], options: ProxyOptions): Promise<ProxyResult>;
+  /** Rejects with drachtio's sentence (a string). Changes the list of destinations. */
+  proxyRequest(request: SipRequest, destinations: string[], options: ProxyOptions): Promise<ProxyResult>;
   createUAS(
     request: SipRequest,
     response: SipResponse,

@@ -1,4 +1,4 @@
-/** One INVITE, from its facts to its end: read, route, then bridge, intercept or refuse. */
+/** One INVITE, from its facts to its end: read, route, then bridge, proxy, redirect, intercept or refuse. */
 import type { Trunk } from "../account/trunks.store.js";
 import type { Clock } from "../kernel/clock.js";
 import { messageOf } from "../kernel/errors.js";
@@ -13,9 +13,9 @@ import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import type { ConcurrentCalls } from "./concurrent-calls.js";
 import { type InviteFacts, readInvite } from "./invite-facts.js";
 import { joinLegs } from "./join-legs.js";
-import { addedHeaders, legHeaders } from "./leg-headers.js";
-import { proxyCall } from "./proxy-call.js";
+import { legHeaders, proxyHeaders } from "./leg-headers.js";
 import type { ProxiedCalls } from "./proxied-calls.js";
+import { proxyCall } from "./proxy-call.js";
 import { redirectCall } from "./redirect-call.js";
 import { outboundOf } from "./target-uri.js";
 import type { TrunkLimits } from "./trunk-limits.js";
@@ -40,9 +40,9 @@ export interface InviteDeps {
   readonly interceptUri: string | null;
   readonly live: LiveCalls;
   readonly limits: TrunkLimits;
-  readonly proxied: ProxiedCalls;
   /** By the business's number: two accounts that track one number share its phones. */
   readonly concurrent: ConcurrentCalls;
+  readonly proxied: ProxiedCalls;
 }
 
 export interface Invite {
@@ -57,7 +57,8 @@ export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<vo
   const ending = new AbortController();
   // First of all: a CANCEL may arrive before anything below has run (drachtio-srf#113).
   request.on("cancel", () => ending.abort("canceled"));
-  response.send(100);
+  // drachtio-server passes on only what its app has not answered, even by 100; it has said that to the caller by itself.
+  if (trunk.mode !== "proxy") response.send(100);
   if (invite.isDraining) return refuse(response, 503);
   const facts = readInvite(request, { trunk, node: deps.node });
   if (facts.kind === "malformed") return response.send(400, facts.why);
@@ -93,7 +94,12 @@ interface Acting extends Invite {
 }
 
 async function act(deps: InviteDeps, acting: Acting): Promise<void> {
-  const { routed, response } = acting;
+  const { routed, response, trunk, ending } = acting;
+  if (trunk.mode === "proxy") {
+    if (isProxied(acting)) return bridge(deps, acting);
+    // Taken up by us after all: the edge waits for a word.
+    if (!ending.signal.aborted) response.send(100);
+  }
   switch (routed.decision.kind) {
     case "route":
       return bridge(deps, acting);
@@ -117,9 +123,14 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   const { destinationNumber, maxConcurrentCalls, callerId, passIds } = routed.decision;
   if (trunk.mode === "redirect") return redirect(deps, acting, { now, record });
   const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
-  const { callId } = routed.ref;
-  const business = { callerId, passIds, promoNumber, callId, presentationId: routed.presentationId };
-  const call = {
+  const business = {
+    callerId,
+    passIds,
+    promoNumber,
+    callId: routed.ref.callId,
+    presentationId: routed.presentationId,
+  };
+  const common = {
     srf: deps.srf,
     invite: request,
     response,
@@ -132,10 +143,26 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
     ending,
     record,
   };
-  if (trunk.mode === "proxy")
-    await proxyCall({ ...call, proxied: deps.proxied, headers: addedHeaders({ ...facts, business }) });
-  else await bridgeCall({ ...call, headers: legHeaders({ ...facts, business }) });
+  if (isProxied(acting)) {
+    const onUnreported = (): void => deps.log.warn("sip.proxy_unreported", { callId: routed.ref.callId });
+    const headers = proxyHeaders({ hops: facts.hops, business });
+    await proxyCall({ ...common, headers, calls: deps.proxied, onUnreported });
+  } else await bridgeCall({ ...common, headers: legHeaders({ ...facts, business }) });
   leave?.();
+}
+
+/**
+ * A proxy may not change who calls (RFC 3261 §16.6): where a number is withheld, or the destination is to see the promo number, the call is bridged on
+ * a proxy trunk too.
+ */
+function isProxied({ trunk, routed, facts }: Acting): boolean {
+  const { decision } = routed;
+  return (
+    trunk.mode === "proxy" &&
+    decision.kind === "route" &&
+    decision.callerId !== "promo_number" &&
+    facts.caller.kind !== "withheld"
+  );
 }
 
 /** Nothing is held while the call is elsewhere: the destination's limit is looked at, and its place given back at once. */

@@ -114,7 +114,7 @@ async function passInfo(to: Promise<Dialog | null>, request: SipRequest, respons
 /** The call has ended on its other leg. */
 const GONE = 481;
 
-function releaseOf(by: "caller" | "callee", bye: SipMessage | undefined): Release {
+export function releaseOf(by: "caller" | "callee", bye: SipMessage | undefined): Release {
   const reason = bye?.has("Reason") === true ? (bye.get("Reason") ?? "") : "";
   // The edge's own BYE (no ACK within 64*T1, session expired) carries the reason of a machine, not of a person.
   if (/^SIP\s*;/i.test(reason)) return { releasedBy: "system", cause: /text="([^"]*)"/.exec(reason)?.[1] ?? "system" };

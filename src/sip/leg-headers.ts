@@ -24,17 +24,12 @@ export function legHeaders(input: {
 }): Record<string, string> {
   const { caller, hops, business } = input;
   const shown = business?.callerId === "promo_number" ? party(business.promoNumber) : partyOf(caller);
-  return { ...shown, ...addedHeaders({ hops, business }) };
+  return { ...shown, ...proxyHeaders({ hops, business }) };
 }
 
-/** What a proxy adds: it shows the caller as the caller's INVITE does. */
-export function addedHeaders({
-  hops,
-  business,
-}: {
-  hops: number;
-  business: BusinessView | null;
-}): Record<string, string> {
+/** What is added to an INVITE that is passed on as it came (trunk mode `proxy`): who calls stays as the caller's carrier wrote it. */
+export function proxyHeaders(input: { hops: number; business: BusinessView | null }): Record<string, string> {
+  const { hops, business } = input;
   return { ...(business?.passIds === true ? idsOf(business) : {}), [HOPS_HEADER]: String(hops + 1) };
 }
 

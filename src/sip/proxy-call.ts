@@ -1,121 +1,188 @@
 /**
- * Trunk mode `proxy`: the edge relays the call to the business by itself, with Record-Route, and the service only learns how it went. The caller's SDP and
- * Call-ID reach the business as they came, and the call outlives the service. Targets are the destination's stored ones, one after the other; a redirect by
- * one of them is not followed. What a proxy cannot do: the caller hears the best of the targets' own refusals (contract's mapping to 486, 480 and 503 is a
- * B2BUA's), every refusal but a 6xx leads to the next target, and ringing is not seen.
+ * Trunk mode `proxy`: the INVITE goes on to the business as it came (Call-ID, SDP, From), the edge or drachtio-server hunts and stays in the dialog by
+ * Record-Route, and the call survives this process. We hear how it went: attempts and the end from cdr frames, the answer from drachtio-srf. Only
+ * stored targets are called, redirects are never followed. Called by handle-invite.ts; every way out writes an `ended` event.
  */
-import { CALL_MS_MAX } from "./join-legs.js";
+import type { CallEvent } from "../telephony/call-event.js";
 import { messageOf } from "../kernel/errors.js";
-import { type AttemptFailure, failureOf } from "../telephony/sip-status.js";
-import { type BridgeRequest, callEnded, refuse } from "./bridge.js";
-import type { ProxyResult } from "./drachtio-types.js";
-import type { ProxiedCalls, ProxyEnd } from "./proxied-calls.js";
-import { targetUri } from "./target-uri.js";
+import { failureOf, finalStatusFor } from "../telephony/sip-status.js";
+import { type BridgeRequest, ended, endUnanswered, refuse } from "./bridge.js";
+import type { ProxyResult, SipMessage } from "./drachtio-types.js";
+import { CALL_MS_MAX, type Release } from "./join-legs.js";
+import { createProxyHunt, type ProxyHunt } from "./proxy-hunt.js";
+import type { ProxiedCalls } from "./proxied-calls.js";
 
-/** A first target that is full is left out; `headers` are added, in place of the caller's of the same names. */
 export interface ProxyRequest extends BridgeRequest {
-  readonly proxied: ProxiedCalls;
+  readonly calls: ProxiedCalls;
+  /** The server answered the caller and tells nothing of the call: its cdr frames are off, or another process gets them. */
+  readonly onUnreported: () => void;
 }
 
-/** Resolves when the call is over, or nothing more can be learned of it. Never rejects. */
+/** A target that has not said even 100 by then is not there; on UDP four packets have gone out (RFC 3261 §17.1.1.2). */
+const PROVISIONAL_MS_MAX = 5_000;
+/** Between the frame that says how the caller was answered and the one that ends the proxying; both come over one connection. */
+const RESULT_LAG_MS_MAX = 1_000;
+
+/** Resolves when the call is over, as far as is heard of it. Never rejects. */
 export async function proxyCall(request: ProxyRequest): Promise<void> {
-  const { response, record, now, ending } = request;
-  const open = request.targets.slice(request.isFirstTargetFull ? 1 : 0);
-  const uris = open.map((target) => targetUri(target, request.outboundUri)).filter((uri) => uri !== null);
-  if (ending.signal.aborted) return notProxied(request);
-  const [first] = uris;
-  if (first === undefined) {
-    const isBusy = request.isFirstTargetFull;
-    refuse(response, isBusy ? 486 : 503);
-    const why = { releasedBy: "system", cause: isBusy ? "max_concurrent_calls" : "no_target", at: now() } as const;
-    return record(callEnded(isBusy ? "busy" : "failed", why));
+  const { invite, response, ending, record, now, calls } = request;
+  if (ending.signal.aborted) return endUnanswered(request, now());
+  const hunt = createProxyHunt(request);
+  if (hunt.uris.length === 0) {
+    const { failure, cause } = hunt.conclude("failed", []);
+    refuse(response, finalStatusFor(failure));
+    return record(ended(failureOf(failure), { releasedBy: "callee", cause, at: now() }));
   }
-  record({ kind: "attempt_started", index: request.attemptsBefore, target: first, at: now() });
-  // Before the answer is known: the end of a call may be told in the same breath.
-  const end = request.proxied.watch(request.invite);
+  const watched = watchCall(hunt);
+  const forget = calls.watch(invite, watched.onNews);
+  if (forget === null) {
+    refuse(response, 503);
+    return record(ended("failed", { releasedBy: "system", cause: "max_proxied_calls", at: now() }));
+  }
   try {
-    const result = await relay(request, uris);
-    if (result === null) return notProxied(request);
-    recordAttempts(request, uris, result);
-    if (!result.connected) return refused(request, result);
-    record({ kind: "answered", at: now() });
-    record(callEnded("completed", { ...(await endOf(request, end.over)), at: now() }));
+    await follow(request, hunt, watched);
   } finally {
-    end.forget();
+    forget();
   }
 }
 
-/** @returns null when it never was the edge's: the caller gave up before, the link broke, or the edge would not take it */
-async function relay(request: ProxyRequest, uris: readonly string[]): Promise<ProxyResult | null> {
-  const { srf, invite, ringTimeoutMs, headers, ending } = request;
-  const finalTimeout = `${ringTimeoutMs}ms`;
-  const options = { remainInDialog: true, followRedirects: false, forking: "sequential", finalTimeout, headers };
-  const aborted = new Promise<null>((resolve) => {
-    ending.signal.addEventListener("abort", () => resolve(null), { once: true });
-  });
+type Outcome =
+  | { readonly kind: "result"; readonly result: ProxyResult }
+  | { readonly kind: "refused"; readonly status: number }
+  | { readonly kind: "not_taken"; readonly why: string }
+  | { readonly kind: "ending" };
+
+async function follow(request: ProxyRequest, hunt: ProxyHunt, watched: Watched): Promise<void> {
+  const { ending, record, now, response } = request;
+  const outcome = await Promise.race([proxied(request, hunt), watched.refused, whenEnding(ending.signal)]);
+  const at = now();
+  switch (outcome.kind) {
+    case "ending":
+      return record(unseenEnd("failed", ending.signal, at));
+    case "not_taken":
+      // The transaction is gone: the CANCEL crossed our order.
+      if (/unknown transaction/i.test(outcome.why)) return record(canceledEnd(at));
+      refuse(response, 503);
+      return record(ended("failed", { releasedBy: "system", cause: `transport: ${outcome.why.slice(0, 200)}`, at }));
+    case "refused":
+      return unanswered(request, hunt, { status: outcome.status, finals: [] });
+    case "result": {
+      const finals = finalsOf(outcome.result);
+      const status = outcome.result.finalStatus ?? 503;
+      if (status < 200 || status > 299) {
+        return unanswered(request, hunt, { status: watched.refusedWith() ?? status, finals });
+      }
+      hunt.conclude("answered", finals);
+      record({ kind: "answered", at });
+      return record(await untilReleased(request, watched));
+    }
+  }
+}
+
+/** Settles after the caller has been told what the hunt came to; by then the frames that say so have come. */
+async function proxied(request: ProxyRequest, hunt: ProxyHunt): Promise<Outcome> {
+  const { srf, invite, headers, ringTimeoutMs } = request;
   try {
-    return await Promise.race([srf.proxyRequest(invite, [...uris], { ...options }), aborted]);
+    const result = await srf.proxyRequest(invite, [...hunt.uris], {
+      remainInDialog: true,
+      followRedirects: false,
+      forking: "sequential",
+      provisionalTimeout: `${Math.min(PROVISIONAL_MS_MAX, ringTimeoutMs)}ms`,
+      finalTimeout: `${ringTimeoutMs}ms`,
+      headers: { ...headers },
+    });
+    return { kind: "result", result };
   } catch (error) {
-    const why = messageOf(error);
-    // A pending INVITE that the edge does not know any more was cancelled; drachtio-srf does not pass the CANCEL on once it has been asked to relay.
-    ending.abort(/unknown transaction/i.test(why) ? "canceled" : `not_proxied: ${why.slice(0, 200)}`);
-    return null;
+    return { kind: "not_taken", why: typeof error === "string" ? error : messageOf(error) };
   }
 }
 
-/** Each final answer is one target's, in the order of the hunt. */
-function recordAttempts(request: ProxyRequest, uris: readonly string[], result: ProxyResult): void {
-  const { record, now, attemptsBefore } = request;
-  const finals = result.responses.flatMap(({ msgs }) => msgs.map(({ status }) => status));
-  for (const [position, status] of finals.slice(0, uris.length).entries()) {
-    const index = attemptsBefore + position;
-    const target = uris[position] ?? "";
-    if (position > 0) record({ kind: "attempt_started", index, target, at: now() });
-    if (status < 300) return;
-    record({ kind: "attempt_failed", index, sipStatus: status, cause: `sip_${status}`, at: now() });
-  }
-}
-
-function refused(request: ProxyRequest, { finalStatus, responses }: ProxyResult): void {
+function unanswered(
+  request: ProxyRequest,
+  hunt: ProxyHunt,
+  how: { readonly status: number; readonly finals: readonly SipMessage[] },
+): void {
   const { record, now } = request;
-  // The edge cancels the targets of a caller who gave up; nobody else makes a business say 487.
-  if (finalStatus === 487) {
-    return record(callEnded("canceled", { releasedBy: "caller", cause: "canceled", at: now() }));
+  if (how.status === 487) {
+    hunt.conclude("canceled", how.finals);
+    return record(canceledEnd(now()));
   }
-  const failure: AttemptFailure =
-    finalStatus === undefined || responses.length === 0
-      ? { kind: "transport" }
-      : finalStatus === 408
-        ? { kind: "ring_timeout" }
-        : { kind: "status", status: finalStatus };
-  const cause = finalStatus === undefined ? "transport" : `sip_${finalStatus}`;
-  record(callEnded(failureOf(failure), { releasedBy: "callee", cause, at: now() }));
+  const { failure, cause } = hunt.conclude("failed", how.finals);
+  record(ended(failureOf(failure), { releasedBy: "callee", cause, at: now() }));
 }
 
-/** The call did not become the edge's, or what becomes of it will not be told. */
-function notProxied({ response, ending, record, now }: ProxyRequest): void {
-  const reason = String(ending.signal.reason);
-  if (reason === "canceled") {
-    return record(callEnded("canceled", { releasedBy: "caller", cause: reason, at: now() }));
+async function untilReleased(request: ProxyRequest, watched: Watched): Promise<CallEvent> {
+  const { ending, now, onUnreported } = request;
+  if (!watched.hasHeard()) {
+    onUnreported();
+    return { ...ended("completed", { releasedBy: null, cause: "end_not_reported", at: now() }), authority: 1 };
   }
-  refuse(response, 503);
-  record(callEnded("failed", { releasedBy: "system", cause: reason, at: now() }));
-}
-
-async function endOf({ ending }: ProxyRequest, over: Promise<ProxyEnd>): Promise<ProxyEnd> {
   let timer: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<ProxyEnd>((resolve) => {
-    timer = setTimeout(() => resolve({ releasedBy: "system", cause: "max_call_duration" }), CALL_MS_MAX);
+  const tooLong = new Promise<"too_long">((resolve) => {
+    timer = setTimeout(() => resolve("too_long"), CALL_MS_MAX);
   });
-  // The call itself goes on: a proxy has no leg to hang up. Its record must not stay open.
-  const untold = new Promise<ProxyEnd>((resolve) => {
-    const tell = (): void => resolve({ releasedBy: "system", cause: `untold: ${String(ending.signal.reason)}` });
-    if (ending.signal.aborted) tell();
-    ending.signal.addEventListener("abort", tell, { once: true });
-  });
-  try {
-    return await Promise.race([over, untold, tooLong]);
-  } finally {
-    clearTimeout(timer);
+  const end = await Promise.race([watched.released, tooLong, whenEnding(ending.signal)]);
+  clearTimeout(timer);
+  const at = now();
+  if (end === "too_long") {
+    return { ...ended("completed", { releasedBy: "system", cause: "max_call_duration", at }), authority: 1 };
   }
+  if ("kind" in end) return unseenEnd("completed", ending.signal, at);
+  return ended("completed", { ...end, at });
+}
+
+interface Watched {
+  readonly onNews: Parameters<ProxiedCalls["watch"]>[1];
+  readonly refused: Promise<Outcome>;
+  readonly released: Promise<Release>;
+  refusedWith(): number | null;
+  hasHeard(): boolean;
+}
+
+function watchCall(hunt: ProxyHunt): Watched {
+  let refusedWith: number | null = null;
+  let hasHeard = false;
+  let refuseWith: (outcome: Outcome) => void = () => undefined;
+  let release: (release: Release) => void = () => undefined;
+  const refused = new Promise<Outcome>((resolve) => {
+    refuseWith = resolve;
+  });
+  const released = new Promise<Release>((resolve) => {
+    release = resolve;
+  });
+  return {
+    refused,
+    released,
+    refusedWith: () => refusedWith,
+    hasHeard: () => hasHeard,
+    onNews(news) {
+      hasHeard = true;
+      if (news.kind === "attempt") return hunt.onAttempt(news.uri, news.branch);
+      if (news.kind === "released") return release(news.release);
+      const { status } = news;
+      refusedWith ??= status;
+      // drachtio-server says nothing more when the caller gave up on a silent target; else the result follows, and knows more.
+      setTimeout(() => refuseWith({ kind: "refused", status }), RESULT_LAG_MS_MAX).unref();
+    },
+  };
+}
+
+function whenEnding(signal: AbortSignal): Promise<{ readonly kind: "ending" }> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve({ kind: "ending" });
+    signal.addEventListener("abort", () => resolve({ kind: "ending" }), { once: true });
+  });
+}
+
+/** We go, or the link does; the call may go on without us, and whoever saw its end knows better. */
+function unseenEnd(status: "completed" | "failed", signal: AbortSignal, at: number): CallEvent {
+  return { ...ended(status, { releasedBy: "system", cause: String(signal.reason), at }), authority: 1 };
+}
+
+function canceledEnd(at: number): CallEvent {
+  return ended("canceled", { releasedBy: "caller", cause: "canceled", at });
+}
+
+function finalsOf(result: ProxyResult): SipMessage[] {
+  return result.responses.flatMap((one) => one.msgs.map(({ msg }) => msg));
 }

@@ -10,9 +10,9 @@ import type { Log } from "../kernel/log.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
 import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
 import { ConcurrentCalls } from "./concurrent-calls.js";
-import type { SipMessage, SipRequest, SipResponse } from "./drachtio-types.js";
+import type { SipRequest, SipResponse } from "./drachtio-types.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
-import { ProxiedCalls } from "./proxied-calls.js";
+import { createProxiedCalls } from "./proxied-calls.js";
 import { acceptsTransport, TrunkGuard } from "./trunk-guard.js";
 import { TrunkLimits } from "./trunk-limits.js";
 
@@ -42,7 +42,7 @@ export class SipService {
   private readonly live: LiveCalls = new Map();
   private readonly limits: TrunkLimits;
   private readonly concurrent = new ConcurrentCalls();
-  private readonly proxied = new ProxiedCalls();
+  private readonly proxied = createProxiedCalls();
   private draining = false;
   private readonly refused = { unknown_source: 0, insecure_transport: 0 };
 
@@ -59,9 +59,6 @@ export class SipService {
     await this.reloadTrunks();
     for (const link of this.links) {
       link.srf.invite((request, response) => void this.onInvite(link, request, response));
-      link.srf.on("cdr:stop", (_source: string, _time: string, reason: string, message: SipMessage) =>
-        this.proxied.stopped(reason, message),
-      );
       link.srf.options((_request, response) => this.onOptions(response));
       // Requests outside of a dialog that mean nothing here. Answered, so that an honest peer is not left waiting.
       for (const method of ["register", "subscribe", "publish", "message", "refer"]) {
@@ -86,7 +83,10 @@ export class SipService {
 
   /** Trunks were changed. @throws AppError("database_unavailable"); the old ones then stay */
   async reloadTrunks(): Promise<void> {
-    this.guard.setTrunks(await listTrunks(this.options.db));
+    const trunks = await listTrunks(this.options.db);
+    // Before calls are let in that need them.
+    if (trunks.some(({ mode }) => mode === "proxy")) for (const link of this.links) this.proxied.hear(link.srf);
+    this.guard.setTrunks(trunks);
     await this.options.onSources(this.guard.cidrs);
   }
 

@@ -33,7 +33,7 @@ export const trunkIn = z.strictObject({
   outbound_uri: sipUriIn.nullish().meta({ description: "Where calls to a destination without a SIP URI leave" }),
   mode: z.enum(["b2bua", "proxy", "redirect"]).default("b2bua").meta({
     description:
-      "b2bua: calls pass through. proxy: the SIP edge relays them with Record-Route, SDP, Call-ID and caller as they came; the caller hears the best of the targets' own refusals, every refusal but a 6xx leads to the next target, and records have no ring time. redirect: the carrier is told where the business is (302)",
+      "b2bua: calls pass through, in two dialogs. redirect: the carrier is told where the business is (302). proxy: the INVITE goes on as it came (Call-ID, From, SDP; only our own headers are added), the SIP edge stays in the dialog by Record-Route, and the call outlives a restart of the service. In proxy mode every failure but a 6xx goes to the next target, the caller gets the targets' best answer unchanged (408 for no answer; also a challenge or a 3xx, which we do not follow but the carrier might), ringing is not seen (pdd_ms counts to the answer, ring_ms is null), and a call whose number is withheld or whose destination has caller_id promo_number is bridged as in b2bua. A drachtio-server needs cdrs on, and this service as its only application",
   }),
   trust_identity: z.boolean().default(true).meta({
     description: "Whether P-Asserted-Identity, verstat, Diversion and History-Info of this trunk are believed",

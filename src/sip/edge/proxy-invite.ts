@@ -215,14 +215,13 @@ function finish(ctx: EdgeContext, state: Proxying): void {
   ctx.proxied.remove(call);
   const best = failures.reduce<ForkFailure | null>(betterFailure, null);
   let sent = "";
-  if (isCanceled) refuse(ctx, incoming, 487);
-  else if (best === null || best.response === null) refuse(ctx, incoming, best?.status === 408 ? 408 : 503);
+  const ownStatus = isCanceled ? 487 : best?.status === 408 ? 408 : 503;
+  if (isCanceled || best === null || best.response === null) refuse(ctx, incoming, ownStatus);
   else {
     relayResponse(ctx, incoming, asSeenByCaller(best.response), challengesOf(failures, best));
     sent = writeMessage(best.response.message);
   }
-  const text = (): string =>
-    sent === "" ? writeMessage(failureResponse(incoming.request.message, isCanceled ? 487 : 408)) : sent;
+  const text = (): string => (sent === "" ? writeMessage(failureResponse(incoming.request.message, ownStatus)) : sent);
   cdrStop(ctx, "application", isCanceled ? "call-canceled" : "call-rejected", text);
   watch.onDone();
 }

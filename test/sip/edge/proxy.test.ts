@@ -1,6 +1,7 @@
 /** drachtio-srf's proxyRequest over the edge: raw peers on both sides, so that every header on the way is seen. */
 import { describe, expect, it } from "vitest";
 import { QUICK, type RunningEdge, startEdge, until } from "./support/edge.js";
+import { answer, fields, fromDesk, routed, uriOf } from "./support/proxied-call.js";
 import { callTexts, contactOf, field, type RawPeer, rawPeer, respondTo, SDP, tagOf } from "./support/raw-peer.js";
 import { connectSrf, type TestSrf } from "./support/srf.js";
 
@@ -18,8 +19,6 @@ interface Setup {
   readonly results: (ProxyResult | string)[];
 }
 
-const uriOf = (peer: RawPeer): string => `sip:desk@127.0.0.1:${peer.port}`;
-
 async function proxyTo(count: number, options: object = {}, timers: object = {}): Promise<Setup> {
   const running = await startEdge({ timers: { ...QUICK, ...timers } });
   const desks = await Promise.all(Array.from({ length: count }, () => rawPeer(running)));
@@ -33,41 +32,6 @@ async function proxyTo(count: number, options: object = {}, timers: object = {})
     }),
   );
   return { running, srf, caller: await rawPeer(running), desks, results };
-}
-
-/** Every Via, Record-Route … of a raw text, in order. */
-function fields(text: string, name: string): string[] {
-  return text
-    .split("\r\n")
-    .filter((line) => line.startsWith(`${name}: `))
-    .map((line) => line.slice(name.length + 2));
-}
-
-const routed = (answer: string): string[] =>
-  fields(answer, "Record-Route")
-    .toReversed()
-    .map((one) => `Route: ${one}`);
-
-/** A request of the called phone inside the call. */
-function fromDesk(desk: RawPeer, invite: string, method: string, cseq: number, tag = "desk"): string {
-  return [
-    `${method} ${contactOf(invite)} SIP/2.0`,
-    `Via: SIP/2.0/UDP 127.0.0.1:${desk.port};rport;branch=z9hG4bKdesk${desk.port}${method}${cseq}`,
-    "Max-Forwards: 70",
-    ...fields(invite, "Record-Route").map((one) => `Route: ${one}`),
-    `From: ${field(invite, "To")};tag=${tag}`,
-    `To: ${field(invite, "From")}`,
-    `Call-ID: ${field(invite, "Call-ID")}`,
-    `CSeq: ${cseq} ${method}`,
-    "Content-Length: 0",
-    "",
-    "",
-  ].join("\r\n");
-}
-
-function answer(desk: RawPeer, invite: string, tag = "desk"): string {
-  const headers = fields(invite, "Record-Route").map((one) => `Record-Route: ${one}`);
-  return respondTo(invite, 200, "OK", { tag, contact: uriOf(desk), headers, body: SDP });
 }
 
 async function answered(setup: Setup) {

@@ -1,0 +1,146 @@
+/**
+ * The record of a hunt that somebody else makes (trunk mode `proxy`): attempts as they are told, and what each came to, as far as the final answers
+ * say. An answer belongs to the attempt whose branch it carries. Used by proxy-call.ts.
+ */
+import type { Target } from "../routing/decision.js";
+import type { CallEvent } from "../telephony/call-event.js";
+import type { AttemptFailure } from "../telephony/sip-status.js";
+import { full, noOutbound } from "./bridge.js";
+import type { SipMessage } from "./drachtio-types.js";
+import { branchOf, tagOf } from "./proxied-calls.js";
+import { targetUri } from "./target-uri.js";
+
+export interface FailedAttempt {
+  readonly failure: AttemptFailure;
+  readonly cause: string;
+}
+
+interface Step {
+  readonly index: number;
+  readonly target: string;
+  readonly uri: string;
+  /** Not called at all, and why. */
+  readonly left: FailedAttempt | null;
+  branch: string;
+  state: "waiting" | "calling" | "over";
+}
+
+export interface ProxyHunt {
+  /** In order; each once. */
+  readonly uris: readonly string[];
+  onAttempt(uri: string, branch: string): void;
+  /**
+   * Nothing more comes. What was called and not heard of was given up, but for the last one of a call that was answered or canceled.
+   * @returns what the last target came to
+   */
+  conclude(how: "answered" | "canceled" | "failed", finals: readonly SipMessage[]): FailedAttempt;
+}
+
+export interface HuntInput {
+  readonly targets: readonly Target[];
+  readonly isFirstTargetFull: boolean;
+  readonly attemptsBefore: number;
+  readonly outboundUri: string | null;
+  readonly now: () => number;
+  readonly record: (...events: CallEvent[]) => void;
+}
+
+export function createProxyHunt(input: HuntInput): ProxyHunt {
+  const { now, record } = input;
+  const steps = stepsOf(input);
+  let last: FailedAttempt = { failure: { kind: "transport" }, cause: "no_target" };
+  const start = (step: Step, branch: string): void => {
+    step.state = "calling";
+    step.branch = branch;
+    record({ kind: "attempt_started", index: step.index, target: step.target, at: now() });
+  };
+  const fail = (step: Step, failed: FailedAttempt): void => {
+    step.state = "over";
+    last = failed;
+    const { failure, cause } = failed;
+    const sipStatus = failure.kind === "status" ? failure.status : null;
+    record({ kind: "attempt_failed", index: step.index, sipStatus, cause, at: now() });
+  };
+  /** Targets before this one that were never called. */
+  const passOver = (before: number): void => {
+    for (const step of steps.slice(0, before)) {
+      if (step.state !== "waiting") continue;
+      start(step, "");
+      fail(step, step.left ?? { failure: { kind: "transport" }, cause: "transport: not reachable" });
+    }
+  };
+  const onAttempt = (uri: string, branch: string): Step | null => {
+    const open = steps.filter((step) => step.state === "waiting" && step.left === null);
+    // drachtio-server keeps a Request-URI that is not its own; then the order tells.
+    const step = open.find((one) => one.uri === uri) ?? open[0];
+    if (step === undefined) return null;
+    passOver(steps.indexOf(step));
+    start(step, branch);
+    return step;
+  };
+  return {
+    uris: steps.filter((step) => step.left === null).map((step) => step.uri),
+    onAttempt: (uri, branch) => void onAttempt(uri, branch),
+    conclude(how, finals) {
+      const called = (): Step[] => steps.filter((step) => step.state === "calling");
+      let isOver = how !== "failed";
+      for (const final of finals) {
+        const { status = 0 } = final as { status?: number };
+        const branch = branchOf(final);
+        // Without a frame that told of the attempt, the answer itself does.
+        const step = called().find((one) => one.branch === branch) ?? called()[0] ?? onAttempt("", branch);
+        if (step === null) continue;
+        if (status < 300) step.state = "over";
+        // The target of a caller who gave up has failed at nothing.
+        else if (how === "canceled" && called().length === 1 && final === finals.at(-1)) continue;
+        else fail(step, failedBy(final, status));
+        // A 6xx speaks for everybody (RFC 3261 §16.7 step 5).
+        isOver ||= status >= 600;
+      }
+      const unheard = called();
+      if (how !== "failed") unheard.pop();
+      for (const step of unheard) fail(step, RING_TIMEOUT);
+      if (!isOver) passOver(steps.length);
+      return last;
+    },
+  };
+}
+
+const RING_TIMEOUT: FailedAttempt = { failure: { kind: "ring_timeout" }, cause: "ring_timeout" };
+
+function stepsOf(input: HuntInput): Step[] {
+  const { targets, outboundUri, attemptsBefore, isFirstTargetFull } = input;
+  const seen = new Set<string>();
+  const steps: Step[] = [];
+  for (const [position, target] of targets.entries()) {
+    const stored = targetUri(target, outboundUri);
+    const uri = stored === null ? "" : proxyUri(stored);
+    // A proxy calls nobody twice for one INVITE (RFC 3261 §16.5).
+    if (stored !== null && seen.has(uri)) continue;
+    seen.add(uri);
+    steps.push({
+      index: attemptsBefore + steps.length,
+      target: target.kind === "sip" ? target.uri : target.number,
+      uri,
+      left: position === 0 && isFirstTargetFull ? full() : stored === null ? noOutbound() : null,
+      branch: "",
+      state: "waiting",
+    });
+  }
+  return steps;
+}
+
+/** drachtio-srf takes what does not begin with `sip:` for a host name; TLS to this hop is then asked for by the parameter. */
+function proxyUri(uri: string): string {
+  if (!/^sips:/i.test(uri)) return uri.replace(/^sip:/i, "sip:");
+  return `sip:${uri.slice("sips:".length).replace(/;transport=[^;]*/i, "")};transport=tls`;
+}
+
+/** What nobody said (no answer in time, no way there) is told in the server's own words, without the tag that every phone's answer has. */
+function failedBy(final: SipMessage, status: number): FailedAttempt {
+  const isOwn = tagOf(final, "To") === null;
+  // 487 while the caller waits: the target was cancelled because its time was up.
+  if (status === 487 || (isOwn && status === 408)) return RING_TIMEOUT;
+  if (isOwn && status === 503) return { failure: { kind: "transport" }, cause: "transport: not reachable" };
+  return { failure: { kind: "status", status }, cause: `sip_${status}` };
+}
