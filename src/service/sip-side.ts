@@ -93,6 +93,7 @@ async function startEdge(input: {
     ...(config.sipTls === null ? {} : { tls: config.sipTls }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
+    search: "line",
     log: ambient.log,
   });
   const { sip, admin } = await edge.start();

@@ -63,7 +63,15 @@ export interface UacProgress {
 export interface ProxyResult {
   /** The last of them; none when nobody could be asked. */
   readonly finalStatus?: number;
-  readonly responses: readonly { readonly msgs: readonly { readonly status: number; readonly msg: SipMessage }[] }[];
+  readonly responses: readonly { readonly msgs: readonly ProxiedResponse[] }[];
+}
+
+/** A final answer of a target; from the embedded edge also its first ringing. */
+export interface ProxiedResponse {
+  readonly status: number;
+  /** `HH:MM:SS.uuuuuu`, by the server's clock. */
+  readonly time: string;
+  readonly msg: SipMessage;
 }
 
 export interface ProxyOptions {

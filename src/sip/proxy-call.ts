@@ -7,10 +7,11 @@ import type { CallEvent } from "../telephony/call-event.js";
 import { messageOf } from "../kernel/errors.js";
 import { failureOf, finalStatusFor } from "../telephony/sip-status.js";
 import { type BridgeRequest, ended, endUnanswered, refuse } from "./bridge.js";
-import type { ProxyResult, SipMessage } from "./drachtio-types.js";
+import type { ProxiedResponse, ProxyResult, SipMessage } from "./drachtio-types.js";
 import { CALL_MS_MAX, type Release } from "./join-legs.js";
 import { createProxyHunt, type ProxyHunt } from "./proxy-hunt.js";
 import type { ProxiedCalls } from "./proxied-calls.js";
+import { msBetween } from "./wire-time.js";
 
 export interface ProxyRequest extends BridgeRequest {
   readonly calls: ProxiedCalls;
@@ -82,6 +83,7 @@ async function follow(request: ProxyRequest, hunt: ProxyHunt, watched: Watched):
       return unanswered(request, hunt, { status: outcome.status, finals: [] });
     case "result": {
       const finals = finalsOf(outcome.result);
+      record(...ringingIn(outcome.result, at));
       const status = outcome.result.finalStatus ?? 503;
       if (status < 200 || status > 299) {
         return unanswered(request, hunt, { status: watched.refusedWith() ?? status, finals });
@@ -207,5 +209,19 @@ function canceledEnd(at: number): CallEvent {
 }
 
 function finalsOf(result: ProxyResult): SipMessage[] {
-  return result.responses.flatMap((one) => one.msgs.map(({ msg }) => msg));
+  return saidBy(result)
+    .filter(({ status }) => status >= 200)
+    .map(({ msg }) => msg);
+}
+
+/** How long before its last answer a target first rang, where the server shows that. */
+function ringingIn(result: ProxyResult, at: number): CallEvent[] {
+  const rung = saidBy(result).find(({ status }) => status > 100 && status < 200);
+  const last = saidBy(result).at(-1);
+  if (rung === undefined || last === undefined) return [];
+  return [{ kind: "ringing", at: at - msBetween(rung.time, last.time) }];
+}
+
+function saidBy(result: ProxyResult): readonly ProxiedResponse[] {
+  return result.responses.flatMap(({ msgs }) => msgs);
 }

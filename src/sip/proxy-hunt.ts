@@ -4,7 +4,7 @@
  */
 import type { Target } from "../routing/decision.js";
 import type { CallEvent } from "../telephony/call-event.js";
-import type { AttemptFailure } from "../telephony/sip-status.js";
+import { type AttemptFailure, huntsOn } from "../telephony/sip-status.js";
 import { full, noOutbound } from "./bridge.js";
 import type { SipMessage } from "./drachtio-types.js";
 import { branchOf, tagOf } from "./proxied-calls.js";
@@ -99,8 +99,8 @@ export function createProxyHunt(input: HuntInput): ProxyHunt {
         // The target of a caller who gave up has failed at nothing.
         else if (how === "canceled" && called().length === 1 && final === finals.at(-1)) continue;
         else fail(step, failedBy(final, status));
-        // A 6xx speaks for everybody (RFC 3261 §16.7 step 5).
-        isOver ||= status >= 600;
+        // Nobody was tried after this one: not on the embedded edge, and a drachtio-server that did has told of it.
+        isOver ||= !huntsOn({ kind: "status", status });
       }
       const unheard = called();
       if (how !== "failed") unheard.pop();

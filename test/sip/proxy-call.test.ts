@@ -72,6 +72,7 @@ const attempt = (server: Server, uri: string): void =>
   server.emit("cdr:attempt", "application", "", message({ Via: `SIP/2.0/UDP here;branch=z9hG4bK${uri}` }, { uri }));
 const answeredBy = (uri: string, status: number) => ({
   status,
+  time: "10:00:00.000000",
   msg: message({ Via: `SIP/2.0/UDP here;branch=z9hG4bK${uri}`, To: `${INVITE.To};tag=desk` }, { status }) as never,
 });
 

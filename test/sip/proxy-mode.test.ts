@@ -260,11 +260,11 @@ describe("the hunt of a proxied call", () => {
     const { caller, call, desks, number } = await scene();
     const elsewhere = await rawPeer(placeOf(sip));
     caller.send(call.invite());
-    await refuses(desks[0], 302, "first", uriOf(elsewhere));
-    await refuses(desks[1], 486, "second");
+    await refuses(desks[0], 486, "first");
+    await refuses(desks[1], 302, "second", uriOf(elsewhere));
     caller.send(call.ack(await caller.next("a failure", (text) => /^SIP\/2\.0 [3-6]/.test(text))));
-    const record = await recordOf(db, number, "busy");
-    expect(record.attempts).toMatchObject([{ sipStatus: 302 }, { sipStatus: 486 }]);
+    const record = await recordOf(db, number, "failed");
+    expect(record.attempts).toMatchObject([{ sipStatus: 486 }, { sipStatus: 302 }]);
     expect(elsewhere.inbox).toEqual([]);
     await nothingLeft();
   });
@@ -278,7 +278,7 @@ describe("the hunt of a proxied call", () => {
     );
     caller.send(call.invite());
     await refuses(desks[1], 480, "second");
-    caller.send(call.ack(await caller.response(480, "INVITE")));
+    caller.send(call.ack(await caller.next("a failure", (text) => /^SIP\/2\.0 48[06]/.test(text))));
     const record = await recordOf(db, number, "no_answer");
     expect(record.attempts).toMatchObject([
       { target: "sip:desk@nowhere.invalid", sipStatus: null, cause: "transport: not reachable" },

@@ -112,6 +112,8 @@ async function startEdge(options: WorldOptions): Promise<Front> {
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
+    // As service/sip-side.ts does.
+    search: "line",
     clock: systemClock,
     random: systemRandom,
     log: silentLog,

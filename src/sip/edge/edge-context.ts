@@ -10,6 +10,7 @@ import { type Counters, createCounters } from "./counters.js";
 import { createDialogTable, type DialogTable } from "./dialog-table.js";
 import { createLocate, type Locate, systemNameService } from "./next-hop.js";
 import type { ProxiedCalls } from "./proxied-calls.js";
+import type { SearchRules } from "./search-rules.js";
 import { createSourceFilter, type SourceFilter } from "./source-filter.js";
 import { pooledRandom } from "./random-pool.js";
 import { createScheduler, DEFAULT_SIP_TIMERS, type Scheduler, type SipTimers } from "./timers.js";
@@ -37,6 +38,7 @@ export interface StackContext {
 export interface EdgeContext extends StackContext {
   readonly apps: AppRouter;
   readonly proxied: ProxiedCalls;
+  readonly searchRules: SearchRules;
   /** Empty until start() has bound them. */
   transports: readonly Transport[];
   /** New out-of-dialog requests get 503. */

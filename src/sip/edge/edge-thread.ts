@@ -106,13 +106,14 @@ export class EdgeThread {
   }
 
   private begin(plan: EdgePlan): void {
-    const { listen, tls, admin, timers } = plan;
+    const { listen, tls, admin, timers, search } = plan;
     const workerData: EdgePlan = {
       listen,
       admin,
       sourceCidrs: this.cidrs,
       ...(tls === undefined ? {} : { tls }),
       ...(timers === undefined ? {} : { timers }),
+      ...(search === undefined ? {} : { search }),
     };
     const file = this.options.workerFile ?? new URL("./edge-worker.js", import.meta.url);
     const worker = new Worker(file, { workerData, resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB } });

@@ -7,7 +7,9 @@ import type { EdgeContext } from "./edge-context.js";
 import { MAX_DIALOGS } from "./limits.js";
 import type { ProxiedCall } from "./proxied-calls.js";
 import { proxyInvite } from "./proxy-invite.js";
+import type { SipResponse } from "./sip-message.js";
 import { parseFramed } from "./sip-parser.js";
+import type { Flow } from "./transport.js";
 
 export function onAppProxy(ctx: EdgeContext, app: AppLink, command: ProxyCommand): void {
   const { msgId, txn, targets } = command;
@@ -37,15 +39,18 @@ export function onAppProxy(ctx: EdgeContext, app: AppLink, command: ProxyCommand
     callerFlow: flow,
     calleeFlow: null,
     isAnswered: false,
+    isHungUp: false,
     held: new Map(),
   };
   ctx.proxied.add(call);
   const { simultaneous, remainInDialog: recordRoute, followRedirects, provisionalMs, finalMs } = command;
   const plan = { targets, simultaneous, recordRoute, followRedirects, provisionalMs, finalMs, headers };
+  const tell = (message: SipResponse, from: Flow): void => {
+    if (command.fullResponse) tellProxyResponse(ctx, app, msgId, message, from);
+  };
   proxyInvite(ctx, incoming, plan, call, {
-    onFinal: (message, from) => {
-      if (command.fullResponse) tellProxyResponse(ctx, app, msgId, message, from);
-    },
+    onRinging: tell,
+    onFinal: tell,
     onDone: () => tellProxyDone(ctx, app, msgId),
   });
 }

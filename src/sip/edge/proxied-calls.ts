@@ -16,6 +16,8 @@ export interface ProxiedCall {
   readonly callerFlow: Flow;
   calleeFlow: Flow | null;
   isAnswered: boolean;
+  /** Somebody has sent BYE. */
+  isHungUp: boolean;
   /** Addresses this call keeps admitted → what ends that. */
   readonly held: Map<string, () => void>;
 }

@@ -2,7 +2,7 @@
  * An INVITE that the edge relays to one or more targets, one after another or all at once (RFC 3261 §16.5 to §16.8, §16.10). The first 2xx wins and the
  * others are cancelled; without one the caller hears the best failure. Started by outbound-proxy.ts; knows nothing of apps.
  */
-import { asSeenByCaller, betterFailure, challengesOf, type ForkFailure, redirectTargets } from "./best-response.js";
+import { type ForkFailure, redirectTargets } from "./best-response.js";
 import type { Incoming } from "./call-state.js";
 import { cdrAttempt, cdrStart, cdrStop } from "./cdr.js";
 import { contactUri } from "./dialog.js";
@@ -36,6 +36,8 @@ export interface ProxyPlan {
 }
 
 export interface ProxyWatch {
+  /** A phone has begun to ring; only where the search rules show it. */
+  onRinging(message: SipResponse, flow: Flow): void;
   /** A phone's final answer (or the 408 that stands for none); the winning 2xx is the last. */
   onFinal(message: SipResponse, flow: Flow): void;
   /** Once. */
@@ -45,6 +47,7 @@ export interface ProxyWatch {
 interface Fork {
   relay: Relay | null;
   isSettled: boolean;
+  hasRung: boolean;
   readonly timers: Timer[];
 }
 
@@ -86,7 +89,7 @@ function goOn(ctx: EdgeContext, state: Proxying): void {
 }
 
 function startFork(ctx: EdgeContext, state: Proxying, target: string): void {
-  const fork: Fork = { relay: null, isSettled: false, timers: [] };
+  const fork: Fork = { relay: null, isSettled: false, hasRung: false, timers: [] };
   state.forks.add(fork);
   const uri = parseSipUri(target);
   if (uri === null || uri.hasHeaders) return settleFork(ctx, state, fork, { status: 503, response: null }, false);
@@ -129,11 +132,18 @@ function onResponse(ctx: EdgeContext, state: Proxying, fork: Fork, response: Che
   if (status < 200) {
     if (fork.isSettled || state.end !== "none") return;
     rememberCallee(state.call, response.toTag);
-    return relayResponse(ctx, state.incoming, response);
+    relayResponse(ctx, state.incoming, response);
+    return tellRinging(ctx, state, fork, response);
   }
   if (status < 300) return onAnswer(ctx, state, fork, response);
   const failure = fork.relay?.hasTimedOut() === true ? { status: 408, response: null } : { status, response };
   settleFork(ctx, state, fork, failure);
+}
+
+function tellRinging(ctx: EdgeContext, state: Proxying, fork: Fork, response: CheckedResponse): void {
+  if (fork.hasRung || fork.relay === null || !ctx.searchRules.showsRinging) return;
+  fork.hasRung = true;
+  state.watch.onRinging(response.message, fork.relay.flow);
 }
 
 /** Also of a phone that was given up: while the caller waits, an answer is an answer. */
@@ -176,8 +186,9 @@ function settleFork(ctx: EdgeContext, state: Proxying, fork: Fork, failure: Fork
   if (state.end === "answered" || state.end === "failed") return;
   tellFailure(ctx, state, fork, failure);
   if (!redirected(state, failure)) state.failures.push(failure);
-  // §16.7 step 5: a 6xx speaks for everybody.
-  if (failure.status >= 600 && state.end === "none") stopForks(state, "declined");
+  // Where all ring at once, only a word for everybody ends it: one phone's own refusal says nothing about the others.
+  const isLast = ctx.searchRules.endsWith(failure) && (failure.status >= 600 || !state.plan.simultaneous);
+  if (isLast && state.end === "none") stopForks(state, "declined");
   if (andGoOn) goOn(ctx, state);
 }
 
@@ -213,15 +224,16 @@ function finish(ctx: EdgeContext, state: Proxying): void {
   state.end = "failed";
   const { incoming, failures, watch, call } = state;
   ctx.proxied.remove(call);
-  const best = failures.reduce<ForkFailure | null>(betterFailure, null);
-  let sent = "";
-  const ownStatus = isCanceled ? 487 : best?.status === 408 ? 408 : 503;
-  if (isCanceled || best === null || best.response === null) refuse(ctx, incoming, ownStatus);
-  else {
-    relayResponse(ctx, incoming, asSeenByCaller(best.response), challengesOf(failures, best));
-    sent = writeMessage(best.response.message);
+  const answer = ctx.searchRules.answerFor(failures);
+  let sent = failureResponse(incoming.request.message, isCanceled ? 487 : 408);
+  if (isCanceled) refuse(ctx, incoming, 487);
+  else if (answer.kind === "own") {
+    refuse(ctx, incoming, answer.status, answer.headers);
+    sent = failureResponse(incoming.request.message, answer.status);
+  } else {
+    relayResponse(ctx, incoming, answer.response, answer.extra);
+    sent = answer.response.message;
   }
-  const text = (): string => (sent === "" ? writeMessage(failureResponse(incoming.request.message, ownStatus)) : sent);
-  cdrStop(ctx, "application", isCanceled ? "call-canceled" : "call-rejected", text);
+  cdrStop(ctx, "application", isCanceled ? "call-canceled" : "call-rejected", () => writeMessage(sent));
   watch.onDone();
 }

@@ -9,9 +9,11 @@ const PHRASES = {
   416: "Unsupported URI Scheme",
   420: "Bad Extension",
   422: "Session Interval Too Small",
+  480: "Temporarily Unavailable",
   481: "Call/Transaction Does Not Exist",
   482: "Loop Detected",
   483: "Too Many Hops",
+  486: "Busy Here",
   487: "Request Terminated",
   488: "Not Acceptable Here",
   489: "Bad Event",
@@ -21,6 +23,7 @@ const PHRASES = {
   504: "Server Time-out",
   505: "Version Not Supported",
   513: "Message Too Large",
+  603: "Decline",
 } as const;
 
 export type EdgeStatus = keyof typeof PHRASES;

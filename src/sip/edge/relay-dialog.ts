@@ -42,24 +42,27 @@ export function relayInDialog(ctx: EdgeContext, call: ProxiedCall, request: Chec
   const { method } = request.message;
   if (method === "INVITE") respond(ctx, incoming, { status: 100, reason: reasonPhrase(100) });
   const routes = routesAfterUs(ctx, request.message);
+  if (method === "BYE") tellHangUp(ctx, call, requestText(request, incoming.via));
+  // Whoever hung up is gone, whether the other side can still be reached or not.
+  const fail = (status: 408 | 487 | 503, sent = ""): void => {
+    refuse(ctx, incoming, status);
+    if (method === "BYE") end(ctx, call, sent);
+  };
   reachNext(ctx, call, request, routes, (reached) => {
     // Cancelled while the name was looked up.
     if (incoming.entry.unanswered === null) return;
-    if (reached.kind === "failed") return refuse(ctx, incoming, 503);
+    if (reached.kind === "failed") return fail(503);
     admit(ctx, call, reached.flow);
     const headers = relayedHeaders(incoming, routeHeaders(routes), DROPPED);
     const relay = startRelay(ctx, { ...request.message, headers }, reached.flow, {
       onResponse(response) {
         rememberCallee(call, response.toTag);
         relayResponse(ctx, incoming, response);
-        if (method === "BYE") afterBye(ctx, call, request, response, relay?.started.text ?? "");
+        if (method === "BYE") afterBye(ctx, call, response, relay?.started.text ?? "");
       },
-      onFailed(status) {
-        refuse(ctx, incoming, status);
-        if (method === "BYE") end(ctx, call, requestText(request, incoming.via), relay?.started.text ?? "");
-      },
+      onFailed: (status) => fail(status, relay?.started.text),
     });
-    if (relay === null) return refuse(ctx, incoming, 503);
+    if (relay === null) return fail(503);
     cancel = relay.cancel;
   });
 }
@@ -84,21 +87,22 @@ function routeHeaders(routes: readonly string[]) {
   return routes.map((route) => header("Route", route));
 }
 
-/** The call is over with the answer to its BYE, unless that asks for credentials. */
-function afterBye(
-  ctx: EdgeContext,
-  call: ProxiedCall,
-  request: CheckedRequest,
-  response: CheckedResponse,
-  sent: string,
-): void {
-  const { status } = response.message;
-  if (status < 200 || status === 401 || status === 407) return;
-  end(ctx, call, requestText(request, request.via), sent);
+/** As soon as it is said: the other side may be gone and answer nothing for half a minute, which nobody talked. */
+function tellHangUp(ctx: EdgeContext, call: ProxiedCall, received: string): void {
+  if (call.isHungUp) return;
+  call.isHungUp = true;
+  cdrStop(ctx, "network", "normal-release", () => received);
 }
 
-function end(ctx: EdgeContext, call: ProxiedCall, received: string, sent: string): void {
+/** The call is over with the answer to its BYE, unless that asks for credentials. */
+function afterBye(ctx: EdgeContext, call: ProxiedCall, response: CheckedResponse, sent: string): void {
+  const { status } = response.message;
+  if (status < 200 || status === 401 || status === 407) return;
+  end(ctx, call, sent);
+}
+
+/** @param sent the BYE as it went on; "" when it could not, and there is nothing to tell of it */
+function end(ctx: EdgeContext, call: ProxiedCall, sent: string): void {
   ctx.proxied.remove(call);
-  cdrStop(ctx, "network", "normal-release", () => received);
-  cdrStop(ctx, "application", "normal-release", () => sent);
+  if (sent !== "") cdrStop(ctx, "application", "normal-release", () => sent);
 }

@@ -19,6 +19,7 @@ import { mainAddress } from "./local-address.js";
 import { onAppSip } from "./outbound.js";
 import { onAppProxy } from "./outbound-proxy.js";
 import { createProxiedCalls } from "./proxied-calls.js";
+import { type SearchStyle, searchRules } from "./search-rules.js";
 import type { createScheduler, SipTimers } from "./timers.js";
 import type { TlsOptions } from "./tls-context.js";
 import type { Parsed } from "./sip-parser.js";
@@ -40,6 +41,8 @@ export interface SipEdgeOptions {
   readonly random: Random;
   readonly log: Log;
   readonly timers?: Partial<SipTimers>;
+  /** How proxied INVITEs hunt; `proxy`, drachtio-server's way, when not given. */
+  readonly search?: SearchStyle;
 }
 
 /** What srf is told; it pings servers from v0.8.2 on. */
@@ -57,7 +60,14 @@ export class SipEdge {
     this.options = options;
     const stack = createStack(options);
     this.scheduler = stack.scheduler;
-    this.ctx = { ...stack, apps: createAppRouter(), proxied: createProxiedCalls(), transports: [], isDraining: false };
+    this.ctx = {
+      ...stack,
+      apps: createAppRouter(),
+      proxied: createProxiedCalls(),
+      searchRules: searchRules(options.search ?? "proxy"),
+      transports: [],
+      isDraining: false,
+    };
     this.ctx.sources.allow(options.sourceCidrs);
     this.apps = this.createAppServer();
   }

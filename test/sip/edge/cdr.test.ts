@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type RunningEdge, startEdge, until } from "./support/edge.js";
 import { startPhone } from "./support/phone.js";
+import { answer, routed, uriOf } from "./support/proxied-call.js";
 import { callTexts, rawPeer } from "./support/raw-peer.js";
 import { connectSrf, hangUp, type SrfDialog, type SrfMessage, type TestSrf } from "./support/srf.js";
 
@@ -130,6 +131,50 @@ describe("records of calls", () => {
     peer.send(call.ack(await peer.response(503)));
     await until("the stop", () => statuses.length === 1);
     expect(statuses).toEqual([503]);
+  });
+
+  it("tell the end of a proxied call when it is said, whether or not the other phone is still there to answer", async () => {
+    const running = await startEdge();
+    const desk = await rawPeer(running);
+    let seen: Cdr[] = [];
+    await connectSrf(running, (app) => {
+      seen = listen(app);
+      app.invite((req) => void app.proxyRequest(req, uriOf(desk), { remainInDialog: true }));
+    });
+    const caller = await rawPeer(running);
+    const call = callTexts(caller, running);
+    caller.send(call.invite());
+    desk.send(answer(desk, await desk.request("INVITE")));
+    const ok = await caller.response(200, "INVITE");
+    caller.send(call.inDialog("ACK", ok, 1, routed(ok)));
+    caller.send(call.inDialog("BYE", ok, 2, routed(ok)));
+    await desk.request("BYE");
+    await until("the stop", () => brief(seen).includes("stop network normal-release"));
+    expect(brief(seen)).not.toContain("stop application normal-release");
+    await caller.response(408, "BYE");
+    await until("the other stop", () => brief(seen).includes("stop application normal-release"));
+    expect(brief(seen).filter((one) => one === "stop network normal-release")).toHaveLength(1);
+    expect(running.edge.counters()["active_proxied_calls"]).toBe(0);
+  });
+
+  it("tell the end of a proxied call whose other side cannot be reached any more, and the call is forgotten", async () => {
+    const running = await startEdge();
+    const desk = await rawPeer(running);
+    let seen: Cdr[] = [];
+    await connectSrf(running, (app) => {
+      seen = listen(app);
+      app.invite((req) => void app.proxyRequest(req, uriOf(desk), { remainInDialog: true }));
+    });
+    const caller = await rawPeer(running);
+    const call = callTexts(caller, running);
+    caller.send(call.invite());
+    const nowhere = answer(desk, await desk.request("INVITE")).replace(/^Contact: .*$/m, "Contact: <tel:+18005550100>");
+    desk.send(nowhere);
+    const ok = await caller.response(200, "INVITE");
+    caller.send(call.inDialog("BYE", ok, 2, routed(ok)));
+    await caller.response(503, "BYE");
+    await until("the stop", () => brief(seen).includes("stop network normal-release"));
+    expect(running.edge.counters()["active_proxied_calls"]).toBe(0);
   });
 
   it("go to one app each, in turn", async () => {

@@ -16,10 +16,11 @@ import { sipp } from "../../support/sipp.js";
 import { until } from "../../support/until.js";
 import { certificateFor } from "./support/certificate.js";
 import { QUICK, SECRET, UDP_AND_TCP } from "./support/edge.js";
-import { callTexts, rawPeer } from "./support/raw-peer.js";
+import { uriOf } from "./support/proxied-call.js";
+import { callTexts, rawPeer, respondTo } from "./support/raw-peer.js";
 import { connectSrf, reconnected } from "./support/srf.js";
 
-const compiled = compileSource(["kernel", "sip/edge"]);
+const compiled = compileSource(["kernel", "telephony", "sip/edge"]);
 afterAll(() => compiled.remove());
 
 const workerFile = pathToFileURL(join(compiled.directory, "sip/edge/edge-worker.js"));
@@ -137,6 +138,17 @@ describe("the edge in a thread", () => {
     await busyApp(running);
     await running.thread.drain();
     await callGets(running, 503);
+  });
+
+  it("hunts as it is told to", async () => {
+    const running = await startThread({ search: "line" });
+    const [desk, other] = [await rawPeer(running), await rawPeer(running)];
+    await connectSrf(running, (srf) =>
+      srf.invite((request) => void srf.proxyRequest(request, [uriOf(desk), uriOf(other)], { remainInDialog: true })),
+    );
+    const refusing = desk.request("INVITE").then((invite) => desk.send(respondTo(invite, 404, "Gone", { tag: "a" })));
+    await Promise.all([refusing, callGets(running, 503)]);
+    expect(other.inbox).toEqual([]);
   });
 
   it("gives its ports back when it stops, and has no counters any more", async () => {

@@ -17,6 +17,7 @@ import { checkRequest } from "../../../src/sip/edge/message-check.js";
 import { startInvite } from "../../../src/sip/edge/outbound-invite.js";
 import { startRequest } from "../../../src/sip/edge/outgoing.js";
 import { createProxiedCalls } from "../../../src/sip/edge/proxied-calls.js";
+import { searchRules } from "../../../src/sip/edge/search-rules.js";
 import type { SipRequest } from "../../../src/sip/edge/sip-message.js";
 import { parseDatagram } from "../../../src/sip/edge/sip-parser.js";
 import type { Flow } from "../../../src/sip/edge/transport.js";
@@ -39,6 +40,7 @@ function world() {
     ...stack,
     apps: createAppRouter(),
     proxied: createProxiedCalls(),
+    searchRules: searchRules("proxy"),
     transports: [],
     isDraining: false,
   };
