@@ -22,6 +22,12 @@ export interface ProxyRequest extends BridgeRequest {
 const PROVISIONAL_MS_MAX = 5_000;
 /** Between the frame that says how the caller was answered and the one that ends the proxying; both come over one connection. */
 const RESULT_LAG_MS_MAX = 1_000;
+/**
+ * A target may ring this long where its ring timeout is not kept (drachtio-server knows timer C alone, 3 minutes), with as much to spare as a CANCEL or
+ * an unanswered INVITE takes to settle (64*T1).
+ */
+const TARGET_MS_MAX = 185_000;
+const TARGET_SETTLES_MS_MAX = 35_000;
 
 /** Resolves when the call is over, as far as is heard of it. Never rejects. */
 export async function proxyCall(request: ProxyRequest): Promise<void> {
@@ -50,15 +56,23 @@ type Outcome =
   | { readonly kind: "result"; readonly result: ProxyResult }
   | { readonly kind: "refused"; readonly status: number }
   | { readonly kind: "not_taken"; readonly why: string }
-  | { readonly kind: "ending" };
+  | { readonly kind: "ending" }
+  /** Nothing was ever said: drachtio-server forgets a call whose target has a name that does not resolve. */
+  | { readonly kind: "silent" };
 
 async function follow(request: ProxyRequest, hunt: ProxyHunt, watched: Watched): Promise<void> {
   const { ending, record, now, response } = request;
-  const outcome = await Promise.race([proxied(request, hunt), watched.refused, whenEnding(ending.signal)]);
+  const silence = silenceOf(request, hunt);
+  const told = [proxied(request, hunt), watched.refused, whenEnding(ending.signal), silence.passed];
+  const outcome = await Promise.race(told);
+  silence.stop();
   const at = now();
   switch (outcome.kind) {
     case "ending":
       return record(unseenEnd("failed", ending.signal, at));
+    case "silent":
+      hunt.conclude("failed", []);
+      return record({ ...ended("failed", { releasedBy: "system", cause: "end_not_reported", at }), authority: 1 });
     case "not_taken":
       // The transaction is gone: the CANCEL crossed our order.
       if (/unknown transaction/i.test(outcome.why)) return record(canceledEnd(at));
@@ -95,6 +109,15 @@ async function proxied(request: ProxyRequest, hunt: ProxyHunt): Promise<Outcome>
   } catch (error) {
     return { kind: "not_taken", why: typeof error === "string" ? error : messageOf(error) };
   }
+}
+
+function silenceOf(request: ProxyRequest, hunt: ProxyHunt): { readonly passed: Promise<Outcome>; stop(): void } {
+  const eachMs = Math.max(request.ringTimeoutMs, TARGET_MS_MAX) + TARGET_SETTLES_MS_MAX;
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<Outcome>((resolve) => {
+    timer = setTimeout(() => resolve({ kind: "silent" }), hunt.uris.length * eachMs);
+  });
+  return { passed, stop: () => clearTimeout(timer) };
 }
 
 function unanswered(

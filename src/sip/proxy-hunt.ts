@@ -48,7 +48,12 @@ export interface HuntInput {
 export function createProxyHunt(input: HuntInput): ProxyHunt {
   const { now, record } = input;
   const steps = stepsOf(input);
-  let last: FailedAttempt = { failure: { kind: "transport" }, cause: "no_target" };
+  /** Of the target furthest on, in whatever order it is heard. */
+  let last: FailedAttempt & { readonly index: number } = {
+    failure: { kind: "transport" },
+    cause: "no_target",
+    index: -1,
+  };
   const start = (step: Step, branch: string): void => {
     step.state = "calling";
     step.branch = branch;
@@ -56,7 +61,7 @@ export function createProxyHunt(input: HuntInput): ProxyHunt {
   };
   const fail = (step: Step, failed: FailedAttempt): void => {
     step.state = "over";
-    last = failed;
+    if (step.index > last.index) last = { ...failed, index: step.index };
     const { failure, cause } = failed;
     const sipStatus = failure.kind === "status" ? failure.status : null;
     record({ kind: "attempt_failed", index: step.index, sipStatus, cause, at: now() });

@@ -16,7 +16,7 @@ const settings = {
   ring_timeout_s: z.int().min(1).max(300).optional().meta({ description: "Per target; 30 when not given" }),
   caller_id: z.enum(CALLER_IDS).optional().meta({
     description:
-      "What the business's phone shows on calls over SIP. caller: the caller's number as recorded, anonymous when there is none. promo_number: the number that was dialled, so that the business sees which line it is. Display names are never passed. caller when not given",
+      "What the business's phone shows on calls over SIP. caller: the caller's number as recorded, anonymous when there is none. promo_number: the number that was dialled, so that the business sees which line it is. Display names are never passed, but on a trunk in mode proxy, where From is the caller's own. caller when not given",
   }),
   pass_ids: z.boolean().optional().meta({
     description:

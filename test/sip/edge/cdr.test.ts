@@ -115,6 +115,23 @@ describe("records of calls", () => {
     expect(new Set(seen.map((one) => one.callId)).size).toBe(1);
   });
 
+  it("of a proxied call that reaches nobody end with the answer that the caller got", async () => {
+    const running = await startEdge();
+    const statuses: number[] = [];
+    await connectSrf(running, (app) => {
+      app.on("cdr:stop", (_source: string, _time: string, _reason: string, message: SrfMessage) =>
+        statuses.push(message.status),
+      );
+      app.invite((req) => void app.proxyRequest(req, "sip:desk@nowhere.invalid", { remainInDialog: true }));
+    });
+    const peer = await rawPeer(running);
+    const call = callTexts(peer, running);
+    peer.send(call.invite());
+    peer.send(call.ack(await peer.response(503)));
+    await until("the stop", () => statuses.length === 1);
+    expect(statuses).toEqual([503]);
+  });
+
   it("go to one app each, in turn", async () => {
     const running = await startEdge();
     const logs: Cdr[][] = [];
