@@ -16,17 +16,10 @@ import type { InboundCall } from "./inbound-call.js";
 import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
 import type { Spool } from "./spool.js";
-import { ReplayLanes } from "./replay-lanes.js";
-import { fromSpool, type SpooledCall, toSpool } from "./spooled-call.js";
+import { SpoolReplay } from "./spool-replay.js";
+import { fromSpool, type SpoolEntry, toSpool } from "./spooled-call.js";
 
-export type SpoolEntry =
-  | { readonly kind: "open"; readonly callId: CallId; readonly receivedAt: Instant; readonly call: SpooledCall }
-  | {
-      readonly kind: "events";
-      readonly ref: CallRef;
-      readonly ingressKey: string | null;
-      readonly events: readonly CallEvent[];
-    };
+export type { SpoolEntry } from "./spooled-call.js";
 
 /** The database may be back: look this often while the spool holds something. */
 const REPLAY_EVERY_MS = 1_000;
@@ -140,11 +133,11 @@ export class CallLog {
   private async replay(): Promise<void> {
     const { spool, log } = this.options;
     try {
-      const lanes = new ReplayLanes();
+      const round = this.newReplay();
       const count = await spool.replay(
-        (entry) => lanes.add(laneOf(entry), () => this.replayOrSetAside(entry)),
+        (entry) => round.add(entry),
         (line) => log.error("call.spool_line_unreadable", { bytes: line.length }),
-        () => lanes.settle(),
+        () => round.settle(),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
       if (spool.isEmpty) this.spooled.clear();
@@ -155,40 +148,31 @@ export class CallLog {
     }
   }
 
-  /** One entry that the database will never take must not keep the others waiting. */
-  private async replayOrSetAside(entry: SpoolEntry): Promise<void> {
-    try {
-      await this.replayOne(entry);
-    } catch (error) {
-      if (!isHopeless(error)) throw error;
-      this.options.spool.setAside(entry);
-      this.options.log.error("call.spool_entry_refused", { callId: callIdOf(entry), error: messageOf(error) });
-    }
-  }
-
-  private async replayOne(entry: SpoolEntry): Promise<void> {
-    if (entry.kind === "open") {
-      const call = fromSpool(this.options.secrets, entry.call);
-      await openCall(this.options, { call, callId: entry.callId, late: entry.receivedAt });
-      return;
-    }
-    const { ref, ingressKey, events } = entry;
-    const written = await this.options.db.transaction(async (tx) => {
-      if ((await foldEvents(tx, [{ ref, events }])).size > 0) return true;
-      const known = ingressKey === null ? null : await findCallByKey(tx, ingressKey);
-      return known !== null && (await foldEvents(tx, [{ ref: known, events }])).size > 0;
+  private newReplay(): SpoolReplay {
+    const { db, secrets, spool, log } = this.options;
+    return new SpoolReplay({
+      open: async ({ call, callId, receivedAt }) => {
+        await openCall(this.options, { call: fromSpool(secrets, call), callId, late: receivedAt });
+      },
+      fold: (entries) => db.transaction((tx) => foldEvents(tx, entries)),
+      foldByKey: async ({ ref, ingressKey, events }) => {
+        const known = ingressKey === null ? null : await findCallByKey(db, ingressKey);
+        const written =
+          known !== null && (await db.transaction((tx) => foldEvents(tx, [{ ref: known, events }]))).size > 0;
+        if (!written) log.error("call.events_without_record", { callId: ref.callId });
+      },
+      setAside: (entry, error) => {
+        if (!isHopeless(error)) return false;
+        spool.setAside(entry);
+        log.error("call.spool_entry_refused", { callId: callIdOf(entry), error: messageOf(error) });
+        return true;
+      },
     });
-    if (!written) this.options.log.error("call.events_without_record", { callId: ref.callId });
   }
 }
 
 function callIdOf(entry: SpoolEntry): CallId {
   return entry.kind === "open" ? entry.callId : entry.ref.callId;
-}
-
-/** Entries of one call may carry several ids, of ours that came to nothing; its key is one. */
-function laneOf(entry: SpoolEntry): string {
-  return entry.kind === "open" ? entry.call.ingressKey : (entry.ingressKey ?? entry.ref.callId);
 }
 
 /** The entry itself is at fault: data the database refuses (classes 22 and 23), or a caller sealed with a key that is gone. */

@@ -1,5 +1,9 @@
-/** An inbound call as the spool keeps it on disk: numbers of callers and of who forwarded them are sealed. Used by call-log.ts alone. */
+/** An inbound call as the spool keeps it on disk: numbers of callers and of who forwarded them are sealed. Used by call-log.ts and spool-replay.ts. */
+import type { CallRef } from "../attribution/calls.store.js";
+import type { Instant } from "../kernel/clock.js";
+import type { CallId } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
+import type { CallEvent } from "../telephony/call-event.js";
 import type { InboundCall } from "./inbound-call.js";
 
 export type SpooledCall = Omit<InboundCall, "caller" | "diversion"> & {
@@ -26,3 +30,13 @@ function sealed(secrets: Secrets, number: string | null): string | null {
 function opened(secrets: Secrets, text: string | null): string | null {
   return text === null ? null : secrets.open(Buffer.from(text, "base64"));
 }
+
+/** A line of the spool: a call to be given its record, or what happened to one. */
+export type SpoolEntry =
+  | { readonly kind: "open"; readonly callId: CallId; readonly receivedAt: Instant; readonly call: SpooledCall }
+  | {
+      readonly kind: "events";
+      readonly ref: CallRef;
+      readonly ingressKey: string | null;
+      readonly events: readonly CallEvent[];
+    };

@@ -1,0 +1,87 @@
+/**
+ * Brings what the spool holds back into the database, some hundred lines at a time: calls are opened side by side, the events of each are folded with all
+ * others' in one transaction. A backlog must not cost the calls that ring now what caused it. Used by the call log, one for each replay.
+ */
+import { inHalves } from "../db/in-halves.js";
+import type { CallId } from "../kernel/ids.js";
+import type { SpoolEntry } from "./spooled-call.js";
+
+/** Lines of one round. */
+const ROUND_MAX = 256;
+/** Few beside the connections of a process: calls that ring now come first. */
+const SIDE_BY_SIDE_MAX = 3;
+
+type Opening = SpoolEntry & { readonly kind: "open" };
+type Events = SpoolEntry & { readonly kind: "events" };
+
+export interface ReplayWork {
+  readonly open: (entry: Opening) => Promise<void>;
+  /** @returns the calls that were written; the others have no record under that id */
+  readonly fold: (entries: readonly Events[]) => Promise<ReadonlySet<CallId>>;
+  /** For events of a call that was opened under another id. */
+  readonly foldByKey: (entry: Events) => Promise<void>;
+  /** @returns false when the fault is not the entry's: the replay ends then, and begins anew later */
+  readonly setAside: (entry: SpoolEntry, error: unknown) => boolean;
+}
+
+export class SpoolReplay {
+  private lines = 0;
+  /** By the call's key: several ids of ours may stand for one call. */
+  private readonly opens = new Map<string, Opening[]>();
+  private readonly events = new Map<CallId, Events>();
+
+  constructor(private readonly work: ReplayWork) {}
+
+  /** @throws what is not the entries' own fault */
+  async add(entry: SpoolEntry): Promise<void> {
+    if (entry.kind === "open") {
+      const { ingressKey } = entry.call;
+      this.opens.set(ingressKey, [...(this.opens.get(ingressKey) ?? []), entry]);
+    } else {
+      const known = this.events.get(entry.ref.callId);
+      this.events.set(entry.ref.callId, known ? { ...known, events: [...known.events, ...entry.events] } : entry);
+    }
+    if (++this.lines >= ROUND_MAX) await this.settle();
+  }
+
+  /** Everything added is in the database or set aside. @throws as `add` does */
+  async settle(): Promise<void> {
+    const opens = [...this.opens.values()];
+    const events = [...this.events.values()];
+    this.lines = 0;
+    this.opens.clear();
+    this.events.clear();
+    const next = opens.values();
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE_MAX }, () => this.openEach(next)));
+    await this.foldAll(events);
+  }
+
+  private async openEach(calls: Iterable<readonly Opening[]>): Promise<void> {
+    for (const entries of calls) for (const entry of entries) await this.orAside(entry, () => this.work.open(entry));
+  }
+
+  private async foldAll(entries: readonly Events[]): Promise<void> {
+    const unwritten: Events[] = [];
+    const failures: unknown[] = [];
+    await inHalves(entries, {
+      work: async (some) => {
+        const written = await this.work.fold(some);
+        unwritten.push(...some.filter(({ ref }) => !written.has(ref.callId)));
+      },
+      refuse: (entry, error) => {
+        if (!this.work.setAside(entry, error)) failures.push(error);
+      },
+    });
+    if (failures.length > 0) throw failures[0];
+    for (const entry of unwritten) await this.orAside(entry, () => this.work.foldByKey(entry));
+  }
+
+  /** One entry that the database will never take must not keep the others waiting. */
+  private async orAside(entry: SpoolEntry, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!this.work.setAside(entry, error)) throw error;
+    }
+  }
+}
