@@ -8,8 +8,9 @@ import { presentBatch } from "../../src/pool/presentations.store.js";
 import { createProxiedCalls } from "../../src/sip/proxied-calls.js";
 import type { SipRequest } from "../../src/sip/drachtio-types.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { itOnEdge } from "../support/drachtio-server.js";
 import { startLink } from "../support/severable-link.js";
-import { recordOf, setTargets, type SipWorld, startSipWorld } from "../support/sip-world.js";
+import { placeOf, recordOf, setTargets, type SipWorld, startSipWorld } from "../support/sip-world.js";
 import { until } from "../support/until.js";
 import { allocationFor, makeWorld } from "../support/world.js";
 import { answer, fields, fromDesk, routed, uriOf } from "./edge/support/proxied-call.js";
@@ -26,8 +27,6 @@ async function useTrunk(change: Partial<Trunk>, world: SipWorld = sip): Promise<
   await putTrunk(db, { ...trunk, ...change });
   await world.service.reloadTrunks();
 }
-
-const placeOf = (world: SipWorld) => ({ host: "127.0.0.1", port: Number(world.address.split(":")[1]) });
 
 interface Scene {
   readonly number: string;
@@ -216,7 +215,7 @@ describe("the hunt of a proxied call", () => {
     await nothingLeft();
   });
 
-  it("goes on from a target that rings past its time", async () => {
+  itOnEdge("goes on from a target that rings past its time", "ignores the ring timeout", async () => {
     const one = await scene({ ringTimeoutS: 1 });
     const { caller, call, desks } = one;
     const [first, second] = desks;
@@ -249,10 +248,12 @@ describe("the hunt of a proxied call", () => {
     expect(await recordOf(db, number, "busy")).toMatchObject({ released_by: "callee", answered_at: null });
     await nothingLeft();
     caller.send(call.invite({ branch: "z9hG4bKsecondtry", cseq: 2 }));
-    await refuses(desks[0], 603, "third");
-    caller.send(call.ack(await caller.response(603, "INVITE")));
+    await refuses(desks[0], 486, "third");
+    await refuses(desks[1], 500, "fourth");
+    // 503 by the rules of the line; the best response, 486, from a drachtio-server.
+    caller.send(call.ack(await caller.next("a failure", (text) => /^SIP\/2\.0 (503|486) /.test(text))));
     const record = await recordOf(db, number, "failed");
-    expect(record.attempts.map(({ sipStatus }) => sipStatus)).toEqual([486, 486, 603]);
+    expect(record.attempts.map(({ sipStatus }) => sipStatus)).toEqual([486, 486, 486, 500]);
     await nothingLeft();
   });
 
@@ -269,23 +270,27 @@ describe("the hunt of a proxied call", () => {
     await nothingLeft();
   });
 
-  it("passes over what cannot be reached, and says so", async () => {
-    const { caller, call, desks, number, destinationId } = await scene();
-    await setTargets(db, destinationId, ["sip:desk@nowhere.invalid", uriOf(desks[1])]);
-    await until(
-      "the table knows",
-      () => sip.routing.table.find(number)?.destination?.sipUri === "sip:desk@nowhere.invalid",
-    );
-    caller.send(call.invite());
-    await refuses(desks[1], 480, "second");
-    caller.send(call.ack(await caller.next("a failure", (text) => /^SIP\/2\.0 48[06]/.test(text))));
-    const record = await recordOf(db, number, "no_answer");
-    expect(record.attempts).toMatchObject([
-      { target: "sip:desk@nowhere.invalid", sipStatus: null, cause: "transport: not reachable" },
-      { target: uriOf(desks[1]), sipStatus: 480 },
-    ]);
-    await nothingLeft();
-  });
+  itOnEdge(
+    "passes over what cannot be reached, and says so",
+    "lets the call hang at a name it cannot resolve",
+    async () => {
+      const { caller, call, desks, number, destinationId } = await scene();
+      await setTargets(db, destinationId, ["sip:desk@nowhere.invalid", uriOf(desks[1])]);
+      await until(
+        "the table knows",
+        () => sip.routing.table.find(number)?.destination?.sipUri === "sip:desk@nowhere.invalid",
+      );
+      caller.send(call.invite());
+      await refuses(desks[1], 480, "second");
+      caller.send(call.ack(await caller.next("a failure", (text) => /^SIP\/2\.0 48[06]/.test(text))));
+      const record = await recordOf(db, number, "no_answer");
+      expect(record.attempts).toMatchObject([
+        { target: "sip:desk@nowhere.invalid", sipStatus: null, cause: "transport: not reachable" },
+        { target: uriOf(desks[1]), sipStatus: 480 },
+      ]);
+      await nothingLeft();
+    },
+  );
 
   it("has nobody to call: 503", async () => {
     const { caller, call, number, destinationId } = await scene();
