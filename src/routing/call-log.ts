@@ -19,8 +19,6 @@ import type { Spool } from "./spool.js";
 import { SpoolReplay } from "./spool-replay.js";
 import { fromSpool, type SpoolEntry, toSpool } from "./spooled-call.js";
 
-export type { SpoolEntry } from "./spooled-call.js";
-
 /** The database may be back: look this often while the spool holds something. */
 const REPLAY_EVERY_MS = 1_000;
 
@@ -71,9 +69,8 @@ export class CallLog {
    * @param ingressKey finds the record when it was opened under another id (a duplicate that raced); null when `ref` came from the database
    */
   record(ref: CallRef, events: readonly CallEvent[], ingressKey: string | null = null): Promise<void> {
-    const entry: SpoolEntry = { kind: "events", ref, ingressKey, events };
     if (!this.spooled.has(ref.callId) && !this.events.isFull) return this.events.add(ref, events, ingressKey);
-    this.spool(entry);
+    this.spool({ kind: "events", ref, ingressKey, events });
     return Promise.resolve();
   }
 
@@ -89,11 +86,12 @@ export class CallLog {
     const { db, log } = this.options;
     const spool = ({ ref, ingressKey, events }: GatheredEvents): void =>
       this.spool({ kind: "events", ref, ingressKey, events });
-    const [late, inTime] = [
-      batch.filter((call) => this.isSpooled(call)),
-      batch.filter((call) => !this.isSpooled(call)),
-    ];
-    for (const call of late) spool(call);
+    // Something of a call may have gone to the spool after these events were handed over.
+    const inTime: GatheredEvents[] = [];
+    for (const call of batch) {
+      if (this.spooled.has(call.ref.callId)) spool(call);
+      else inTime.push(call);
+    }
     await inHalves(inTime, {
       work: async (some) => {
         const written = await db.transaction((tx) => foldEvents(tx, some));
@@ -104,11 +102,6 @@ export class CallLog {
         spool(call);
       },
     });
-  }
-
-  /** Something of the call went to the spool after these events were handed over. */
-  private isSpooled({ ref }: GatheredEvents): boolean {
-    return this.spooled.has(ref.callId);
   }
 
   private spool(entry: SpoolEntry): void {

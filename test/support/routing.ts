@@ -5,10 +5,11 @@ import { join } from "node:path";
 import type { Database } from "../../src/db/database.js";
 import { systemClock } from "../../src/kernel/clock.js";
 import { type Log, silentLog } from "../../src/kernel/log.js";
-import { CallLog, type SpoolEntry } from "../../src/routing/call-log.js";
+import { CallLog } from "../../src/routing/call-log.js";
 import { DatabaseClock, type RouteCallDeps } from "../../src/routing/route-call.js";
 import { RoutingTable } from "../../src/routing/routing-table.js";
 import { Spool } from "../../src/routing/spool.js";
+import type { SpoolEntry } from "../../src/routing/spooled-call.js";
 import { ids, secrets } from "./world.js";
 
 export interface TestRouting {

@@ -33,6 +33,21 @@ const brief = (seen: readonly Cdr[]): string[] => seen.map((one) => `${one.kind}
 const target = (running: RunningEdge): string => `sip:+18005550100@${running.host}:${running.port}`;
 const CALLER = { fromUser: "+14155550100", ringTimeoutMs: 5_000 };
 
+/** A caller whose INVITE is on its way to the desk, through an app that relays and listens. */
+async function proxying() {
+  const running = await startEdge();
+  const desk = await rawPeer(running);
+  let seen: Cdr[] = [];
+  await connectSrf(running, (app) => {
+    seen = listen(app);
+    app.invite((req) => void app.proxyRequest(req, uriOf(desk), { remainInDialog: true }));
+  });
+  const caller = await rawPeer(running);
+  const call = callTexts(caller, running);
+  caller.send(call.invite());
+  return { running, desk, seen, caller, call };
+}
+
 describe("records of calls", () => {
   it("of a called app tell attempt, start and stop under one Call-ID", async () => {
     const running = await startEdge();
@@ -134,16 +149,7 @@ describe("records of calls", () => {
   });
 
   it("tell the end of a proxied call when it is said, whether or not the other phone is still there to answer", async () => {
-    const running = await startEdge();
-    const desk = await rawPeer(running);
-    let seen: Cdr[] = [];
-    await connectSrf(running, (app) => {
-      seen = listen(app);
-      app.invite((req) => void app.proxyRequest(req, uriOf(desk), { remainInDialog: true }));
-    });
-    const caller = await rawPeer(running);
-    const call = callTexts(caller, running);
-    caller.send(call.invite());
+    const { running, desk, seen, caller, call } = await proxying();
     desk.send(answer(desk, await desk.request("INVITE")));
     const ok = await caller.response(200, "INVITE");
     caller.send(call.inDialog("ACK", ok, 1, routed(ok)));
@@ -158,16 +164,7 @@ describe("records of calls", () => {
   });
 
   it("tell the end of a proxied call whose other side cannot be reached any more, and the call is forgotten", async () => {
-    const running = await startEdge();
-    const desk = await rawPeer(running);
-    let seen: Cdr[] = [];
-    await connectSrf(running, (app) => {
-      seen = listen(app);
-      app.invite((req) => void app.proxyRequest(req, uriOf(desk), { remainInDialog: true }));
-    });
-    const caller = await rawPeer(running);
-    const call = callTexts(caller, running);
-    caller.send(call.invite());
+    const { running, desk, seen, caller, call } = await proxying();
     const nowhere = answer(desk, await desk.request("INVITE")).replace(/^Contact: .*$/m, "Contact: <tel:+18005550100>");
     desk.send(nowhere);
     const ok = await caller.response(200, "INVITE");
