@@ -100,45 +100,84 @@ export async function readNumberFacts(db: Queryable, e164: string): Promise<Seen
 // The last move at or before the call says who held the number then; the pool and destination are those of that move.
 const FACTS_AT = sql(
   "match_number_at",
-  `select now() as now, n.id, n.e164, e.state, e.role, e.account_id, n.former_account_id, e.pool_id, e.ownership_epoch, n.credential_id,
+  `select now() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch, n.credential_id,
      n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
      '-infinity'::timestamptz as retained_until, null::jsonb as touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
      d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
-   from promo_number n
-     join lateral (select * from number_event e where e.number_id = n.id and e.at <= $2 order by e.id desc limit 1) e on true
-     left join pool p on p.id = e.pool_id left join destination d on d.id = p.destination_id
-   where n.e164 = $1`,
+   from unnest($1::text[], $2::timestamptz[]) with ordinality as asked (e164, at, position)
+     left join lateral (
+       select p.id, p.e164, p.former_account_id, p.credential_id, p.host_account_id, e.state, e.role, e.account_id, e.pool_id, e.ownership_epoch
+       from promo_number p join number_event e on e.number_id = p.id and e.at <= asked.at
+       where p.e164 = asked.e164 order by e.id desc limit 1
+     ) n on true
+     left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id
+   order by asked.position`,
 );
 export const LATEST_AT = sql(
   "match_latest_at",
-  `select seq, presentation_id as "presentationId", visitor_id as "visitorId", presented_at as "presentedAt",
-     retained_until as "retainedUntil", touch, custom_data as "customData"
-   from presentation
-   where account_id = $1 and number_id = $2 and ownership_epoch = $3 and pool_id = $5
-     -- Arrivals are kept in whole milliseconds: what was presented within that millisecond was presented before the call.
-     and presented_at < $4::timestamptz + interval '1 millisecond'
-   order by seq desc limit 1`,
+  `select asked.position::int as position, latest.*
+   from unnest($1::text[], $2::bigint[], $3::int[], $4::timestamptz[], $5::text[])
+       with ordinality as asked (account_id, number_id, ownership_epoch, at, pool_id, position)
+     cross join lateral (
+       select p.seq, p.presentation_id as "presentationId", p.visitor_id as "visitorId", p.presented_at as "presentedAt",
+         p.retained_until as "retainedUntil", p.touch, p.custom_data as "customData"
+       from presentation p
+       where p.account_id = asked.account_id and p.number_id = asked.number_id and p.ownership_epoch = asked.ownership_epoch
+         and p.pool_id = asked.pool_id
+         -- Arrivals are kept in whole milliseconds: what was presented within that millisecond was presented before the call.
+         and p.presented_at < asked.at + interval '1 millisecond'
+       order by p.seq desc limit 1
+     ) latest`,
 );
 
-type LoggedRow = PresentedTo & { touch: Record<string, unknown>; customData: Record<string, unknown> };
+type LoggedRow = PresentedTo & {
+  position: number;
+  touch: Record<string, unknown>;
+  customData: Record<string, unknown>;
+};
 
-/** As the number stood at `at`, from its history and the presentation log: for a call that could not be matched in time. */
-export async function readNumberFactsAt(
-  db: Queryable,
-  input: { e164: string; at: Instant },
-): Promise<NumberFacts | null> {
-  const [row] = await db.query<MatchRow>(FACTS_AT, [input.e164, timestamp(input.at)]);
-  if (row === undefined || row.id === null) return null;
-  if (row.account_id === null) return factsOf(row, row.id, null);
-  const [latest] = await db.query<LoggedRow>(LATEST_AT, [
-    row.account_id,
-    row.id,
-    row.ownership_epoch,
-    timestamp(input.at),
-    row.pool_id,
+/** A number, and when it was called. */
+export interface NumberAt {
+  readonly e164: string;
+  readonly at: Instant;
+}
+
+/** As each number stood then, from its history and the presentation log, in their order: for calls that could not be matched in time. */
+export async function readNumbersFactsAt(db: Queryable, asked: readonly NumberAt[]): Promise<(NumberFacts | null)[]> {
+  const rows = await db.query<MatchRow>(FACTS_AT, [
+    asked.map(({ e164 }) => e164),
+    asked.map(({ at }) => timestamp(at)),
   ]);
+  const held = rows.flatMap((row, index) => {
+    const at = asked[index]?.at;
+    return row.id === null || row.account_id === null || at === undefined ? [] : [{ row, at, index }];
+  });
+  const latest = new Map<number, LoggedRow>();
+  if (held.length > 0) {
+    const logged = await db.query<LoggedRow>(LATEST_AT, [
+      held.map(({ row }) => row.account_id),
+      held.map(({ row }) => row.id),
+      held.map(({ row }) => row.ownership_epoch),
+      held.map(({ at }) => timestamp(at)),
+      held.map(({ row }) => row.pool_id),
+    ]);
+    for (const found of logged) {
+      const index = held[found.position - 1]?.index;
+      if (index !== undefined) latest.set(index, found);
+    }
+  }
+  return rows.map((row, index) => factsThen(row, latest.get(index)));
+}
+
+export async function readNumberFactsAt(db: Queryable, asked: NumberAt): Promise<NumberFacts | null> {
+  const [facts] = await readNumbersFactsAt(db, [asked]);
+  return facts ?? null;
+}
+
+function factsThen(row: MatchRow, latest: LoggedRow | undefined): NumberFacts | null {
+  if (row.id === null) return null;
   if (latest === undefined) return factsOf(row, row.id, null);
-  const { touch, customData, ...presented } = latest;
+  const { touch, customData, position: _position, ...presented } = latest;
   return factsOf({ ...row, presentation_seq: latest.seq, touch, custom_data: customData }, row.id, presented);
 }
 

@@ -10,6 +10,8 @@ import type { Random } from "./random.js";
 const KEY_ID_BYTES = 4;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+/** Accounts with a busy number at a time; beyond it all are derived anew. */
+const HASH_KEYS_MAX = 10_000;
 /** A shorter secret is a password, and passwords are guessed. */
 const SECRET_CHARS_MIN = 16;
 
@@ -33,6 +35,7 @@ export function createSecrets(secretsKey: string, random: Pick<Random, "bytes">)
   const first = keys[0];
   const last = keys.at(-1);
   invariant(first !== undefined && last !== undefined, "there is at least one key");
+  const hashKeyOf = remembered((realm) => derive(last.key, `hash ${realm}`));
   return {
     seal: (plain) => {
       const nonce = random.bytes(NONCE_BYTES);
@@ -41,10 +44,20 @@ export function createSecrets(secretsKey: string, random: Pick<Random, "bytes">)
       return Buffer.concat([first.id, nonce, body, cipher.getAuthTag()]);
     },
     open: (sealed) => openSealed(keys, sealed),
-    hash: (realm, plain) =>
-      createHmac("sha256", derive(last.key, `hash ${realm}`))
-        .update(plain)
-        .digest(),
+    hash: (realm, plain) => createHmac("sha256", hashKeyOf(realm)).update(plain).digest(),
+  };
+}
+
+/** Deriving a key costs three times the hash itself; realms are few, and a busy one is asked for at every call. */
+function remembered(deriveFor: (realm: string) => Buffer): (realm: string) => Buffer {
+  const keys = new Map<string, Buffer>();
+  return (realm) => {
+    const known = keys.get(realm);
+    if (known !== undefined) return known;
+    if (keys.size >= HASH_KEYS_MAX) keys.clear();
+    const key = deriveFor(realm);
+    keys.set(realm, key);
+    return key;
   };
 }
 

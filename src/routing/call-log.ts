@@ -13,8 +13,9 @@ import type { CallEvent } from "../telephony/call-event.js";
 import { EventBatch, type GatheredEvents } from "./event-batch.js";
 import { foldEvents } from "./fold-events.js";
 import type { InboundCall } from "./inbound-call.js";
-import { openCall, type OpenCallDeps, type OpenedCall } from "./open-call.js";
+import { type OpenCallDeps, type OpenedCall, openLateCalls } from "./open-call.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
+import { Rush } from "./rush.js";
 import type { Spool } from "./spool.js";
 import { SpoolReplay } from "./spool-replay.js";
 import { fromSpool, type SpoolEntry, toSpool } from "./spooled-call.js";
@@ -33,6 +34,7 @@ export class CallLog {
   private readonly events = new EventBatch((batch) => this.writeOrSpool(batch));
   private timer: NodeJS.Timeout | null = null;
   private replaying: Promise<void> | null = null;
+  private readonly rush = new Rush();
   /** Calls with something in the spool: what follows goes there too, or it would be written before what came first. */
   private readonly spooled = new Set<string>();
 
@@ -61,6 +63,7 @@ export class CallLog {
   /** For a call whose record could not be opened in time. `receivedAt` is by the database's clock as last known. */
   openLate(input: { call: InboundCall; callId: CallId; receivedAt: Instant }): void {
     const { call, callId, receivedAt } = input;
+    this.rush.late(this.options.clock.monotonicMs());
     this.spool({ kind: "open", callId, receivedAt, call: toSpool(this.options.secrets, call) });
   }
 
@@ -69,7 +72,7 @@ export class CallLog {
    * @param ingressKey finds the record when it was opened under another id (a duplicate that raced); null when `ref` came from the database
    */
   record(ref: CallRef, events: readonly CallEvent[], ingressKey: string | null = null): Promise<void> {
-    if (!this.spooled.has(ref.callId) && !this.events.isFull) return this.events.add(ref, events, ingressKey);
+    if (!this.events.isFull) return this.events.add(ref, events, ingressKey);
     this.spool({ kind: "events", ref, ingressKey, events });
     return Promise.resolve();
   }
@@ -119,7 +122,8 @@ export class CallLog {
   private replaySoon(delayMs: number): void {
     this.timer ??= setTimeout(() => {
       this.timer = null;
-      void this.replayNow();
+      if (this.rush.isOver(this.options.clock.monotonicMs())) void this.replayNow();
+      else this.replaySoon(REPLAY_EVERY_MS);
     }, delayMs);
   }
 
@@ -144,9 +148,11 @@ export class CallLog {
   private newReplay(): SpoolReplay {
     const { db, secrets, spool, log } = this.options;
     return new SpoolReplay({
-      open: async ({ call, callId, receivedAt }) => {
-        await openCall(this.options, { call: fromSpool(secrets, call), callId, late: receivedAt });
-      },
+      open: (entries) =>
+        openLateCalls(
+          this.options,
+          entries.map(({ call, callId, receivedAt }) => ({ call: fromSpool(secrets, call), callId, receivedAt })),
+        ),
       fold: (entries) => db.transaction((tx) => foldEvents(tx, entries)),
       foldByKey: async ({ ref, ingressKey, events }) => {
         const known = ingressKey === null ? null : await findCallByKey(db, ingressKey);

@@ -65,8 +65,8 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   const callId = deps.ids.next("call");
   const sentAt = deps.clock.now();
   const arrivedAt = deps.databaseClock.now();
-  const waiting = new AbortController();
-  const opening = deps.callLog.open({ call, callId, signal: waiting.signal });
+  const waiting: Waiting = { aborted: false, reason: new Error("the call waits no more") };
+  const opening = deps.callLog.open({ call, callId, signal: waiting });
   const opened = await inTime(deps, opening, waiting);
   if (opened !== null) {
     deps.databaseClock.seen(opened.databaseNow, sentAt);
@@ -86,17 +86,19 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   };
 }
 
-async function inTime(
-  deps: RouteCallDeps,
-  opening: Promise<OpenedCall>,
-  waiting: AbortController,
-): Promise<OpenedCall | null> {
+/** What an AbortSignal says, for those who only look: a controller of its own for each call was measured at 1 % of this thread's time. */
+interface Waiting {
+  aborted: boolean;
+  readonly reason: Error;
+}
+
+async function inTime(deps: RouteCallDeps, opening: Promise<OpenedCall>, waiting: Waiting): Promise<OpenedCall | null> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<null>((resolve) => {
     timer = setTimeout(() => {
       // After a stall of this process the answer may have come in time and just not been read: it is, before this turn of the event loop ends.
       setImmediate(() => {
-        waiting.abort();
+        waiting.aborted = true;
         resolve(null);
       });
     }, MATCH_LIMIT_MS);

@@ -1,6 +1,6 @@
 /**
- * Brings what the spool holds back into the database, some hundred lines at a time: calls are opened side by side, the events of each are folded with all
- * others' in one transaction. A backlog must not cost the calls that ring now what caused it. Used by the call log, one for each replay.
+ * Brings what the spool holds back into the database, some hundred lines at a time: their calls are opened together, then their events folded together.
+ * A backlog must not cost the calls that ring now what caused it. Used by the call log, one for each replay.
  */
 import { inHalves } from "../db/in-halves.js";
 import type { CallId } from "../kernel/ids.js";
@@ -8,14 +8,13 @@ import type { SpoolEntry } from "./spooled-call.js";
 
 /** Lines of one round. */
 const ROUND_MAX = 256;
-/** Few beside the connections of a process: calls that ring now come first. */
-const SIDE_BY_SIDE_MAX = 3;
 
 type Opening = SpoolEntry & { readonly kind: "open" };
 type Events = SpoolEntry & { readonly kind: "events" };
 
 export interface ReplayWork {
-  readonly open: (entry: Opening) => Promise<void>;
+  /** Each key once. May be asked again for some of them. */
+  readonly open: (entries: readonly Opening[]) => Promise<void>;
   /** @returns the calls that were written; the others have no record under that id */
   readonly fold: (entries: readonly Events[]) => Promise<ReadonlySet<CallId>>;
   /** For events of a call that was opened under another id. */
@@ -47,33 +46,41 @@ export class SpoolReplay {
   /** Everything added is in the database or set aside. @throws as `add` does */
   async settle(): Promise<void> {
     const opens = [...this.opens.values()];
+    const tries = Math.max(0, ...opens.map((entries) => entries.length));
     const events = [...this.events.values()];
     this.lines = 0;
     this.opens.clear();
     this.events.clear();
-    const next = opens.values();
-    await Promise.all(Array.from({ length: SIDE_BY_SIDE_MAX }, () => this.openEach(next)));
+    // The first of a key that can be opened gives the record its id; the others find it.
+    for (let n = 0; n < tries; n++)
+      await this.together(
+        opens.flatMap((entries) => entries[n] ?? []),
+        this.work.open,
+      );
     await this.foldAll(events);
-  }
-
-  private async openEach(calls: Iterable<readonly Opening[]>): Promise<void> {
-    for (const entries of calls) for (const entry of entries) await this.orAside(entry, () => this.work.open(entry));
   }
 
   private async foldAll(entries: readonly Events[]): Promise<void> {
     const unwritten: Events[] = [];
+    await this.together(entries, async (some) => {
+      const written = await this.work.fold(some);
+      unwritten.push(...some.filter(({ ref }) => !written.has(ref.callId)));
+    });
+    for (const entry of unwritten) await this.orAside(entry, () => this.work.foldByKey(entry));
+  }
+
+  private async together<E extends SpoolEntry>(
+    entries: readonly E[],
+    work: (some: readonly E[]) => Promise<void>,
+  ): Promise<void> {
     const failures: unknown[] = [];
     await inHalves(entries, {
-      work: async (some) => {
-        const written = await this.work.fold(some);
-        unwritten.push(...some.filter(({ ref }) => !written.has(ref.callId)));
-      },
+      work,
       refuse: (entry, error) => {
         if (!this.work.setAside(entry, error)) failures.push(error);
       },
     });
     if (failures.length > 0) throw failures[0];
-    for (const entry of unwritten) await this.orAside(entry, () => this.work.foldByKey(entry));
   }
 
   /** One entry that the database will never take must not keep the others waiting. */

@@ -5,6 +5,7 @@ import { systemClock } from "../kernel/clock.js";
 import { messageOf } from "../kernel/errors.js";
 import { createLog } from "../kernel/log.js";
 import { systemRandom } from "../kernel/random.js";
+import { keepHeapLean } from "./lean-heap.js";
 import { printBanner, printDemonstration, printReady } from "./banner.js";
 import { type Service, startService } from "./service.js";
 import { onTermination } from "./signals.js";
@@ -15,6 +16,7 @@ const EXIT_FORCED = 130;
 
 /** Runs until it is told to stop. Called by `npm start` and `ringmatch start`. @throws AppError when it cannot start; nothing is left running then */
 export async function runService(config: Config): Promise<void> {
+  keepHeapLean();
   const ambient = { clock: systemClock, random: systemRandom, log: createLog(config.logLevel) };
   let service: Service | null = null;
   let demo: DemoSide | null = null;

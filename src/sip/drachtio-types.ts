@@ -1,5 +1,6 @@
 /** What we use of drachtio-srf, typed as it behaves (its own declarations differ from its code in the callbacks). */
 import type { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
 
 export interface SipMessage {
   readonly body: string;
@@ -13,6 +14,8 @@ export interface SipMessage {
 export interface SipRequest extends SipMessage, EventEmitter {
   readonly method: string;
   readonly uri: string;
+  /** The drachtio server that sent it. */
+  readonly socket: Socket;
   /** The INVITE client transaction: sends CANCEL. */
   cancel(callback?: (error: unknown) => void): void;
 }

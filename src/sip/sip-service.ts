@@ -11,6 +11,7 @@ import type { RouteCallDeps } from "../routing/route-call.js";
 import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
 import { ConcurrentCalls } from "./concurrent-calls.js";
 import type { SipRequest, SipResponse } from "./drachtio-types.js";
+import { gatherWrites } from "./gather-writes.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
 import { createProxiedCalls } from "./proxied-calls.js";
 import { acceptsTransport, TrunkGuard } from "./trunk-guard.js";
@@ -112,6 +113,7 @@ export class SipService {
 
   private async onInvite(link: DrachtioLink, request: SipRequest, response: SipResponse): Promise<void> {
     const { routing, clock, log, node, interceptUri } = this.options;
+    gatherWrites(request.socket);
     try {
       const trunk = this.guard.find(request.source_address);
       if (trunk === null) {

@@ -123,7 +123,7 @@ describe("hot queries go by index", () => {
   });
 
   it("a late match: the latest entry of the number's log", async () => {
-    const values = [world.account.id, 100, 1, new Date().toISOString(), world.pool.id];
+    const values = [[world.account.id], [100], [1], [new Date().toISOString()], [world.pool.id]];
     const nodes = await planOf(LATEST_AT.text, values);
     expectByIndex(nodes, []);
     expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);
