@@ -118,7 +118,7 @@ async function climbInTurn(
   ratesFor: (name: SideName) => readonly number[],
 ): Promise<Record<SideName, Summit>> {
   const climbs: Record<SideName, Climb> = { bare: startClimb(ratesFor("bare")), full: startClimb(ratesFor("full")) };
-  const none: Summit = { rate: 0, failedShare: 0, cpuMsPerCall: null, databaseCpuMsPerCall: null };
+  const none: Summit = { rate: 0, failedShare: 0, lateShare: null, cpuMsPerCall: null, databaseCpuMsPerCall: null };
   const summits: Record<SideName, Summit> = { bare: none, full: none };
   for (let round = 0; Object.values(climbs).some(({ kind }) => kind === "climbing"); round++)
     for (const side of inTurn(sides, round)) {
@@ -133,8 +133,9 @@ async function climbInTurn(
   return summits;
 }
 
-function costOf({ cpuMsPerCall, databaseCpuMsPerCall }: Step): string {
+function costOf({ cpuMsPerCall, databaseCpuMsPerCall, lateShare }: Step): string {
   const costs = [
+    lateShare === null ? "" : `, ${(100 * lateShare).toFixed(0)} % matched late`,
     cpuMsPerCall === null ? "" : `, ${cpuMsPerCall.toFixed(2)} ms of CPU a call`,
     databaseCpuMsPerCall === null ? "" : `, PostgreSQL ${databaseCpuMsPerCall.toFixed(2)} ms`,
   ];

@@ -57,7 +57,7 @@ function readReady(line: Record<string, unknown>): { http: string; sip: string }
 
 const RECORDS_SINCE = {
   name: "",
-  text: `select count(*) as records from call
+  text: `select count(*) as records, count(*) filter (where late) as late from call
     where account_id = $1 and received_at >= $2::timestamptz and attribution = 'matched' and disposition = 'routed' and status = 'completed'`,
 };
 
@@ -73,8 +73,8 @@ function openLedger(dataDir: string, accountId: string, cleanUp: CleanUp): Ledge
       return row?.now ?? "";
     },
     recordsSince: async (now) => {
-      const [row] = await db.query<{ records: number }>(RECORDS_SINCE, [accountId, now]);
-      return Number(row?.records);
+      const [row] = await db.query<{ records: number; late: number }>(RECORDS_SINCE, [accountId, now]);
+      return { records: Number(row?.records), late: Number(row?.late) };
     },
     cpuMs: () => cpuMsOfFamily(postgres.pid),
   };

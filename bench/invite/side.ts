@@ -20,8 +20,8 @@ export interface Side {
 export interface Ledger {
   /** PostgreSQL's time, for `recordsSince`. */
   now(): Promise<string>;
-  /** Records of calls since then that are matched and completed, on disk. */
-  recordsSince(now: string): Promise<number>;
+  /** Records of calls since then that are matched and completed, on disk; of these, matched from the log after the phone rang. */
+  recordsSince(now: string): Promise<{ readonly records: number; readonly late: number }>;
   /** Null where the system does not tell. */
   cpuMs(): number | null;
 }

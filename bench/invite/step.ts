@@ -24,6 +24,8 @@ export interface Step {
   /** Not placed in time, not completed, or completed without a record. */
   readonly failed: number;
   readonly delaysMs: readonly number[];
+  /** Of the calls, those matched from the log after the phone rang; null: the side matches nothing. */
+  readonly lateShare: number | null;
   /** Null where the system does not tell. */
   readonly cpuMsPerCall: number | null;
   readonly databaseCpuMsPerCall: number | null;
@@ -36,7 +38,8 @@ export async function runStep(side: Side, plan: StepPlan): Promise<Step> {
   const cpuBefore = cpuMsOf(side.pid);
   const databaseCpuBefore = ledger?.cpuMs() ?? null;
   const report = await placeCalls(dir, { to: side.sip, numbers, rate, calls, isTimed }, signal);
-  const lost = ledger === null ? 0 : await lostRecords(ledger, { began, calls: report.completed, signal });
+  const kept = ledger === null ? null : await awaitRecords(ledger, { began, calls: report.completed, signal });
+  const lost = kept === null ? 0 : Math.max(0, report.completed - kept.records);
   for (const part of [side, side.business])
     if (!part.isRunning()) throw new Error(`A process of the ${side.name} side ended at ${rate} calls/s.`);
   const perCall = (before: number | null, after: number | null): number | null =>
@@ -46,21 +49,21 @@ export async function runStep(side: Side, plan: StepPlan): Promise<Step> {
     calls,
     failed: Math.min(calls, failedCalls({ ...report, calls }) + lost),
     delaysMs: report.delaysMs,
+    lateShare: kept === null ? null : kept.late / calls,
     cpuMsPerCall: perCall(cpuBefore, cpuMsOf(side.pid)),
     databaseCpuMsPerCall: perCall(databaseCpuBefore, ledger?.cpuMs() ?? null),
   };
 }
 
-/** Completed calls without a record when the time for it is over. */
-async function lostRecords(
+/** All records of the completed calls, or what there is of them when the time for it is over. */
+async function awaitRecords(
   ledger: Ledger,
   { began, calls, signal }: { began: string; calls: number; signal: AbortSignal },
-): Promise<number> {
+): ReturnType<Ledger["recordsSince"]> {
   const until = performance.now() + RECORDS_WITHIN_MS;
   for (;;) {
-    const records = await ledger.recordsSince(began);
-    if (records >= calls) return 0;
-    if (performance.now() >= until) return calls - records;
+    const kept = await ledger.recordsSince(began);
+    if (kept.records >= calls || performance.now() >= until) return kept;
     await delay(RECORDS_POLL_MS, undefined, { signal });
   }
 }

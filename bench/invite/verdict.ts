@@ -7,6 +7,8 @@ export interface Summit {
   /** Calls a second, 0 when no step passed. */
   readonly rate: number;
   readonly failedShare: number;
+  /** Null: the side matches nothing, or nothing passed. */
+  readonly lateShare: number | null;
   /** Of the node process and of PostgreSQL; null where the system does not tell, or nothing passed. */
   readonly cpuMsPerCall: number | null;
   readonly databaseCpuMsPerCall: number | null;
@@ -44,6 +46,10 @@ export function verdict({ summits, delaysMs, rss }: Measured): BenchResult {
       ...known(
         "postgres_cpu_ms_per_call",
         summits.full.map((summit) => summit.databaseCpuMsPerCall),
+      ),
+      ...known(
+        "full_late_share",
+        summits.full.map((summit) => summit.lateShare),
       ),
       full_rss_early_mb: rss.earlyMb,
       full_rss_late_mb: rss.lateMb,

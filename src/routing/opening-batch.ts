@@ -5,6 +5,7 @@
 import { insertCalls } from "../attribution/calls.store.js";
 import { readNumbersFacts } from "../attribution/match.store.js";
 import { inHalves } from "../db/in-halves.js";
+import type { Clock } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import {
@@ -36,6 +37,11 @@ const SLOT_MS_MAX = 150;
 const RUNNING_MAX = 6;
 /** What waits has 150 ms; more than this is not served in that time by any database. */
 const WAITING_MAX = 2_000;
+/**
+ * When the first in line has waited so long, whoever comes now would wait in vain: such a call is refused at once, rings without waiting, and costs the
+ * database nothing while it has too much to do.
+ */
+const WAIT_MS_MAX = 100;
 
 export interface InTimeOpening extends Opening {
   /** Aborted when nobody waits any more: a match that comes after that may see later visitors and must not be written. */
@@ -44,6 +50,8 @@ export interface InTimeOpening extends Opening {
 
 interface Waiting {
   readonly opening: InTimeOpening;
+  /** Monotonic. */
+  readonly sinceMs: number;
   readonly resolve: (opened: OpenedCall) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -59,17 +67,18 @@ export class OpeningBatch {
 
   /** @param settle writes what this process still holds of an earlier try of a call, before a further one goes on from its record */
   constructor(
-    private readonly deps: OpenCallDeps,
+    private readonly deps: OpenCallDeps & { readonly clock: Clock },
     private readonly settle: (callId: CallId) => Promise<void>,
   ) {}
 
   /** @throws AppError("overloaded"), AppError("database_unavailable"), what the database refuses in this very call, or the signal's reason */
   open(opening: InTimeOpening): Promise<OpenedCall> {
-    if (this.waiting.length >= WAITING_MAX) {
+    const sinceMs = this.deps.clock.monotonicMs();
+    if (this.waiting.length >= WAITING_MAX || sinceMs - (this.waiting[0]?.sinceMs ?? sinceMs) > WAIT_MS_MAX) {
       return Promise.reject(new AppError("overloaded", "Too many calls wait to be matched.", { retryAfterS: 1 }));
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ opening, resolve, reject });
+      this.waiting.push({ opening, sinceMs, resolve, reject });
       // Not at once: the calls that came in the same turn of the event loop go together.
       this.turnEnd ??= setImmediate(() => {
         this.turnEnd = null;

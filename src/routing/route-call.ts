@@ -5,7 +5,7 @@
 import type { CallRef } from "../attribution/calls.store.js";
 import { sqlState } from "../db/database.js";
 import type { Clock, Instant } from "../kernel/clock.js";
-import { messageOf } from "../kernel/errors.js";
+import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { CallLog } from "./call-log.js";
 import { type Decision, decide } from "./decision.js";
@@ -106,7 +106,10 @@ async function inTime(deps: RouteCallDeps, opening: Promise<OpenedCall>, waiting
   try {
     return await Promise.race([opening, limit]);
   } catch (error) {
-    deps.log.warn("call.match_failed", { error: messageOf(error), sqlState: sqlState(error) });
+    // In a rush there are thousands; the spool's counter tells of them.
+    if (!(error instanceof AppError && error.code === "overloaded")) {
+      deps.log.warn("call.match_failed", { error: messageOf(error), sqlState: sqlState(error) });
+    }
     return null;
   } finally {
     clearTimeout(timer);

@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import { type Measured, verdict } from "../../bench/invite/verdict.js";
 import { isMet, jsonLine, table } from "../../bench/result.js";
 
-const summit = (rate: number) => ({ rate, failedShare: 0, cpuMsPerCall: 1, databaseCpuMsPerCall: null });
+const summit = (rate: number) => ({
+  rate,
+  failedShare: 0,
+  lateShare: null,
+  cpuMsPerCall: 1,
+  databaseCpuMsPerCall: null,
+});
 
 const MEASURED: Measured = {
   summits: { bare: [1_000, 1_200, 1_100].map(summit), full: [900, 880, 700].map(summit) },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { getCall } from "../../src/attribution/calls.store.js";
 import type { Database } from "../../src/db/database.js";
+import { systemClock } from "../../src/kernel/clock.js";
 import { quarantineNumber } from "../../src/pool/number-moves.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import type { InboundCall } from "../../src/routing/inbound-call.js";
@@ -24,7 +25,7 @@ function watched() {
       return db.query(query, values);
     },
   };
-  return { asked, batch: new OpeningBatch({ db: database, ids, secrets }, nothingHeld) };
+  return { asked, batch: new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, nothingHeld) };
 }
 
 async function presented(count: number) {
@@ -104,7 +105,7 @@ describe("a call that nobody waits for any more", () => {
         return found;
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets }, nothingHeld);
+    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, nothingHeld);
     const calls = held.map(({ promoNumber }) => inboundCall(promoNumber));
     gaveUp.abort(new Error("the caller waits no more"));
     const signals = [never, gaveUp.signal, during.signal];
@@ -114,6 +115,39 @@ describe("a call that nobody waits for any more", () => {
     expect(await rows(db, "select ingress_key from call_key where ingress_key = any ($1)", [keys])).toEqual([
       { ingress_key: keys[0] },
     ]);
+  });
+});
+
+describe("a line that is too long", () => {
+  it("takes nobody in who would wait in vain, and does again when it is short", async () => {
+    const { held } = await presented(4);
+    let nowMs = 0;
+    const answers: (() => void)[] = [];
+    const database: Database = {
+      ...db,
+      query: async (query, values) => {
+        if (query.name === "match_number") await new Promise<void>((resolve) => answers.push(resolve));
+        return db.query(query, values);
+      },
+    };
+    const clock = { ...systemClock, monotonicMs: () => nowMs };
+    const batch = new OpeningBatch({ db: database, ids, secrets, clock }, nothingHeld);
+    const numbers = held.map(({ promoNumber }) => promoNumber);
+    const open = (n: number) => batch.open(opening(inboundCall(numbers[n] ?? "")));
+    const first = open(0);
+    await until("one is matched", () => answers.length === 1);
+    const second = open(1);
+    await until("two are matched", () => answers.length === 2);
+    const third = open(2);
+    nowMs = 100;
+    const fourth = open(3);
+    nowMs = 101;
+    await expect(open(3)).rejects.toMatchObject({ code: "overloaded" });
+    const all = Promise.all([first, second, third, fourth]);
+    const answering = setInterval(() => answers.splice(0).forEach((answer) => answer()), 1);
+    expect((await all).map(({ isRepeat }) => isRepeat)).toEqual([false, false, false, false]);
+    expect((await open(3)).isRepeat).toBe(false);
+    clearInterval(answering);
   });
 });
 
@@ -132,7 +166,7 @@ describe("a connection on which nothing comes back", () => {
         return db.query(query, values);
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets }, nothingHeld);
+    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, nothingHeld);
     const [first = "", second = ""] = held.map(({ promoNumber }) => promoNumber);
     const stuck = batch.open(opening(inboundCall(first)));
     await until("the first query is held", () => answers.length === 1);
