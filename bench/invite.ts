@@ -7,7 +7,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { CleanUp } from "./invite/clean-up.js";
+import { CleanUp } from "./clean-up.js";
 import { startFull } from "./invite/full-side.js";
 import { afterStep, type Climb, hasPassed, inTurn, LADDER, ratesOfLaterClimb, startClimb } from "./invite/ladder.js";
 import { type Memory, measureMemory } from "./invite/memory.js";

@@ -9,6 +9,7 @@ import { createIdSource } from "../src/kernel/ids.js";
 import { systemRandom } from "../src/kernel/random.js";
 import { createSecrets } from "../src/kernel/secrets.js";
 import { openCall } from "../src/routing/open-call.js";
+import { loadPresentationLog, settle } from "./presentation-log.js";
 import { type BenchResult, median, percentile } from "./result.js";
 import { startBenchServer } from "./server.js";
 import { makeTenants } from "./tenants.js";
@@ -36,8 +37,8 @@ export async function benchMatch(report: (progress: string) => void): Promise<Be
     const long = await server.database("long_log", CONNECTIONS);
     for (const db of [short, long]) await loadNumbers(db);
     const began = performance.now();
-    await loadShortLog(short);
-    await loadLongLog(long);
+    await loadPresentationLog(short, { numbers: SHORT_LOG, aDay: 1, days: 1 });
+    await loadPresentationLog(long, { numbers: NUMBERS, aDay: LONG_LOG_A_DAY, days: DAYS });
     report(
       `loaded ${NUMBERS * DAYS * LONG_LOG_A_DAY} presentations in ${((performance.now() - began) / 1_000).toFixed(0)} s`,
     );
@@ -73,52 +74,6 @@ async function loadNumbers(db: Database): Promise<void> {
       },
       [`pool_${tenant}`],
     );
-  }
-}
-
-const INSERT_LOG = `insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id,
-    promo_number, kind, locked_until, retained_until, touch, custom_data, context)
-  select n.account_id, n.id, 1, $1::int * ${LONG_LOG_A_DAY} + s, at, 'prl_' || n.id || '_' || $1 || '_' || s, 'prs_' || n.id || '_' || $1 || '_' || s,
-    'vis_' || n.id || '_' || s, n.pool_id, n.e164, 'presented', at + interval '30 minutes', at + interval '72 hours',
-    '{"utm_source":"google"}', '{}', '{}'
-  from promo_number n cross join generate_series(1, $2::int) s
-    cross join lateral (select date_trunc('day', now(), 'UTC') - make_interval(days => $1::int) + make_interval(secs => s * 3000 + n.id % 3000) as at) t
-  where n.id > $3 and n.id <= $4`;
-
-/** Rows of one statement: it must end within the service's statement timeout. */
-const NUMBERS_A_STATEMENT = 4_000;
-
-async function loadShortLog(db: Database): Promise<void> {
-  await db.query({ name: "", text: INSERT_LOG }, [0, 1, 0, SHORT_LOG]);
-}
-
-async function loadLongLog(db: Database): Promise<void> {
-  await makePastPartitions(db);
-  // Four days at a time: each goes to a partition of its own, so they do not wait for one another.
-  await Promise.all(
-    Array.from({ length: DAYS }, async (_, day) => {
-      for (let from = 0; from < NUMBERS; from += NUMBERS_A_STATEMENT)
-        await db.transaction(async (tx) => {
-          // Loading is not what is measured.
-          await tx.query({ name: "", text: "set local synchronous_commit = off" });
-          await tx.query({ name: "", text: INSERT_LOG }, [day, LONG_LOG_A_DAY, from, from + NUMBERS_A_STATEMENT]);
-        });
-    }),
-  );
-}
-
-async function makePastPartitions(db: Database): Promise<void> {
-  await db.query({ name: "", text: "select ensure_partitions(now() - make_interval(days => $1))" }, [DAYS - 2]);
-}
-
-/** Statistics and hint bits as autovacuum would leave them, and nothing left to write when the clock runs. */
-async function settle(db: Database): Promise<void> {
-  const client = await db.connect();
-  try {
-    await client.query("vacuum (analyze)");
-    await client.query("checkpoint");
-  } finally {
-    await client.end();
   }
 }
 

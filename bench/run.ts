@@ -1,12 +1,14 @@
-/** `npm run bench [-- NAME…] [--json] [--quick]`: runs the named benchmarks, or all. Exit code 1 when a ratio misses its target. */
+/** `npm run bench [-- NAME…] [--json] [--quick] [--full]`: runs the named benchmarks, or all. Exit code 1 when a ratio misses its target. */
 import { messageOf } from "../src/kernel/errors.js";
 import { benchAllocate } from "./allocate.js";
 import { benchInvite } from "./invite.js";
 import { benchMatch } from "./match.js";
+import { benchPresent } from "./present.js";
 import { type BenchResult, isMet, jsonLine, table } from "./result.js";
 
 interface Options {
   readonly isQuick: boolean;
+  readonly isFull: boolean;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
@@ -15,13 +17,15 @@ type Bench = (report: (progress: string) => void, options: Options) => Promise<B
 const BENCHES: Readonly<Record<string, Bench>> = {
   allocate: benchAllocate,
   match: benchMatch,
+  present: benchPresent,
   invite: benchInvite,
 };
 
-const USAGE = `npm run bench [-- NAME…] [--json] [--quick]
+const USAGE = `npm run bench [-- NAME…] [--json] [--quick] [--full]
   NAME     one of ${Object.keys(BENCHES).join(", ")}; without one, all
   --json   one line of JSON a benchmark instead of a table
-  --quick  invite: fewer and shorter steps, to try it in about five minutes instead of 25; its figures say little`;
+  --quick  invite: fewer and shorter steps, to try it in about five minutes instead of 25; its figures say little
+  --full   present: a log of 50 million presentations instead of 10`;
 
 const INTERRUPTED = 130;
 
@@ -45,7 +49,7 @@ let allMet = true;
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (names.length > 0 && !names.includes(name)) continue;
   try {
-    const options = { isQuick: words.includes("--quick"), signal: interrupt.signal };
+    const options = { isQuick: words.includes("--quick"), isFull: words.includes("--full"), signal: interrupt.signal };
     const result = await bench((progress) => {
       console.error(`  ${name}: ${progress}`);
       interrupt.signal.throwIfAborted();

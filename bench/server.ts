@@ -13,6 +13,8 @@ import { createLog, silentLog } from "../src/kernel/log.js";
 export interface BenchServer {
   /** A new migrated database with today's partitions. */
   database(name: string, connectionsMax: number): Promise<Database>;
+  /** For other processes. */
+  url(name: string): string;
   stop(): Promise<void>;
 }
 
@@ -28,14 +30,18 @@ export async function startBenchServer(): Promise<BenchServer> {
   const searchPath = process.env["PATH"] ?? "";
   const postgres = await startEmbeddedPostgres({ dataDir, clock: systemClock, log, searchPath, settings: SETTINGS });
   const opened: Database[] = [];
+  const urlOf = (name: string): string => {
+    const url = new URL(postgres.url);
+    url.pathname = `/${name}`;
+    return url.href;
+  };
   return {
+    url: urlOf,
     database: async (name, connectionsMax) => {
       const server = openDatabase({ url: postgres.url, log: silentLog, connectionsMax: 1 });
       await server.query({ name: "", text: `create database ${name}` });
       await server.close();
-      const url = new URL(postgres.url);
-      url.pathname = `/${name}`;
-      const database = openDatabase({ url: url.href, log: silentLog, connectionsMax });
+      const database = openDatabase({ url: urlOf(name), log: silentLog, connectionsMax });
       opened.push(database);
       await migrate({ database, log: silentLog });
       await database.query({ name: "", text: "select ensure_partitions(now())" });

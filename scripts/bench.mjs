@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME…] [--json] [--quick]`: compiles bench/ and the source it measures into the cache of node_modules, and runs it. Plain JavaScript is
+ * `npm run bench [-- NAME…] [--json] [--quick] [--full]`: compiles bench/ and the source it measures into the cache of node_modules, and runs it. Plain JavaScript is
  * measured, as in the service; a benchmark under a test runner's transforms would measure those too.
  */
 import { spawn, spawnSync } from "node:child_process";

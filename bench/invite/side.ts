@@ -1,7 +1,7 @@
 /** The two sides of `bench -- invite`, each a process of its own with a business of its own that answers its calls. */
 import { join } from "node:path";
-import { startMeasured } from "./child.js";
-import type { CleanUp } from "./clean-up.js";
+import { startMeasured } from "../child.js";
+import type { CleanUp } from "../clean-up.js";
 import { type Business, startBusiness } from "./sipp.js";
 
 export type SideName = "bare" | "full";

@@ -1,5 +1,5 @@
-/** What `bench -- invite` has started, stopped in reverse whatever happens. Each part bounds its own stopping, for killing a service takes longer than most. */
-import { messageOf } from "../../src/kernel/errors.js";
+/** What a benchmark has started, stopped in reverse whatever happens. Each part bounds its own stopping, for killing a service takes longer than most. */
+import { messageOf } from "../src/kernel/errors.js";
 
 export class CleanUp {
   private readonly parts: (() => Promise<void> | void)[] = [];
@@ -13,7 +13,7 @@ export class CleanUp {
       try {
         await stop();
       } catch (error) {
-        console.error(`  invite: clean-up: ${messageOf(error)}`);
+        console.error(`  clean-up: ${messageOf(error)}`);
       }
     }
   }

@@ -1,0 +1,172 @@
+/**
+ * `bench -- present`: durable presentations over HTTP by one process beside a route that does nothing; then whether the size of the pool, the number of
+ * accounts, the length of the log and further processes change the rate. wrk asks for pages; rounds in turn, medians; a round counts only when what was
+ * answered is in the log.
+ */
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CleanUp } from "./clean-up.js";
+import { latenciesAtRate } from "./present/open-loop.js";
+import { startIdle, startService } from "./present/sides.js";
+import { databaseNow, makeWorld, storedSince, type World } from "./present/worlds.js";
+import { requireWrk, viewPages } from "./present/wrk.js";
+import { type BenchResult, median, percentile } from "./result.js";
+import { startBenchServer } from "./server.js";
+
+const ROUNDS = 5;
+const ROUND_S = 3;
+const WARM_UP_S = 2;
+const CONNECTIONS = 64;
+const LOG_SHORT = 100_000;
+const LOG_LONG = 10_000_000;
+const LOG_LONGER = 50_000_000;
+/** Answers that gave a number are rows of the log; a shared overflow number or the original would not be. */
+const STORED_SHARE_MIN = 0.98;
+const CALM_S = 8;
+const TARGETS = {
+  present_to_idle: { atLeast: 0.25 },
+  pool_100_to_10000: { atLeast: 0.65 },
+  accounts_1_to_1000: { atLeast: 0.65 },
+  log_long_to_short: { atLeast: 0.75 },
+  processes_2_to_1: { atLeast: 0.9 },
+  processes_4_to_1: { atLeast: 0.9 },
+} as const;
+const GOAL_P99_MS = 25;
+
+interface Side {
+  readonly to: readonly string[];
+  readonly world: World | null;
+}
+
+export async function benchPresent(
+  report: (progress: string) => void,
+  { isFull }: { readonly isFull: boolean },
+): Promise<BenchResult> {
+  requireWrk();
+  const dir = mkdtempSync(join(tmpdir(), "ringmatch-bench-present-"));
+  chmodSync(dir, 0o711);
+  const cleanUp = new CleanUp();
+  cleanUp.push(() => rmSync(dir, { recursive: true, force: true }));
+  try {
+    const server = await startBenchServer();
+    cleanUp.push(() => server.stop());
+    const input = { dir, cleanUp };
+    const began = performance.now();
+    const small = await makeWorld(server, { name: "small", tenants: 1, numbersATenant: 100, presentations: LOG_SHORT });
+    const wide = await makeWorld(server, {
+      name: "wide",
+      tenants: 1,
+      numbersATenant: 10_000,
+      presentations: LOG_SHORT,
+    });
+    const many = await makeWorld(server, {
+      name: "many",
+      tenants: 1_000,
+      numbersATenant: 100,
+      presentations: LOG_SHORT,
+    });
+    const logged = isFull ? LOG_LONGER : LOG_LONG;
+    const long = await makeWorld(server, { name: "long", tenants: 1_000, numbersATenant: 100, presentations: logged });
+    report(
+      `loaded ${logged} presentations and three short logs in ${((performance.now() - began) / 1_000).toFixed(0)} s`,
+    );
+
+    const of = async (world: World): Promise<Side> => ({ to: [await startService(input, world.url)], world });
+    const idle: Side = { to: [await startIdle(input)], world: null };
+    const sides = { idle, small: await of(small), wide: await of(wide), many: await of(many), long: await of(long) };
+    const rates = await inTurn(sides, dir, report);
+
+    const further = await Promise.all(Array.from({ length: 3 }, () => startService(input, many.url)));
+    const all = [...sides.many.to, ...further];
+    const processes = await inTurn(
+      { one: sides.many, two: { to: all.slice(0, 2), world: many }, four: { to: all, world: many } },
+      dir,
+      report,
+    );
+    const calm = median(rates.many) / 2;
+    const calmMs = await latenciesAtRate({
+      to: all[0] ?? "",
+      tenants: many.tenants,
+      visitors: many.visitorsATenant,
+      perSecond: calm,
+      seconds: CALM_S,
+    });
+    return resultOf({ rates, processes, calmMs });
+  } finally {
+    await cleanUp.run();
+  }
+}
+
+/** All sides, one after another, round by round, each round begun by another one. @returns requests a second of each round */
+async function inTurn<Name extends string>(
+  sides: Readonly<Record<Name, Side>>,
+  dir: string,
+  report: (progress: string) => void,
+): Promise<Record<Name, number[]>> {
+  const names = Object.keys(sides) as Name[];
+  const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  for (const name of names) await round(sides[name], dir, WARM_UP_S);
+  for (let n = 0; n < ROUNDS; n++) {
+    for (const at of names.keys()) {
+      const name = names[(at + n) % names.length] as Name;
+      rates[name].push(await round(sides[name], dir, ROUND_S));
+    }
+    report(`round ${n + 1}: ${names.map((name) => `${name} ${rates[name].at(-1)?.toFixed(0)}/s`).join(", ")}`);
+  }
+  return rates;
+}
+
+async function round({ to, world }: Side, dir: string, seconds: number): Promise<number> {
+  const since = world === null ? "" : await databaseNow(world.db);
+  const { requests, perSecond } = await viewPages(dir, {
+    to,
+    tenants: world?.tenants ?? 1,
+    visitorsATenant: world?.visitorsATenant ?? 1_000,
+    connections: CONNECTIONS,
+    seconds,
+  });
+  if (world === null) return perSecond;
+  const stored = await storedSince(world.db, since);
+  if (stored < requests * STORED_SHARE_MIN) {
+    throw new Error(`Of ${requests} answers of ${world.name} only ${stored} are in the presentation log.`);
+  }
+  return perSecond;
+}
+
+function resultOf(measured: {
+  rates: Record<"idle" | "small" | "wide" | "many" | "long", number[]>;
+  processes: Record<"one" | "two" | "four", number[]>;
+  calmMs: readonly number[];
+}): BenchResult {
+  const { rates, processes, calmMs } = measured;
+  /** Of the medians of two sides, the lower to the higher: neither may be much slower than the other. */
+  const evenness = (a: readonly number[], b: readonly number[]): number =>
+    Math.min(median(a), median(b)) / Math.max(median(a), median(b));
+  const p99 = percentile(calmMs, 0.99);
+  return {
+    bench: "present",
+    figures: {
+      idle_per_s: median(rates.idle),
+      pool_of_100_per_s: median(rates.small),
+      pool_of_10000_per_s: median(rates.wide),
+      accounts_1000_per_s: median(rates.many),
+      long_log_per_s: median(rates.long),
+      processes_1_per_s: median(processes.one),
+      processes_2_per_s: median(processes.two),
+      processes_4_per_s: median(processes.four),
+      half_load_p50_ms: median(calmMs),
+      half_load_p99_ms: p99,
+    },
+    ratios: {
+      present_to_idle: median(rates.many) / median(rates.idle),
+      pool_100_to_10000: evenness(rates.small, rates.wide),
+      accounts_1_to_1000: evenness(rates.small, rates.many),
+      log_long_to_short: median(rates.long) / median(rates.many),
+      processes_2_to_1: median(processes.two) / median(processes.one),
+      processes_4_to_1: median(processes.four) / median(processes.one),
+    },
+    targets: TARGETS,
+    goals: { p99_ms_at_half_load: { below: GOAL_P99_MS, measured: p99 } },
+  };
+}

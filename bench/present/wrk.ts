@@ -1,0 +1,102 @@
+/** wrk as the pages of `bench -- present`: random visitors of random tenants, each asking for the number of its business, as fast as they are answered. */
+import { spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** One thread: the machine's cores are shared with what is measured. */
+const THREADS = 1;
+const KILL_AFTER_MS = 10_000;
+
+/** Ids and numbers as bench/tenants.ts makes them. */
+const SCRIPT = `
+local tenants, visitors
+local headers = { ["Content-Type"] = "text/plain", ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36" }
+function init(args)
+  tenants, visitors = tonumber(args[1]), tonumber(args[2])
+  math.randomseed(tonumber(args[3]))
+end
+function request()
+  local tenant, visitor = math.random(0, tenants - 1), math.random(0, visitors - 1)
+  return wrk.format("POST", "/v1/presentations", headers, string.format(
+    '{"tag_key":"tag_%d","visitor_id":"vis_bench%06dx%010d","numbers":["+1800%d"],"page":{"url":"https://www.example.com/landing?utm_source=google&utm_medium=cpc&gclid=EAIaIQobChMI0000000000","referrer":"https://www.google.com/","visible":true}}',
+    tenant, tenant, visitor, 5550000 + tenant))
+end
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format('{"requests":%d,"durationUs":%d,"errors":%d}\\n', summary.requests, summary.duration,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+`;
+
+/** @throws Error with one sentence that says what to do */
+export function requireWrk(): void {
+  if (spawnSync("wrk", ["-v"], { stdio: "ignore" }).error === undefined) return;
+  throw new Error(
+    "wrk is missing: `sudo apt-get install wrk` (Homebrew: `brew install wrk`, dnf: `sudo dnf install wrk`) installs it, then run the same command again.",
+  );
+}
+
+export interface PageViews {
+  /** http://host:port, one for each process. */
+  readonly to: readonly string[];
+  readonly tenants: number;
+  readonly visitorsATenant: number;
+  /** In all, shared by the processes. */
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export interface Answers {
+  readonly requests: number;
+  readonly perSecond: number;
+}
+
+let seed = 1;
+
+/** @throws Error when a request failed, for then the figures mean nothing */
+export async function viewPages(dir: string, views: PageViews): Promise<Answers> {
+  const { to, tenants, visitorsATenant, connections, seconds } = views;
+  const script = join(dir, "pages.lua");
+  writeFileSync(script, SCRIPT);
+  const each = Math.max(1, Math.floor(connections / to.length));
+  const runs = await Promise.all(
+    to.map((url) =>
+      runWrk(
+        [
+          ...["-t", String(THREADS), "-c", String(each), "-d", `${seconds}s`, "-s", script, url, "--"],
+          ...[tenants, visitorsATenant, seed++].map(String),
+        ],
+        seconds * 1_000 + KILL_AFTER_MS,
+      ),
+    ),
+  );
+  const failed = runs.reduce((sum, run) => sum + run.errors, 0);
+  if (failed > 0) throw new Error(`${failed} requests were not answered with 200.`);
+  return {
+    requests: runs.reduce((sum, run) => sum + run.requests, 0),
+    perSecond: runs.reduce((sum, run) => sum + run.requests / (run.durationUs / 1e6), 0),
+  };
+}
+
+interface Run {
+  readonly requests: number;
+  readonly durationUs: number;
+  readonly errors: number;
+}
+
+async function runWrk(words: readonly string[], withinMs: number): Promise<Run> {
+  const child = spawn("wrk", [...words], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: withinMs,
+    killSignal: "SIGKILL",
+  });
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  await new Promise<void>((done, failed) => {
+    child.once("error", failed);
+    child.once("close", () => done());
+  });
+  const last = text.split("\n").findLast((line) => line.startsWith("{"));
+  if (last === undefined) throw new Error("wrk ended without its figures.");
+  return JSON.parse(last) as Run;
+}
