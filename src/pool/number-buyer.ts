@@ -1,0 +1,29 @@
+/** Buys numbers that the available inventory lacks. The port that pool scaling asks and the carrier inventory answers. */
+import type { NumberType } from "../telephony/npa.js";
+
+export interface NumberOrder {
+  /** Names this order for good: asked again with the same key, the same order goes on, and nothing is bought twice. */
+  readonly key: string;
+  readonly accountId: string;
+  readonly poolId: string;
+  readonly numberType: NumberType;
+  /** Area codes that fit, best first; null: any of the type. */
+  readonly npas: readonly string[] | null;
+  readonly count: number;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export interface OrderOutcome {
+  /** Available in the inventory now (E.164). At most `count`. */
+  readonly bought: readonly string[];
+  /** Ordered from a carrier that delivers later: they appear in the inventory then. */
+  readonly pending: number;
+  /** Why fewer than asked; null when all were bought or ordered. */
+  readonly refused: string | null;
+}
+
+export interface NumberBuyer {
+  /** Never throws for what a carrier refuses. @throws AppError("database_unavailable") */
+  buy(order: NumberOrder): Promise<OrderOutcome>;
+}
