@@ -90,6 +90,15 @@ export async function credentialFor(
   return row === undefined ? null : opened(deps.secrets, row);
 }
 
+/** The account's own, or, for null, the platform's. */
+export async function findCredential(
+  deps: { db: Queryable; secrets: Secrets },
+  input: { carrier: Carrier; accountId: string | null },
+): Promise<CarrierCredential | null> {
+  const [row] = await deps.db.query<Row>(SELECT_FOR, [input.carrier, input.accountId]);
+  return row === undefined ? null : opened(deps.secrets, row);
+}
+
 /** @throws AppError("not_found") */
 export async function getCredential(deps: { db: Queryable; secrets: Secrets }, id: string): Promise<CarrierCredential> {
   const [row] = await deps.db.query<Row>(SELECT_ONE, [id]);

@@ -189,13 +189,16 @@ export async function updateDestination(
   return row as Destination;
 }
 
-/** @throws AppError("conflict") while a pool, even a deleted one with records, points to it */
+/** @throws AppError("conflict") while a pool or a static number, even a former one with records, points to it */
 export async function deleteDestination(db: Queryable, known: Destination): Promise<void> {
   try {
     await db.query(DELETE, [known.id]);
   } catch (error) {
     if (sqlState(error) === "23503") {
-      throw new AppError("conflict", "Pools point to this destination; set its status to ignored instead.");
+      throw new AppError(
+        "conflict",
+        "Pools or static numbers point to this destination; set its status to ignored instead.",
+      );
     }
     throw error;
   }

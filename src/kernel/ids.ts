@@ -21,6 +21,10 @@ export const ID_PREFIXES = [
   "whk",
   "key",
   "crd",
+  "ord",
+  "oit",
+  "fnd",
+  "stn",
   "req",
 ] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];

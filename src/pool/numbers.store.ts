@@ -41,12 +41,12 @@ const COLUMNS = `n.id, n.e164, n.number_type as type, n.npa, n.carrier, n.creden
 const INSERT_MANY = sql(
   "number_insert_many",
   `with added as (
-     insert into promo_number (e164, number_type, npa, carrier, credential_id)
-       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+     insert into promo_number (e164, number_type, npa, carrier, credential_id, state)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
        on conflict (e164) do nothing returning id, e164, state, state_since
    ), logged as (
      insert into number_event (number_id, at, from_state, state, ownership_epoch, reason, actor)
-       select id, state_since, null, state, 0, $6, $7 from added
+       select id, state_since, null, state, 0, $7, $8 from added
    )
    select e164 from added`,
 );
@@ -120,12 +120,14 @@ export interface NewNumber {
   readonly number: E164;
   readonly carrier: string | null;
   readonly credentialId: string | null;
+  /** Where its life begins; available when not given. */
+  readonly state?: "available" | "porting" | "ordering";
 }
 
 /** From here on an import changes what the planner should know. */
 const BULK = 100;
 
-/** Adds numbers to the available inventory. @returns those that were new */
+/** Adds numbers to the inventory, available unless they say otherwise. @returns those that were new */
 export async function insertNumbers(
   db: Queryable,
   input: { numbers: readonly NewNumber[]; reason: string; actor: string },
@@ -138,6 +140,7 @@ export async function insertNumbers(
     classes.map((c) => c.npa),
     numbers.map((n) => n.carrier),
     numbers.map((n) => n.credentialId),
+    numbers.map((n) => n.state ?? "available"),
     input.reason,
     input.actor,
   ]);

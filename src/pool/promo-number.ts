@@ -1,9 +1,18 @@
 /**
- * The life of a promo number: available → assigned → draining → quarantined → available | retired. Pure; the store and a trigger in the
- * database keep the same table (a test compares them).
+ * The life of a promo number: (ordering | porting →) available → assigned → draining → quarantined → available | retired. Pure; the store and a
+ * trigger in the database keep the same table (a test compares them).
  */
 
-export const NUMBER_STATES = ["available", "assigned", "draining", "quarantined", "retired"] as const;
+/** ordering: bought from a carrier that delivers later · porting: on its way to us from another carrier. Both are nobody's, and intercepted. */
+export const NUMBER_STATES = [
+  "ordering",
+  "porting",
+  "available",
+  "assigned",
+  "draining",
+  "quarantined",
+  "retired",
+] as const;
 export type NumberState = (typeof NUMBER_STATES)[number];
 
 /** pool: given to one visitor at a time · overflow: shared by everybody a full pool cannot serve · static: belongs to a source. */
@@ -11,6 +20,10 @@ export const NUMBER_ROLES = ["pool", "overflow", "static"] as const;
 export type NumberRole = (typeof NUMBER_ROLES)[number];
 
 const MOVES: Readonly<Record<NumberState, readonly NumberState[]>> = {
+  // Retired: the order failed or was cancelled.
+  ordering: ["available", "retired"],
+  // Assigned as static alone: the public knows this number, so it must not reach the inventory, where any pool may take it, on its way to its source.
+  porting: ["available", "assigned", "retired"],
   available: ["assigned", "quarantined", "retired"],
   assigned: ["draining", "quarantined"],
   draining: ["assigned", "quarantined"],

@@ -3,7 +3,13 @@ import { describe, expect, it } from "vitest";
 import { insertIntercept } from "../../src/pool/intercepts.store.js";
 import { summarizeIntercepts } from "../../src/pool/intercepts.store.js";
 import { advanceNumber, quarantineNumber, releaseNumber, retireNumber } from "../../src/pool/number-moves.js";
-import { findNumber, historyOf, listDueNumbers, type PromoNumber } from "../../src/pool/numbers.store.js";
+import {
+  findNumber,
+  historyOf,
+  insertNumbers,
+  listDueNumbers,
+  type PromoNumber,
+} from "../../src/pool/numbers.store.js";
 import {
   addNumbers,
   createPool,
@@ -70,7 +76,10 @@ const callFrom = (e164: string, caller: string | null) =>
 describe("the state machine", () => {
   it("is the same in the code and in the database, for every pair of states", async () => {
     const world = await makeWorld(db, 1);
+    const nobody = "role = null, account_id = null, pool_id = null, quarantined_at = null";
     const columns: Record<NumberState, string> = {
+      ordering: nobody,
+      porting: nobody,
       available: "role = null, account_id = null, pool_id = null, quarantined_at = null",
       assigned: `role = 'pool', account_id = '${world.account.id}', pool_id = '${world.pool.id}', quarantined_at = null`,
       draining: `role = 'pool', account_id = '${world.account.id}', pool_id = '${world.pool.id}', quarantined_at = null`,
@@ -78,6 +87,8 @@ describe("the state machine", () => {
       retired: "role = null, account_id = null, pool_id = null, quarantined_at = null",
     };
     const pathTo: Record<NumberState, NumberState[]> = {
+      ordering: [],
+      porting: [],
       available: [],
       assigned: ["assigned"],
       draining: ["assigned", "draining"],
@@ -87,8 +98,11 @@ describe("the state machine", () => {
     const owned = (state: NumberState): boolean => state === "assigned" || state === "draining";
     const move = async (e164: string, from: NumberState, to: NumberState): Promise<boolean> => {
       const epoch = owned(from) === owned(to) ? "" : ", ownership_epoch = ownership_epoch + 1";
+      // A number that was ported in can only become its source's.
+      const asStatic = `role = 'static', account_id = '${world.account.id}'`;
+      const set = from === "porting" && to === "assigned" ? asStatic : columns[to];
       try {
-        await rows(db, `update promo_number set state = '${to}', ${columns[to]}${epoch} where e164 = $1`, [e164]);
+        await rows(db, `update promo_number set state = '${to}', ${set}${epoch} where e164 = $1`, [e164]);
         return true;
       } catch (error) {
         expect(error).toMatchObject({ code: "23514" });
@@ -99,8 +113,12 @@ describe("the state machine", () => {
       for (const to of NUMBER_STATES) {
         if (from === to) continue;
         const [e164] = tollFreeNumbers(1) as [E164];
-        await addInventory(db, [e164]);
-        let at: NumberState = "available";
+        const first = from === "ordering" || from === "porting" ? from : "available";
+        await insertNumbers(db, {
+          numbers: [{ number: e164, carrier: null, credentialId: null, state: first }],
+          ...why,
+        });
+        let at: NumberState = first;
         for (const step of pathTo[from]) {
           expect(await move(e164, at, step)).toBe(true);
           at = step;
@@ -108,9 +126,11 @@ describe("the state machine", () => {
         expect([from, to, await move(e164, from, to)]).toEqual([from, to, canMove(from, to)]);
       }
     }
+    // Later tests fill pools with their own numbers.
+    await rows(db, "update promo_number set state = 'retired' where state = 'available'");
   });
 
-  it("never leaves retired, and reaches every other state from available", () => {
+  it("never leaves retired, and reaches every state but those a number begins in", () => {
     fc.assert(
       fc.property(fc.constantFrom(...NUMBER_STATES), (to) => {
         expect(canMove("retired", to)).toBe(false);
@@ -119,7 +139,38 @@ describe("the state machine", () => {
     const reached = new Set<NumberState>(["available"]);
     for (let i = 0; i < NUMBER_STATES.length; i++)
       for (const from of [...reached]) for (const to of NUMBER_STATES) if (canMove(from, to)) reached.add(to);
-    expect([...reached].sort()).toEqual([...NUMBER_STATES].sort());
+    const begins: NumberState[] = ["ordering", "porting"];
+    expect([...reached].sort()).toEqual(NUMBER_STATES.filter((state) => !begins.includes(state)).sort());
+    for (const first of begins) expect(canMove(first, "available")).toBe(true);
+  });
+
+  it("keeps a number that is being ported in out of pools", async () => {
+    const world = await makeWorld(db, 1);
+    const [e164] = tollFreeNumbers(1) as [E164];
+    await insertNumbers(db, {
+      numbers: [{ number: e164, carrier: null, credentialId: null, state: "porting" }],
+      ...why,
+    });
+    await expect(
+      rows(
+        db,
+        `update promo_number set state = 'assigned', role = 'pool', account_id = $2, pool_id = $3, ownership_epoch = 1 where e164 = $1`,
+        [e164, world.account.id, world.pool.id],
+      ),
+    ).rejects.toMatchObject({ code: "23514" });
+  });
+
+  it.each(["ordering", "porting"] as const)("intercepts and logs calls to a number in %s", async (state) => {
+    const [e164] = tollFreeNumbers(1) as [E164];
+    await insertNumbers(db, { numbers: [{ number: e164, carrier: null, credentialId: null, state }], ...why });
+    const { decision, ref } = await callFrom(e164, "+14155550177");
+    expect(decision).toEqual({ kind: "intercept" });
+    expect(await rows(db, "select disposition, status, attribution from call where id = $1", [ref.callId])).toEqual([
+      { disposition: "intercepted", status: "intercepted", attribution: "quarantined" },
+    ]);
+    expect(await rows(db, "select counted from intercept where call_id = $1", [ref.callId])).toEqual([
+      { counted: true },
+    ]);
   });
 
   it("writes every move down: from import to release, with reason and actor", async () => {

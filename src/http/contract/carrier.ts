@@ -15,6 +15,12 @@ const secret = z.string().trim().min(1).max(SECRET_CHARS_MAX);
 /** Two while a token is being rotated. */
 const authTokens = { auth_tokens: z.array(secret).min(1).max(2) };
 
+/** With it numbers can be bought, configured and given back; without it the credential only verifies webhooks. */
+const accountSid = z
+  .string()
+  .regex(/^AC[0-9a-fA-F]{32}$/, "must be an account SID, AC and 32 hexadecimal digits")
+  .optional();
+
 const common = {
   account_id: idIn.optional().meta({ description: "Keys of the platform: none means the platform's own credential" }),
   intercept: z.enum(["reject", "announce"]).default("reject").meta({
@@ -23,7 +29,7 @@ const common = {
 };
 
 const bodies = {
-  twilio: z.strictObject({ ...common, ...authTokens }),
+  twilio: z.strictObject({ ...common, ...authTokens, account_sid: accountSid }),
   signalwire: z.strictObject({ ...common, ...authTokens }),
   plivo: z.strictObject({ ...common, ...authTokens }),
   telnyx: z.strictObject({ ...common, public_key: secret }),
@@ -38,7 +44,7 @@ export const carrierQuery = z.strictObject(accountQuery);
 /** For the documentation; which of them holds is the path's word, so the check itself is readCarrierBody's. */
 export const carrierIn = z.record(z.string(), z.unknown()).meta({
   description:
-    "By carrier: auth_tokens (twilio, signalwire, plivo); public_key (telnyx); signature_secret (vonage); key and secret (sinch); username and password (bandwidth)",
+    "By carrier: auth_tokens (twilio, signalwire, plivo), for twilio also account_sid, to buy numbers; public_key (telnyx); signature_secret (vonage); key and secret (sinch); username and password (bandwidth)",
   anyOf: Object.values(bodies).map((schema) => {
     const { $schema: _, ...shape } = z.toJSONSchema(schema, { io: "input" });
     return shape;
@@ -58,7 +64,8 @@ export function readCarrierBody(carrier: Carrier, body: unknown): CarrierBody {
     const fields = fieldErrorsOf(parsed.error);
     throw new AppError("invalid_value", `These are no credentials of ${carrier}; see errors.`, { fields });
   }
-  const { account_id: accountId, intercept, ...secrets } = parsed.data;
+  const { account_id: accountId, intercept, ...given } = parsed.data;
+  const secrets = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { accountId, intercept, secrets };
 }
 
