@@ -27,12 +27,17 @@ const REASONS: Readonly<Record<AttributionOutcome, string>> = {
   unattributable: "What is stored does not allow a statement.",
 };
 
+const STATIC_REASON =
+  "The number is static: it belongs to a source, whose touch the record has, and is presented to no visitor.";
+
 /**
+ * @param isStatic the record has a touch and no visitor: its number belonged to a source
  * @param presentations of this number, owner and pool with a sequence at or below the one the match saw, any order; renewals of one visitor
  *   count once, by their latest
  */
 export function explainMatch(input: {
   outcome: AttributionOutcome;
+  isStatic?: boolean;
   matchedPresentationId: string | null;
   presentations: readonly PresentedTo[];
   receivedAt: number;
@@ -51,7 +56,8 @@ export function explainMatch(input: {
   }));
   const chosen = candidates.find((c) => c.chosen) ?? null;
   const runnerUp = candidates.find((c) => !c.chosen && c.withinRetention) ?? null;
-  return { reason: REASONS[outcome], candidates, runnerUp, confidence: chosen?.probability ?? null };
+  const reason = input.isStatic === true ? STATIC_REASON : REASONS[outcome];
+  return { reason, candidates, runnerUp, confidence: chosen?.probability ?? null };
 }
 
 /** Newest first. */

@@ -23,6 +23,7 @@ export interface NumberFacts {
   readonly standing: NumberStanding;
   /** The number's sequence at the match; a record keeps it so that replay can stop there. */
   readonly seq: number;
+  /** Of the latest presentation; of a static number, its source's. */
   readonly touch: Readonly<Record<string, unknown>> | null;
   readonly customData: Readonly<Record<string, unknown>> | null;
   readonly destination: DestinationFacts | null;
@@ -41,10 +42,11 @@ export interface DestinationFacts {
 export const MATCH_NUMBER = sql(
   "match_number",
   `select clock_timestamp() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch,
-     n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until, n.touch,
-     n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
+     n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until,
+     coalesce(s.touch, n.touch) as touch, n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
    from unnest($1::text[]) with ordinality as asked (e164, position) left join promo_number n on n.e164 = asked.e164
-     left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id
+     left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
+     left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)
    order by asked.position`,
 );
 
@@ -102,7 +104,7 @@ const FACTS_AT = sql(
   "match_number_at",
   `select now() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch, n.credential_id,
      n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
-     '-infinity'::timestamptz as retained_until, null::jsonb as touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
+     '-infinity'::timestamptz as retained_until, s.touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
      d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
    from unnest($1::text[], $2::timestamptz[]) with ordinality as asked (e164, at, position)
      left join lateral (
@@ -110,7 +112,8 @@ const FACTS_AT = sql(
        from promo_number p join number_event e on e.number_id = p.id and e.at <= asked.at
        where p.e164 = asked.e164 order by e.id desc limit 1
      ) n on true
-     left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id
+     left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
+     left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)
    order by asked.position`,
 );
 export const LATEST_AT = sql(

@@ -200,7 +200,11 @@ function attribute(facts: NumberFacts | null, receivedAt: Instant, late: boolean
   const match = matchCall({ standing: facts?.standing ?? { kind: "unknown" }, receivedAt });
   const none = { presentationId: null, visitorId: null, presentedAt: null, touch: null, customData: null };
   const shared = { matchedSeq: facts?.seq ?? null, late };
-  if (match.outcome !== "matched") return { outcome: match.outcome, ...none, ...shared };
+  if (match.outcome !== "matched") {
+    // A static number is presented to nobody; its calls are its source's.
+    const touch = facts?.standing.kind === "static" ? facts.touch : null;
+    return { outcome: match.outcome, ...none, touch, ...shared };
+  }
   const { presentationId, visitorId, presentedAt } = match.presentation;
   return {
     outcome: "matched",

@@ -24,7 +24,9 @@ const SINGLE_READS_MAX = 500;
 
 const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", d.number, d.sip_uri as "sipUri", d.failover,
   d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds"`;
-const FROM = `promo_number n left join pool p on p.id = n.pool_id left join destination d on d.id = p.destination_id`;
+const FROM = `promo_number n
+  left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
+  left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)`;
 const SELECT_PAGE = sql(
   "routing_select_page",
   `select ${COLUMNS} from ${FROM} where n.id > $1 order by n.id limit ${PAGE}`,

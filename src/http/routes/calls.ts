@@ -91,6 +91,7 @@ function addExplanation(app: HttpApp, deps: HttpDeps): void {
       const call = await getCall(deps.db, { id: request.params.id, accountId });
       const explanation = explainMatch({
         outcome: call.attribution.outcome,
+        isStatic: call.attribution.outcome === "never_presented" && call.attribution.touch !== null,
         matchedPresentationId: call.attribution.presentationId,
         presentations: await candidatesOf(deps, call),
         receivedAt: call.receivedAt,
