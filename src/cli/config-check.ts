@@ -31,6 +31,8 @@ function shown(config: Config): Record<string, string> {
     secrets_key: config.secretsKey === null ? "kept in the data directory" : "set",
     intercept_uri: config.interceptUri ?? "not set: 404",
     trusted_cidrs: config.presentTrustedCidrs.join(", ") || "none",
+    number_carrier: config.numberCarrier ?? "twilio",
+    twilio_api_url: config.twilioApiUrl,
     log_level: config.logLevel,
   };
 }

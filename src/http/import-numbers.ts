@@ -1,17 +1,27 @@
-/** Adds what is right of a list of numbers to the inventory and says what was wrong with the rest. Called by `POST /v1/numbers`. */
+/** Adds what is right of a list of numbers to the inventory and says what was wrong with the rest. Called by `POST /v1/numbers` and by the CSV import. */
 import { carriersOfCredentials } from "../account/carrier-credentials.store.js";
 import { insertNumbers, type NewNumber } from "../pool/numbers.store.js";
 import { parseE164 } from "../telephony/e164.js";
 import type { HttpDeps } from "./http-deps.js";
 
+/** Where an imported number's life begins. porting: on its way from another carrier, not here yet. */
+export const IMPORTED_STATES = ["available", "porting"] as const;
+export type ImportedState = (typeof IMPORTED_STATES)[number];
+
 export type NumberEntry =
   | string
-  | { readonly number: string; readonly carrier?: string | undefined; readonly credential_id?: string | undefined };
+  | {
+      readonly number: string;
+      readonly carrier?: string | undefined;
+      readonly credential_id?: string | undefined;
+      readonly state?: ImportedState | undefined;
+    };
 
 export interface ImportResult {
   readonly added: number;
   readonly duplicates: number;
-  readonly invalid: { number: string; reason: string }[];
+  /** `index`: of the entry. */
+  readonly invalid: { index: number; number: string; reason: string }[];
 }
 
 export async function importNumbers(
@@ -22,11 +32,11 @@ export async function importNumbers(
   const named = new Set(entries.flatMap(({ credential_id: id }) => id ?? []));
   const carriers = named.size === 0 ? new Map<string, string>() : await carriersOfCredentials(deps.db, [...named]);
   const numbers = new Map<string, NewNumber>();
-  const invalid: { number: string; reason: string }[] = [];
+  const invalid: { index: number; number: string; reason: string }[] = [];
   let valid = 0;
-  for (const entry of entries) {
+  for (const [index, entry] of entries.entries()) {
     const checked = checkEntry(entry, carriers);
-    if (typeof checked === "string") invalid.push({ number: entry.number, reason: checked });
+    if (typeof checked === "string") invalid.push({ index, number: entry.number, reason: checked });
     else {
       valid++;
       if (!numbers.has(checked.number)) numbers.set(checked.number, checked);
@@ -48,5 +58,5 @@ function checkEntry(entry: Exclude<NumberEntry, string>, carriers: ReadonlyMap<s
   if (hostedBy !== null && entry.carrier !== undefined && entry.carrier !== hostedBy) {
     return `credential_id is one of ${hostedBy}, not of ${entry.carrier}`;
   }
-  return { number, carrier: entry.carrier ?? hostedBy, credentialId };
+  return { number, carrier: entry.carrier ?? hostedBy, credentialId, state: entry.state ?? "available" };
 }
