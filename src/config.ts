@@ -39,6 +39,10 @@ export interface Config {
   readonly secretsKey: string | null;
   readonly interceptUri: string | null;
   readonly presentTrustedCidrs: readonly string[];
+  /** Twilio's REST API; another address for tests and proxies. Never taken from a request. */
+  readonly twilioApiUrl: string;
+  /** What numbers are bought from when nobody says; null: Twilio, and the simulated carrier only on one machine and by name. */
+  readonly numberCarrier: "twilio" | "simulated" | null;
   /** No DATABASE_URL: everything on this machine, for trying out, development and small sites. */
   readonly isEmbedded: boolean;
   /** To find the servers of the system's packages. */
@@ -67,6 +71,9 @@ export const VARIABLES: Readonly<Record<string, string>> = {
     "encrypts callers' numbers and carriers' credentials, 16 or more characters and no comma (a comma separates keys, newest first); made in embedded mode, required otherwise",
   INTERCEPT_URI: "sip:… of an announcement for calls to quarantined numbers; unset: 404",
   PRESENT_TRUSTED_CIDRS: "networks exempt from bot rules and address limits. Embedded default 127.0.0.0/8,::1/128",
+  TWILIO_API_URL: "https://… of Twilio's REST API, for a proxy or tests. Default https://api.twilio.com",
+  NUMBER_CARRIER:
+    "twilio or simulated: what numbers are bought from when an order names no carrier. simulated numbers ring nowhere but here. Default twilio",
 };
 
 const SECRET_VARIABLES = ["DATABASE_URL", "REDIS_URL", "DRACHTIO_URL", "ADMIN_API_KEY", "SECRETS_KEY"] as const;
@@ -103,6 +110,8 @@ export function loadConfig(environment: Environment = process.env): Config {
     secretsKey: v.SECRETS_KEY ?? null,
     interceptUri: v.INTERCEPT_URI ?? null,
     presentTrustedCidrs: v.PRESENT_TRUSTED_CIDRS ?? (isEmbedded ? ["127.0.0.0/8", "::1/128"] : []),
+    twilioApiUrl: v.TWILIO_API_URL,
+    numberCarrier: v.NUMBER_CARRIER ?? null,
     isEmbedded,
     searchPath: environment["PATH"] ?? "",
   };
@@ -249,4 +258,6 @@ const schema = z.object({
     (text) => (listOf(text).every((cidr) => ipaddr.isValidCIDR(cidr)) ? listOf(text) : null),
     "must be a list of networks like 10.0.0.0/8",
   ).optional(),
+  TWILIO_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.twilio.com"),
+  NUMBER_CARRIER: z.enum(["twilio", "simulated"], { error: "must be twilio or simulated" }).optional(),
 });

@@ -10,6 +10,7 @@ import type { Log } from "../kernel/log.js";
 import type { Random } from "../kernel/random.js";
 import type { Secrets } from "../kernel/secrets.js";
 import type { AllocationBatch } from "../pool/allocation-batch.js";
+import type { Carriers } from "../pool/carrier-inventory/carriers.js";
 import type { Directory } from "../pool/directory.js";
 import type { NumberSchedule } from "../pool/number-moves.js";
 
@@ -29,6 +30,8 @@ export interface HttpDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule: NumberSchedule;
+  /** Whom numbers are bought from. */
+  readonly carriers: Carriers;
   /** SHA-256 of ADMIN_API_KEY (hashKey); null when only keys of the database count. */
   readonly adminKeyHash: Buffer | null;
   readonly readiness: () => Promise<Readiness>;

@@ -20,12 +20,14 @@ import { addCallRoutes } from "./routes/calls.js";
 import { addCarrierRoutes } from "./routes/carriers.js";
 import { addDestinationRoutes } from "./routes/destinations.js";
 import { addInterceptRoutes } from "./routes/intercepts.js";
+import { addInventoryRoutes } from "./routes/inventory.js";
 import { addNumberRoutes } from "./routes/numbers.js";
 import { addPoolNumberRoutes } from "./routes/pool-numbers.js";
 import { addPoolRoutes } from "./routes/pools.js";
 import { addPresentationLogRoutes } from "./routes/presentation-log.js";
 import { addPresentationRoutes } from "./routes/presentations.js";
 import { addSettingsRoutes } from "./routes/settings.js";
+import { addStaticNumberRoutes } from "./routes/static-numbers.js";
 import { addTrunkRoutes } from "./routes/trunks.js";
 import { refuseUnsafeText } from "./unsafe-request.js";
 import { addUnknownRoutes } from "./unknown-route.js";
@@ -107,6 +109,8 @@ function addApi(scope: HttpApp, deps: HttpDeps): void {
   addSettingsRoutes(scope, deps);
   addTrunkRoutes(scope, deps);
   addCarrierRoutes(scope, deps);
+  addInventoryRoutes(scope, deps);
+  addStaticNumberRoutes(scope, deps);
 }
 
 function answerError(deps: HttpDeps, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

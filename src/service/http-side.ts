@@ -12,6 +12,7 @@ import { carrierWebhooks, type WebhookDeps } from "../webhooks/inbound/inbound-r
 import { twilio } from "../webhooks/inbound/twilio.js";
 import type { AdminKey } from "./admin-key.js";
 import type { Infrastructure } from "./infrastructure.js";
+import type { Inventory } from "./inventory-side.js";
 import { addressTaken } from "./listen-check.js";
 import type { Ambient } from "./ambient.js";
 import type { Routing } from "./routing-side.js";
@@ -33,13 +34,14 @@ export interface HttpSideInput {
   readonly adminKey: AdminKey;
   readonly routing: Routing;
   readonly jobs: NumberJobs;
+  readonly inventory: Inventory;
   readonly metrics: Registry;
   readonly state: State;
 }
 
 /** @returns the URL it listens at. @throws AppError("address_taken") naming HTTP_LISTEN */
 export async function startHttp(input: HttpSideInput): Promise<string> {
-  const { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, metrics, state } = input;
+  const { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, inventory, metrics, state } = input;
   const { db, stack } = infrastructure;
   let url = "";
   const app = buildHttpServer({
@@ -51,6 +53,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     batch: new AllocationBatch({ db, ...ambient }),
     directory: routing.directory,
     schedule: jobs,
+    carriers: inventory.carriers,
     adminKeyHash: adminKey.hash,
     readiness: () => readinessOf(input),
     isDraining: () => state.isDraining,

@@ -15,6 +15,7 @@ import type { Ambient } from "./ambient.js";
 import { watchGauges } from "./gauges.js";
 import { startHttp, type State } from "./http-side.js";
 import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
+import { startInventory } from "./inventory-side.js";
 import { checkListenAddresses } from "./listen-check.js";
 import { startRouting } from "./routing-side.js";
 import { startSip } from "./sip-side.js";
@@ -48,7 +49,7 @@ export async function startService(config: Config, ambient: Ambient): Promise<Se
 }
 
 async function startOn(infrastructure: Infrastructure, config: Config, ambient: Ambient): Promise<Service> {
-  const { db, dataDir, stack } = infrastructure;
+  const { db, dataDir, redisUrl, stack } = infrastructure;
   const { clock, random, log } = ambient;
   const ids = createIdSource(clock, random);
   const secrets = createSecrets(config.secretsKey ?? dataDir.secret("secrets-key", 32), random);
@@ -56,14 +57,9 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   if (config.isEmbedded) await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });
   const node = dataDir.secret("node-id", 16);
 
-  const jobs = new NumberJobs({
-    redisUrl: infrastructure.redisUrl,
-    db,
-    clock,
-    log,
-    works: config.roles.includes("jobs"),
-  });
+  const jobs = new NumberJobs({ redisUrl, db, clock, log, works: config.roles.includes("jobs") });
   stack.push("jobs", () => jobs.stop());
+  const inventory = startInventory({ config, infrastructure, ambient, ids, secrets });
   const routing = await startRouting({ infrastructure, ids, secrets, ambient });
   const housekeeping = new Housekeeping({ db, callLog: routing.callLog, log });
   stack.push("housekeeping", () => housekeeping.stop());
@@ -72,7 +68,19 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   const state: State = { isReady: false, isDraining: false, sip: null };
   const metrics = new Registry();
   const httpUrl = config.roles.includes("http")
-    ? await startHttp({ config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, metrics, state })
+    ? await startHttp({
+        config,
+        infrastructure,
+        ambient,
+        ids,
+        secrets,
+        adminKey,
+        routing,
+        jobs,
+        inventory,
+        metrics,
+        state,
+      })
     : null;
   if (config.roles.includes("sip")) {
     const sip = await startSip({
@@ -89,6 +97,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   }
   watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool });
   jobs.start();
+  inventory.jobs.start();
   housekeeping.start();
   routing.callLog.start();
   return {

@@ -5,6 +5,7 @@ import type { InterceptSummary } from "../../pool/intercepts.store.js";
 import type { NumberEvent, PromoNumber } from "../../pool/numbers.store.js";
 import { NUMBER_ROLES, NUMBER_STATES } from "../../pool/promo-number.js";
 import { judgeQuarantine, type QuarantineRule } from "../../pool/quarantine.js";
+import { IMPORTED_STATES } from "../import-numbers.js";
 import { accountQuery, e164Out, idIn, idOut, instantOut, pageQuery, reasonIn } from "./scalars.js";
 
 const NUMBER_TYPES = ["toll_free", "local"] as const;
@@ -25,7 +26,14 @@ const carrierIn = z
 /** The number itself stays a plain string: a wrong one is told in `invalid` and costs the others nothing. */
 const numberEntry = z.union([
   z.string().max(64),
-  z.strictObject({ number: z.string().max(64), carrier: carrierIn.optional(), credential_id: idIn.optional() }),
+  z.strictObject({
+    number: z.string().max(64),
+    carrier: carrierIn.optional(),
+    credential_id: idIn.optional(),
+    state: z.enum(IMPORTED_STATES).optional().meta({
+      description: "porting: on its way from another carrier; its calls are intercepted until it is activated",
+    }),
+  }),
 ]);
 
 export const newNumbers = z.strictObject({ numbers: z.array(numberEntry).min(1).max(NUMBERS_PER_REQUEST_MAX) });

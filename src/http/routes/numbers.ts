@@ -1,6 +1,8 @@
 /** `/v1/numbers`: the inventory, where each number stands, and its moves by hand. An account sees its own numbers. */
 import type { FastifyRequest } from "fastify";
 import { getNumber, historyOf, listNumbers, type PromoNumber } from "../../pool/numbers.store.js";
+import { finishPorting } from "../../pool/finish-porting.js";
+import { giveBackNumber } from "../../pool/give-back-number.js";
 import { quarantineNumber, releaseNumber, retireNumber } from "../../pool/number-moves.js";
 import { accountToRead, actorOf, isAdmin, principalOf } from "../auth.js";
 import {
@@ -31,6 +33,8 @@ export function addNumberRoutes(app: HttpApp, deps: HttpDeps): void {
   addQuarantine(app, deps);
   addRelease(app, deps);
   addRetire(app, deps);
+  addActivate(app, deps);
+  addGiveBack(app, deps);
 }
 
 function addImport(app: HttpApp, deps: HttpDeps): void {
@@ -50,7 +54,8 @@ function addImport(app: HttpApp, deps: HttpDeps): void {
     },
     async (request, reply) => {
       const result = await importNumbers(deps, { entries: request.body.numbers, actor: actorOf(request) });
-      return reply.code(201).send(result);
+      const invalid = result.invalid.map(({ number, reason }) => ({ number, reason }));
+      return reply.code(201).send({ ...result, invalid });
     },
   );
 }
@@ -163,6 +168,51 @@ function addRetire(app: HttpApp, deps: HttpDeps): void {
     async (request) => {
       const { e164 } = await readable(deps, request, request.params.number);
       return showOne(deps, await retireNumber(deps, { e164, reason: request.body.reason, actor: actorOf(request) }));
+    },
+  );
+}
+
+function addActivate(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/numbers/:number/activate",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "A number that was being ported in is here",
+        description: "It becomes available. 409 when it is not being ported in.",
+        tags,
+        params: numberParams,
+        body: moveBody,
+        response: { 200: numberWithHistoryOut },
+      },
+    },
+    async (request) => {
+      const { number: e164 } = request.params;
+      const { reason } = request.body;
+      return showOne(deps, await finishPorting(deps.db, { e164, reason, actor: actorOf(request) }));
+    },
+  );
+}
+
+function addGiveBack(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/numbers/:number/release_to_carrier",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "Give an available or retired number back to its carrier",
+        description:
+          "It is retired for good. When the carrier does not answer it stays retired, and can be given back with another call.",
+        tags,
+        params: numberParams,
+        body: moveBody,
+        response: { 200: numberWithHistoryOut },
+      },
+    },
+    async (request) => {
+      const { number: e164 } = request.params;
+      const { reason } = request.body;
+      return showOne(deps, await giveBackNumber(deps, { e164, reason, actor: actorOf(request) }));
     },
   );
 }

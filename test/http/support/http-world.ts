@@ -11,6 +11,7 @@ import { systemClock } from "../../../src/kernel/clock.js";
 import { type Log, type LogFields, silentLog } from "../../../src/kernel/log.js";
 import { systemRandom } from "../../../src/kernel/random.js";
 import { AllocationBatch } from "../../../src/pool/allocation-batch.js";
+import type { Carriers } from "../../../src/pool/carrier-inventory/carriers.js";
 import { Directory } from "../../../src/pool/directory.js";
 import { ids, RecordingSchedule, secrets } from "../../support/world.js";
 
@@ -51,6 +52,9 @@ export function recordingLog(lines: LogLine[]): Log {
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }
 
+/** Nobody sells to us. */
+const noCarriers: Carriers = { choose: async () => null, open: async () => null, accounts: async () => [] };
+
 export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): HttpWorld {
   const lines: LogLine[] = [];
   const schedule = new RecordingSchedule();
@@ -64,6 +68,7 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     clock: systemClock,
     log: recordingLog(lines),
     schedule,
+    carriers: noCarriers,
     adminKeyHash: hashKey(ADMIN_KEY),
     readiness: async () => ({ ready: true, checks: { postgres: true } }),
     isDraining: () => false,
