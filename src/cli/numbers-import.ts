@@ -61,10 +61,11 @@ async function importFile(db: Database, input: { file: string; carrier: string |
     tally.wrong++;
     if (tally.shown.length < SHOWN_MAX) tally.shown.push({ line, reason });
   };
-  let batch: Entry[] = [];
+  /** By number: one that stands there twice is one. */
+  let batch = new Map<string, Entry>();
   const send = async (): Promise<void> => {
-    const sent = batch;
-    batch = [];
+    const sent = [...batch.values()];
+    batch = new Map();
     const { added, duplicates, invalid } = await importNumbers({ db }, { entries: sent, actor: "cli" });
     tally.added += added;
     tally.duplicates += duplicates;
@@ -78,10 +79,10 @@ async function importFile(db: Database, input: { file: string; carrier: string |
     }
     const entry = entryOf(record, columns, input.carrier);
     if (typeof entry === "string") refuse(record.line, entry);
-    else batch.push(entry);
-    if (batch.length >= BATCH_MAX) await send();
+    else if (!batch.has(entry.number)) batch.set(entry.number, entry);
+    if (batch.size >= BATCH_MAX) await send();
   }
-  if (batch.length > 0) await send();
+  if (batch.size > 0) await send();
   return tally;
 }
 

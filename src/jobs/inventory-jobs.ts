@@ -23,6 +23,8 @@ const FAILED_KEPT_MAX = 200;
 /** Orders left in the middle are picked up this soon. */
 const SWEEP_EVERY_MS = 5_000;
 const SWEPT_MAX = 100;
+/** Whether a comparison is due is asked with one sweep in so many: it reads every credential. */
+const SWEEPS_A_LOOK = 12;
 /** A job's share of an order; what is left is swept up again. */
 const ORDER_BUDGET_MS = 120_000;
 const CLOSE_MS_MAX = 5_000;
@@ -49,6 +51,7 @@ export class InventoryJobs {
   private sweeping: NodeJS.Timeout | null = null;
   private sweep: Promise<void> = Promise.resolve();
   private isScheduled = false;
+  private sweeps = 0;
 
   constructor(private readonly options: InventoryJobsOptions) {
     const { redisUrl: url, log } = options;
@@ -97,7 +100,8 @@ export class InventoryJobs {
     const tick = Math.floor(this.options.clock.now() / SWEEP_EVERY_MS);
     const orders = await listDueOrders(this.options.db, SWEPT_MAX);
     const sent = orders.map((orderId) => this.send({ kind: "order", orderId }, `order-${orderId}-${tick}`));
-    if (await isReconcileDue(this.options)) sent.push(this.send({ kind: "reconcile" }, `reconcile-${tick}`));
+    const looks = this.sweeps++ % SWEEPS_A_LOOK === 0;
+    if (looks && (await isReconcileDue(this.options))) sent.push(this.send({ kind: "reconcile" }, `reconcile-${tick}`));
     return (await Promise.all(sent)).filter(Boolean).length;
   }
 

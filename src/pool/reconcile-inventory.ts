@@ -34,6 +34,8 @@ export interface CarrierAccount {
 export const RECONCILE_EVERY_S = 3600;
 /** Each takes a request; the rest is put right an hour later. */
 const REPAIRS_MAX = 500;
+/** A carrier account that we share has thousands of numbers that are none of ours: the first are told one by one, all are stored. */
+const LOGGED_MAX = 50;
 /** Our numbers read at a time. */
 const PAGE = 10_000;
 /** A number this young may not have reached the carrier's list. */
@@ -120,6 +122,7 @@ export async function reconcileAccount(deps: ReconcileDeps, account: CarrierAcco
 class Comparison {
   found = 0;
   repaired = 0;
+  private logged = 0;
   private readonly seen = new Set<string>();
 
   constructor(
@@ -241,7 +244,8 @@ class Comparison {
   private async put(findings: readonly NewFinding[]): Promise<void> {
     const fresh = await putFindings(this.deps, { ...this.account, findings });
     this.found += findings.length;
-    for (const { kind, number } of fresh) {
+    for (const { kind, number } of fresh.slice(0, LOGGED_MAX - this.logged)) {
+      this.logged++;
       const level = kind === "webhooks_repaired" || kind === "port_arrived" ? "info" : "warn";
       this.deps.log[level]("inventory.finding", { kind, number, carrier: this.account.carrier });
     }

@@ -80,7 +80,7 @@ describe("ringmatch numbers import", () => {
       "+18885200031,,,",
     ].join("\n");
     await numbersCommand.run([file(text)]);
-    expect(out).toEqual(["1 added, 1 known already, 5 not readable."]);
+    expect(out).toEqual(["1 added, 0 known already, 5 not readable."]);
     expect(err).toEqual([
       "  line 3: hello is no phone number",
       '  line 4: carrier "Twilio Inc." must be lower-case letters, digits, - and _',

@@ -9,6 +9,7 @@ import { addInventory, ids, makeWorld, tollFreeNumbers, type World } from "../su
 const { db } = await freshDatabase();
 const SIZE = 20_000;
 const PRESENTATIONS = 60_000;
+const STATICS = 5_000;
 
 const world = await makeWorld(db, 1);
 
@@ -30,6 +31,16 @@ async function fill(database: Database, { account, pool }: World): Promise<void>
      select $1, i % ${SIZE}, 1, i, now() - make_interval(secs => i), 'prl_' || i, 'prs_' || i, 'vis_' || i, $2, '+18665000000', 'presented',
        now(), now(), '{}', '{}', '{}' from generate_series(1, ${PRESENTATIONS}) i`,
     [account.id, pool.id],
+  );
+  await rows(
+    database,
+    `with added as (
+       insert into promo_number (e164, number_type, npa, state, role, account_id, ownership_epoch)
+       select '+1855' || (5000000 + i), 'toll_free', '855', 'assigned', 'static', $1, 1 from generate_series(1, ${STATICS}) i returning id
+     )
+     insert into static_number (id, number_id, ownership_epoch, account_id, destination_id, name, touch, drain_s)
+     select 'stn_' || id, id, 1, $1, $2, 'print', '{}', 0 from added`,
+    [account.id, pool.destinationId],
   );
   await rows(
     database,
@@ -100,7 +111,7 @@ function literal(value: unknown): string {
   return typeof value === "number" ? String(value) : `'${String(value)}'`;
 }
 
-const BIG = /^(promo_number|presentation|visitor)/;
+const BIG = /^(promo_number|presentation|visitor|static_number)/;
 
 function expectByIndex(nodes: readonly Node[], indexes: readonly string[]): void {
   const scans = nodes.filter((n) => BIG.test(n["Relation Name"] ?? ""));
@@ -120,6 +131,11 @@ function expectByIndex(nodes: readonly Node[], indexes: readonly string[]): void
 describe("hot queries go by index", () => {
   it("a match: one probe of the number", async () => {
     expectByIndex(await planOf(MATCH_NUMBER.text, [["+18665000100", "+18665000101"]]), ["promo_number_e164_key"]);
+  });
+
+  it("a match of a static number: its source by index as well", async () => {
+    const nodes = await planOf(MATCH_NUMBER.text, [["+18555000100", "+18555000101"]]);
+    expectByIndex(nodes, ["promo_number_e164_key", "static_number_number_id_ownership_epoch_key"]);
   });
 
   it("a late match: the latest entry of the number's log", async () => {
