@@ -48,8 +48,10 @@ export interface DestinationInput {
 /** What may be changed. `null` clears, `undefined` leaves. */
 export type DestinationChanges = Omit<DestinationInput, "number">;
 
-/** Pages can name any number, so what was merely seen is bounded. */
+/** Pages can name any number, so what was merely seen is bounded: a large site has some hundred numbers. */
 export const DISCOVERED_MAX_PER_ACCOUNT = 1_000;
+/** In 24 hours: a visitor who posts numbers of their own fills the list in days, not in minutes. */
+export const DISCOVERED_A_DAY_MAX = 200;
 const RING_TIMEOUT_S_DEFAULT = 30;
 
 const COLUMNS = `id, account_id as "accountId", number, number_type as "numberType", npa, name, sip_uri as "sipUri", failover,
@@ -64,10 +66,25 @@ const INSERT = sql(
 );
 const INSERT_DISCOVERED = sql(
   "destination_insert_discovered",
-  `insert into destination (id, account_id, number, number_type, npa, status)
-   select $1, $2, $3, $4, $5, 'discovered'
-   where (select count(*) from destination d where d.account_id = $2 and d.status = 'discovered') < ${DISCOVERED_MAX_PER_ACCOUNT}
-   on conflict (account_id, number) do nothing returning id`,
+  `with seen as (
+     select count(*) filter (where d.status = 'discovered') >= ${DISCOVERED_MAX_PER_ACCOUNT}
+       or count(*) filter (where d.discovered_at > now() - interval '1 day') >= ${DISCOVERED_A_DAY_MAX} as is_full
+     from destination d where d.account_id = $2 and d.discovered_at is not null
+   ), added as (
+     insert into destination (id, account_id, number, number_type, npa, status, discovered_at)
+       select $1, $2, $3, $4, $5, 'discovered', now() from seen
+       -- A page kept in a cache shows a visitor's promo number: that is no business's.
+       where not seen.is_full and not exists (select 1 from promo_number n where n.e164 = $3)
+       on conflict (account_id, number) do nothing returning id
+   )
+   select is_full as "isFull", exists (select 1 from added) as "isNew" from seen`,
+);
+const INSERT_TRACKED = sql(
+  "destination_insert_tracked",
+  `insert into destination (id, account_id, number, number_type, npa, status, discovered_at)
+   values ($1, $2, $3, $4, $5, 'tracked', now())
+   on conflict (account_id, number) do update set status = 'tracked', updated_at = now() where destination.status = 'discovered'
+   returning ${COLUMNS}`,
 );
 const SELECT_ONE = sql(
   "destination_select_one",
@@ -134,14 +151,29 @@ async function adoptDiscovered(
   return updateDestination(db, known, { ...input, status });
 }
 
-/** A number found on a page. @returns whether it was new */
+/** A number found on a page. @returns full: the account's list holds as many as it may, or the day brought as many; then it is not listed */
 export async function discoverDestination(
   deps: { db: Queryable; ids: IdSource },
   accountId: string,
   number: E164,
-): Promise<boolean> {
+): Promise<"new" | "known" | "full"> {
   const { type, npa } = classifyNumber(number);
-  return (await deps.db.query(INSERT_DISCOVERED, [deps.ids.next("dst"), accountId, number, type, npa])).length > 0;
+  const values = [deps.ids.next("dst"), accountId, number, type, npa];
+  const [row] = await deps.db.query<{ isFull: boolean; isNew: boolean }>(INSERT_DISCOVERED, values);
+  if (row?.isFull === true) return "full";
+  return row?.isNew === true ? "new" : "known";
+}
+
+/** A number found on a page that is tracked from now on. @returns null when it is tracked or ignored already */
+export async function trackDiscovered(
+  deps: { db: Queryable; ids: IdSource },
+  accountId: string,
+  number: E164,
+): Promise<Destination | null> {
+  const { type, npa } = classifyNumber(number);
+  const values = [deps.ids.next("dst"), accountId, number, type, npa];
+  const [destination] = await deps.db.query<Destination>(INSERT_TRACKED, values);
+  return destination ?? null;
 }
 
 /** @param accountId null: any account (admin). @throws AppError("not_found") */

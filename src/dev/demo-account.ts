@@ -10,6 +10,7 @@ import type { IdSource } from "../kernel/ids.js";
 import type { Random } from "../kernel/random.js";
 import { insertNumbers } from "../pool/numbers.store.js";
 import { createPool } from "../pool/pool-changes.js";
+import { poolDefaults } from "../pool/ring-pool.js";
 import type { E164 } from "../telephony/e164.js";
 
 const SETTING = "demo";
@@ -77,12 +78,8 @@ async function seed(deps: DemoDeps): Promise<DemoSetting> {
           destinationId: destination.id,
           numberType: "toll_free",
           npa: null,
-          sessionLifetimeS: 1800,
-          retentionS: 259_200,
+          ...poolDefaults,
           maxSize: DEMO_PROMO_NUMBERS.length,
-          overflow: "overflow_number",
-          drainS: 259_200,
-          autoscale: null,
         },
         fillImmediately: true,
         actor: ACTOR,

@@ -1,6 +1,6 @@
 /** What the HTTP layer counts. Labels are routes and outcomes, never numbers, visitors or accounts: their count is bounded by the code. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { BotReason } from "./suspect-bot.js";
+import type { BotReason } from "../pool/bot-tally.js";
 import type { PresentedNumber } from "../pool/present.js";
 
 export interface HttpMetrics {

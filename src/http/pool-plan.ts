@@ -4,27 +4,32 @@ import { type Queryable, sqlState } from "../db/database.js";
 import { AppError } from "../kernel/errors.js";
 import type { NewPool, Pool, PoolSettings } from "../pool/pools.store.js";
 import type { NumberType } from "../telephony/npa.js";
-import { isGiven, type NewPoolBody, type PoolChangesBody, readAutoscale } from "./contract/pool.js";
+import { isGiven, type NewPoolBody, type PoolChangesBody, readAutoscale, readNpaFallback } from "./contract/pool.js";
 
 /** @throws AppError("invalid_value") */
 export async function planNewPool(db: Queryable, input: { accountId: string; body: NewPoolBody }): Promise<NewPool> {
   const { accountId, body } = input;
   const destination = await trackedDestination(db, accountId, body.destination_number);
+  const numbers =
+    body.kind === "automatic"
+      ? kindOfNumber(destination, body)
+      : { numberType: body.number_type ?? "toll_free", npa: body.npa ?? null };
+  const npaFallback = readNpaFallback(body.npa_fallback);
+  if (numbers.numberType !== "local" && npaFallback.length > 0) throw onlyForLocal();
   return {
     accountId,
     name: body.name,
     kind: body.kind,
     campaign: body.campaign ?? null,
     destinationId: destination.id,
-    ...(body.kind === "automatic"
-      ? kindOfNumber(destination, body)
-      : { numberType: body.number_type ?? "toll_free", npa: body.npa ?? null }),
+    ...numbers,
     sessionLifetimeS: body.session_lifetime_s,
     retentionS: body.retention_s,
     maxSize: body.max_size,
     overflow: body.overflow,
     drainS: body.drain_s,
     autoscale: readAutoscale(body.autoscale),
+    npaFallback,
   };
 }
 
@@ -49,7 +54,9 @@ export async function planPoolChanges(
     overflow: body.overflow,
     drainS: body.drain_s,
     autoscale: body.autoscale === undefined ? undefined : readAutoscale(body.autoscale),
+    npaFallback: body.npa_fallback === undefined ? undefined : readNpaFallback(body.npa_fallback),
   };
+  if (known.numberType !== "local" && (changes.npaFallback ?? []).length > 0) throw onlyForLocal();
   return { changes: definedOf(changes), destination };
 }
 
@@ -91,6 +98,13 @@ function kindOfNumber(
     throw new AppError("invalid_value", "An automatic pool takes type and area code from its destination.", { fields });
   }
   return { numberType, npa: numberType === "local" ? npa : null };
+}
+
+function onlyForLocal(): AppError {
+  const fields = [{ path: "npa_fallback", message: "belongs to local numbers only" }];
+  return new AppError("invalid_value", "Toll-free numbers stand in for each other whatever their area code.", {
+    fields,
+  });
 }
 
 function assertUnchanged(known: Pool, body: PoolChangesBody): void {

@@ -4,6 +4,7 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { messageOf } from "../kernel/errors.js";
+import { BotTally } from "../pool/bot-tally.js";
 import { addAccessLog } from "./access-log.js";
 import { authenticate } from "./auth.js";
 import { addClosing } from "./closing.js";
@@ -26,6 +27,7 @@ import { addPoolNumberRoutes } from "./routes/pool-numbers.js";
 import { addPoolRoutes } from "./routes/pools.js";
 import { addPresentationLogRoutes } from "./routes/presentation-log.js";
 import { addPresentationRoutes } from "./routes/presentations.js";
+import { addReportRoutes } from "./routes/reports.js";
 import { addSettingsRoutes } from "./routes/settings.js";
 import { addStaticNumberRoutes } from "./routes/static-numbers.js";
 import { addTrunkRoutes } from "./routes/trunks.js";
@@ -71,7 +73,7 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
   const metrics = createHttpMetrics(deps.metrics, () => deps.batch.waiting);
   addAccessLog(app, deps, metrics);
   addOpenApi(app, deps);
-  addScopes(app, deps, metrics);
+  addScopes(app, deps, { metrics, bots: new BotTally(deps) });
   return app;
 }
 
@@ -82,14 +84,15 @@ function requestIds(deps: Pick<HttpDeps, "ids">): () => string {
   return () => `${process}-${(++count).toString(36).padStart(6, "0")}`;
 }
 
-function addScopes(app: FastifyInstance, deps: HttpDeps, metrics: HttpMetrics): void {
+function addScopes(app: FastifyInstance, deps: HttpDeps, watch: { metrics: HttpMetrics; bots: BotTally }): void {
+  app.addHook("onClose", () => watch.bots.stop());
   app.register(async (scope: HttpApp) => addHealth(scope, deps));
-  app.register(async (scope: HttpApp) => addPresentationRoutes(scope, deps, metrics));
-  app.register(async (scope: HttpApp) => addApi(scope, deps));
+  app.register(async (scope: HttpApp) => addPresentationRoutes(scope, deps, watch));
+  app.register(async (scope: HttpApp) => addApi(scope, deps, watch.bots));
   for (const plugin of deps.plugins) app.register(plugin);
 }
 
-function addApi(scope: HttpApp, deps: HttpDeps): void {
+function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   acceptJson(scope, ["application/json"]);
   refuseUnsafeText(scope);
   scope.addHook("onRequest", authenticate(deps));
@@ -106,6 +109,7 @@ function addApi(scope: HttpApp, deps: HttpDeps): void {
   addPresentationLogRoutes(scope, deps);
   addCallRoutes(scope, deps);
   addInterceptRoutes(scope, deps);
+  addReportRoutes(scope, deps, bots);
   addSettingsRoutes(scope, deps);
   addTrunkRoutes(scope, deps);
   addCarrierRoutes(scope, deps);

@@ -4,10 +4,9 @@
  */
 import { isbot } from "isbot";
 import type { Clock } from "../kernel/clock.js";
+import type { BotReason } from "../pool/bot-tally.js";
 import { createAddressLimit } from "./address-limit.js";
 import { createTrustedAddresses } from "./trusted-addresses.js";
-
-export type BotReason = "user_agent" | "invisible" | "address_limit";
 
 export interface PageView {
   /** The peer's address; X-Forwarded-For is anybody's claim and is not read. */

@@ -1,14 +1,25 @@
-/** Small chores of the database, each idempotent and safe in several processes at once: partitions ahead, orphaned calls closed, old keys removed. */
+/**
+ * Small chores of the database: partitions ahead, orphaned calls closed, old rows removed, available numbers taken back that are called too often. The
+ * leader runs them; each is idempotent and does no harm in two processes at once.
+ */
 import { type CallRef, listOrphanedCalls } from "../attribution/calls.store.js";
 import { sql, type Database } from "../db/database.js";
-import { messageOf } from "../kernel/errors.js";
+import { toIso } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";
+import { requarantineBroken } from "../pool/available-watch.js";
+import { countIdleNumbers, type IdleCount } from "../pool/idle-numbers.store.js";
+import type { NumberSchedule } from "../pool/number-moves.js";
 import type { CallLog } from "../routing/call-log.js";
 import { CALL_OPEN_S_MAX } from "../routing/limits.js";
+import type { Leader } from "./leader.js";
 
 const PARTITIONS_EVERY_MS = 6 * 60 * 60 * 1000;
 const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 10 * 60_000;
+/** The call itself has its number looked at; this finds what that missed, and what a changed rule changes. */
+const REQUARANTINE_EVERY_MS = 10 * 60_000;
+/** Carriers count in days. */
+const IDLE_EVERY_MS = 6 * 60 * 60 * 1000;
 const ORPHANS_A_TURN = 500;
 
 const ENSURE_PARTITIONS = sql("housekeeping_partitions", `select ensure_partitions(now())`);
@@ -25,37 +36,50 @@ const PURGE_CALL_KEYS = sql(
   "housekeeping_call_keys",
   `delete from call_key where received_at < now() - interval '30 days'`,
 );
+/** A year and a month: this month can be held against last year's. */
+const PURGE_BOT_HOURS = sql("housekeeping_bot_hours", `delete from bot_hour where hour < now() - interval '13 months'`);
 
-export interface HousekeepingOptions {
+export interface OrphanDeps {
   readonly db: Database;
   readonly callLog: CallLog;
   readonly log: Log;
 }
 
-export class Housekeeping {
-  private readonly timers = new Set<NodeJS.Timeout>();
+export interface HousekeepingOptions extends OrphanDeps {
+  readonly schedule: NumberSchedule;
+  /** What the leader found last; zero numbers are not among it. */
+  readonly onIdleNumbers: (idle: readonly IdleCount[]) => void;
+}
 
-  constructor(private readonly options: HousekeepingOptions) {}
+/** Registers the chores with the leader. */
+export function keepHouse(leader: Pick<Leader, "runEvery">, options: HousekeepingOptions): void {
+  const { db } = options;
+  leader.runEvery({ name: "partitions", everyMs: PARTITIONS_EVERY_MS, work: () => ensurePartitions(db) });
+  leader.runEvery({ name: "orphans", everyMs: ORPHANS_EVERY_MS, work: () => closeOrphanedCalls(options, null) });
+  leader.runEvery({ name: "purge", everyMs: PURGE_EVERY_MS, work: () => purge(db) });
+  leader.runEvery({ name: "requarantine", everyMs: REQUARANTINE_EVERY_MS, work: () => requarantine(options) });
+  leader.runEvery({ name: "idle numbers", everyMs: IDLE_EVERY_MS, work: () => warnOfIdleNumbers(options) });
+}
 
-  start(): void {
-    this.every(PARTITIONS_EVERY_MS, "partitions", () => ensurePartitions(this.options.db));
-    this.every(ORPHANS_EVERY_MS, "orphans", async () => void (await closeOrphanedCalls(this.options, null)));
-    this.every(PURGE_EVERY_MS, "purge", async () => {
-      for (const query of [PURGE_IDEMPOTENCY, PURGE_DELIVERIES, PURGE_CALL_KEYS]) await this.options.db.query(query);
-    });
+async function purge(db: Database): Promise<void> {
+  for (const query of [PURGE_IDEMPOTENCY, PURGE_DELIVERIES, PURGE_CALL_KEYS, PURGE_BOT_HOURS]) await db.query(query);
+}
+
+/** Which numbers they are is listed by GET /v1/numbers?idle=true. */
+export async function warnOfIdleNumbers(
+  options: Pick<HousekeepingOptions, "db" | "log" | "onIdleNumbers">,
+): Promise<void> {
+  const { db, log, onIdleNumbers } = options;
+  const idle = await countIdleNumbers(db);
+  onIdleNumbers(idle);
+  for (const { carrier, numbers, firstReclaimAt } of idle) {
+    log.warn("number.idle", { carrier, numbers, firstReclaimAt: toIso(firstReclaimAt) });
   }
+}
 
-  stop(): void {
-    for (const timer of this.timers) clearInterval(timer);
-    this.timers.clear();
-  }
-
-  private every(ms: number, chore: string, run: () => Promise<void>): void {
-    const timer = setInterval(() => {
-      run().catch((error: unknown) => this.options.log.warn("housekeeping.failed", { chore, error: messageOf(error) }));
-    }, ms);
-    this.timers.add(timer);
-  }
+async function requarantine({ db, schedule, log }: HousekeepingOptions): Promise<void> {
+  const count = await requarantineBroken({ db, schedule }, { actor: "job:requarantine" });
+  if (count > 0) log.warn("number.requarantined", { count });
 }
 
 export async function ensurePartitions(db: Database): Promise<void> {
@@ -66,7 +90,7 @@ export async function ensurePartitions(db: Database): Promise<void> {
  * Closes records that nobody will end: those of this node's former life (`formerNode`, at start only), and any older than a call can last.
  * @returns how many
  */
-export async function closeOrphanedCalls(deps: HousekeepingOptions, formerNode: string | null): Promise<number> {
+export async function closeOrphanedCalls(deps: OrphanDeps, formerNode: string | null): Promise<number> {
   const orphans = await listOrphanedCalls(deps.db, { formerNode, olderThanS: CALL_OPEN_S_MAX, limit: ORPHANS_A_TURN });
   if (orphans.length === 0) return 0;
   const [clock] = await deps.db.query<{ now: number }>(NOW);
@@ -75,7 +99,7 @@ export async function closeOrphanedCalls(deps: HousekeepingOptions, formerNode: 
   return orphans.length;
 }
 
-async function close(deps: HousekeepingOptions, ref: CallRef, at: number): Promise<void> {
+async function close(deps: OrphanDeps, ref: CallRef, at: number): Promise<void> {
   const end = {
     kind: "ended",
     status: "failed",

@@ -42,7 +42,6 @@ export interface NumberJobsOptions {
   readonly log: Log;
   /** False where another process has the jobs role: then jobs are only sent. */
   readonly works: boolean;
-  readonly sweepEveryMs?: number;
   readonly prefix?: string;
 }
 
@@ -51,8 +50,6 @@ export class NumberJobs implements NumberSchedule {
   private readonly queue: Queue<JobData>;
   private worker: Worker<JobData> | null = null;
   private consumer: Redis | Cluster | null = null;
-  private sweeping: NodeJS.Timeout | null = null;
-  private sweep: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: NumberJobsOptions) {
     const { redisUrl: url, log } = options;
@@ -83,13 +80,9 @@ export class NumberJobs implements NumberSchedule {
     this.worker.on("failed", (job, error) =>
       log.warn("jobs.failed", { job: job?.id, attempt: job?.attemptsMade, error: messageOf(error) }),
     );
-    this.sweepLater(0);
   }
 
   async stop(): Promise<void> {
-    if (this.sweeping !== null) clearTimeout(this.sweeping);
-    this.sweeping = null;
-    await this.sweep;
     await Promise.race([Promise.allSettled([this.worker?.close(), this.queue.close()]), pause(CLOSE_MS_MAX)]);
     this.consumer?.disconnect();
     this.producer.disconnect();
@@ -112,7 +105,7 @@ export class NumberJobs implements NumberSchedule {
     void this.send({ e164, ownershipEpoch }, { jobId: `check-${e164}-${ownershipEpoch}-${dueAt}`, delay: delayMs });
   }
 
-  /** Sends a job for every overdue number. @returns how many; for tests, the timer calls it as well */
+  /** Sends a job for every overdue number. The leader calls it every SWEEP_EVERY_MS. @returns how many */
   async sweepOnce(): Promise<number> {
     const due = await listDueNumbers(this.options.db, { graceS: OVERDUE_S, limit: SWEPT_MAX });
     const minute = Math.floor(this.options.clock.now() / 60_000);
@@ -141,17 +134,6 @@ export class NumberJobs implements NumberSchedule {
     const { db, log } = this.options;
     const advance = await advanceNumber({ db, schedule: this }, { ...number, actor: "job:numbers" });
     log.info("number.checked", { ...number, outcome: advance.kind });
-  }
-
-  private sweepLater(delayMs: number): void {
-    this.sweeping = setTimeout(() => {
-      this.sweep = this.sweepOnce()
-        .then(() => undefined)
-        .catch((error: unknown) => this.options.log.warn("jobs.sweep_failed", { error: messageOf(error) }))
-        .finally(() => {
-          if (this.sweeping !== null) this.sweepLater(this.options.sweepEveryMs ?? SWEEP_EVERY_MS);
-        });
-    }, delayMs);
   }
 }
 

@@ -12,6 +12,7 @@ export interface DirectoryPool {
   /** Null: automatic. */
   readonly campaign: string | null;
   readonly overflow: OverflowBehaviour;
+  readonly sessionLifetimeS: number;
 }
 
 export interface DirectoryDestination {
@@ -30,7 +31,7 @@ const ACCOUNTS_MAX = 10_000;
 
 const SELECT_ACCOUNT = sql(
   "directory_select_account",
-  `select d.number, d.status, p.id as "poolId", p.campaign, p.overflow
+  `select d.number, d.status, p.id as "poolId", p.campaign, p.overflow, p.session_lifetime_s as "sessionLifetimeS"
    from destination d left join pool p on p.destination_id = d.id and p.deleted_at is null where d.account_id = $1`,
 );
 
@@ -40,6 +41,7 @@ interface Row {
   poolId: string | null;
   campaign: string | null;
   overflow: OverflowBehaviour;
+  sessionLifetimeS: number;
 }
 
 export class Directory {
@@ -80,8 +82,8 @@ export class Directory {
     const destinations = new Map<string, { number: string; status: DestinationStatus; pools: DirectoryPool[] }>();
     for (const row of await this.db.query<Row>(SELECT_ACCOUNT, [account.id])) {
       const destination = destinations.get(row.number) ?? { number: row.number, status: row.status, pools: [] };
-      if (row.poolId !== null)
-        destination.pools.push({ id: row.poolId, campaign: row.campaign, overflow: row.overflow });
+      const { poolId: id, campaign, overflow, sessionLifetimeS } = row;
+      if (id !== null) destination.pools.push({ id, campaign, overflow, sessionLifetimeS });
       destinations.set(row.number, destination);
     }
     return { account, destinations };

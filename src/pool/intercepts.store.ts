@@ -55,6 +55,7 @@ const INSERT_REPEAT = sql(
 const SUMMARY = sql(
   "intercept_summary",
   `select n.id as "numberId", count(i.id) as "interceptedCalls", max(i.at) as "lastInterceptedAt",
+     count(*) filter (where i.not_counted_reason = 'spam_caller') as "spamCalls",
      count(distinct i.caller_hash) filter (where i.not_counted_reason is distinct from 'spam_caller')
        + count(*) filter (where i.counted and i.caller_hash is null) as "distinctCallers"
    from unnest($1::bigint[], $2::int[], $3::timestamptz[]) as n (id, epoch, since)
@@ -90,6 +91,8 @@ export async function insertIntercept(tx: Queryable, input: NewIntercept): Promi
 export interface InterceptSummary {
   readonly interceptedCalls: number;
   readonly distinctCallers: number;
+  /** Not counted, as known spam callers. What is neither these nor a distinct caller is a repeated dial. */
+  readonly spamCalls: number;
   readonly lastInterceptedAt: Instant | null;
 }
 

@@ -5,11 +5,19 @@
 import type { Database, Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
-import { summarizeIntercepts } from "./intercepts.store.js";
-import { lockNumber, writeMove, writeNextCheck, type LockedNumber, type PromoNumber } from "./numbers.store.js";
+import { insertStatement } from "./cleanliness.store.js";
+import { type InterceptSummary, summarizeIntercepts } from "./intercepts.store.js";
+import {
+  lockNumber,
+  writeMove,
+  writeNextCheck,
+  writeRetirementProposal,
+  type LockedNumber,
+  type PromoNumber,
+} from "./numbers.store.js";
 import { canMove, removalOf, type NumberRole, type NumberState } from "./promo-number.js";
-import { HOLD_S_RECOMMENDED, judgeQuarantine } from "./quarantine.js";
-import { readQuarantineSettings } from "./quarantine-settings.js";
+import { type Cleanliness, HOLD_S_RECOMMENDED, judgeQuarantine, retirementProposalAt } from "./quarantine.js";
+import { type QuarantineSettings, readQuarantineSettings } from "./quarantine-settings.js";
 
 /** When a job must look at a number again. Keyed by epoch: a job of a former life does nothing. */
 export interface NumberCheck {
@@ -96,12 +104,13 @@ export async function releaseNumber(
   return deps.db.transaction(async (tx) => {
     const known = await lockNumber(tx, input.e164);
     assertMove(known, "available");
-    const { isClean, earliestReleaseAt } = await judge(tx, known);
+    const verdict = await judge(tx, known);
+    const { isClean, earliestReleaseAt } = verdict.judged;
     if (!isClean && !input.force) {
       const at = new Date(earliestReleaseAt).toISOString();
       throw new AppError("not_clean", `It is not clean before ${at}; an admin may release it with force and a reason.`);
     }
-    return release(tx, known, { ...input, reason: isClean ? input.reason : `forced: ${input.reason}` });
+    return release(tx, known, verdict, { ...input, reason: isClean ? input.reason : `forced: ${input.reason}` });
   });
 }
 
@@ -141,13 +150,15 @@ export async function advanceNumber(
     if (known.ownershipEpoch !== input.ownershipEpoch) return { kind: "nothing_to_do" };
     if (known.state === "draining") return finishDraining(tx, known, input.actor);
     if (known.state !== "quarantined") return { kind: "nothing_to_do" };
-    const { isClean, earliestReleaseAt } = await judge(tx, known);
-    if (isClean) {
-      await release(tx, known, { reason: "clean by the quarantine rule", actor: input.actor });
+    const verdict = await judge(tx, known);
+    if (verdict.judged.isClean) {
+      await release(tx, known, verdict, { reason: "clean by the quarantine rule", actor: input.actor });
       return { kind: "released" };
     }
-    await writeNextCheck(tx, known.id, earliestReleaseAt);
-    return { kind: "not_yet", check: checkOf(known, earliestReleaseAt, known.now) };
+    await proposeOrWithdraw(tx, known, verdict, input.actor);
+    const next = nextCheckOf(verdict, known);
+    await writeNextCheck(tx, known.id, next);
+    return { kind: "not_yet", check: checkOf(known, next, known.now) };
   });
   if ("check" in advance) deps.schedule.checkLater(advance.check);
   return advance;
@@ -160,29 +171,33 @@ async function finishDraining(tx: Queryable, known: LockedNumber, actor: string)
   return { kind: "quarantined", check };
 }
 
-async function quarantineLocked(
+/** Inside the caller's transaction: from wherever it is to quarantine, without an owner. */
+export async function quarantineLocked(
   tx: Queryable,
   known: LockedNumber,
   why: Why,
 ): Promise<{ number: PromoNumber; check: NumberCheck }> {
   assertMove(known, "quarantined");
   const rule = await readQuarantineSettings(tx);
-  const { earliestReleaseAt } = judgeQuarantine({ rule, enteredAt: known.now, distinctCallers: 0, now: known.now });
+  const judged = judgeQuarantine({ rule, enteredAt: known.now, distinctCallers: 0, now: known.now });
+  const next = nextCheckOf({ rule, judged, enteredAt: known.now }, known);
   const short = rule.holdS < HOLD_S_RECOMMENDED ? ` (hold of ${rule.holdS} s is below the recommended 45 days)` : "";
   const number = await writeMove(tx, known, {
     state: "quarantined",
     role: null,
     accountId: null,
     poolId: null,
-    nextCheckAt: earliestReleaseAt,
+    nextCheckAt: next,
     reason: why.reason + short,
     actor: why.actor,
   });
-  return { number, check: checkOf(number, earliestReleaseAt, known.now) };
+  return { number, check: checkOf(number, next, known.now) };
 }
 
-async function release(tx: Queryable, known: LockedNumber, why: Why): Promise<PromoNumber> {
+/** The next owner may ask what was known of it now, whatever the rule says by then. */
+async function release(tx: Queryable, known: LockedNumber, verdict: Verdict, why: Why): Promise<PromoNumber> {
   const { reason, actor } = why;
+  await insertStatement(tx, { number: known, ...verdict, reason, actor });
   return writeMove(tx, known, {
     state: "available",
     role: null,
@@ -194,10 +209,42 @@ async function release(tx: Queryable, known: LockedNumber, why: Why): Promise<Pr
   });
 }
 
-async function judge(tx: Queryable, known: LockedNumber) {
+interface Verdict {
+  readonly rule: QuarantineSettings;
+  readonly summary: InterceptSummary;
+  readonly judged: Cleanliness;
+  readonly enteredAt: Instant;
+}
+
+async function judge(tx: Queryable, known: LockedNumber): Promise<Verdict> {
   const rule = await readQuarantineSettings(tx);
-  const { distinctCallers } = await summarizeIntercepts(tx, known);
-  return judgeQuarantine({ rule, enteredAt: known.quarantinedAt ?? known.now, distinctCallers, now: known.now });
+  const summary = await summarizeIntercepts(tx, known);
+  const enteredAt = known.quarantinedAt ?? known.now;
+  const { distinctCallers } = summary;
+  return { rule, summary, enteredAt, judged: judgeQuarantine({ rule, enteredAt, distinctCallers, now: known.now }) };
+}
+
+/** A number that never comes clean is proposed for retirement; a rule that is changed may take that back. It is retired by an admin only. */
+async function proposeOrWithdraw(tx: Queryable, known: LockedNumber, verdict: Verdict, actor: string): Promise<void> {
+  const at = proposalOf(verdict);
+  const isDue = at !== null && at <= known.now;
+  if (isDue === (known.retirementProposedAt !== null)) return;
+  const callers = verdict.summary.distinctCallers;
+  const reason = isDue
+    ? `proposed for retirement: not clean yet, ${callers} distinct callers`
+    : "retirement not proposed any more";
+  await writeRetirementProposal(tx, known, { at: isDue ? known.now : null, reason, actor });
+}
+
+/** When it could be clean, or, if that comes first, when it is to be proposed for retirement. */
+function nextCheckOf(verdict: Pick<Verdict, "rule" | "judged" | "enteredAt">, { now }: LockedNumber): Instant {
+  const { earliestReleaseAt } = verdict.judged;
+  const proposeAt = proposalOf(verdict);
+  return proposeAt !== null && proposeAt > now ? Math.min(earliestReleaseAt, proposeAt) : earliestReleaseAt;
+}
+
+function proposalOf({ rule, enteredAt }: Pick<Verdict, "rule" | "enteredAt">): Instant | null {
+  return retirementProposalAt({ rule, retireAfterS: rule.retireAfterS, enteredAt });
 }
 
 /** Nobody knows who saw a shared overflow number when: it drains as if it had been shown just now. */

@@ -4,6 +4,7 @@ import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { E164 } from "../telephony/e164.js";
 import { classifyNumber, type NumberType } from "../telephony/npa.js";
+import type { FittingNumbers } from "./fitting-numbers.js";
 import type { NumberRole, NumberState } from "./promo-number.js";
 
 export interface PromoNumber {
@@ -24,6 +25,8 @@ export interface PromoNumber {
   readonly nextCheckAt: Instant | null;
   readonly quarantinedAt: Instant | null;
   readonly retainedUntil: Instant;
+  /** Quarantined and not clean for so long that the rule proposes to retire it; an admin decides. */
+  readonly retirementProposedAt: Instant | null;
 }
 
 export interface NumberEvent {
@@ -33,10 +36,12 @@ export interface NumberEvent {
   readonly actor: string;
 }
 
-const COLUMNS = `n.id, n.e164, n.number_type as type, n.npa, n.carrier, n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
+/** Of a promo_number called n. */
+export const NUMBER_COLUMNS = `n.id, n.e164, n.number_type as type, n.npa, n.carrier, n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
   n.state, n.role, n.account_id as "accountId", n.pool_id as "poolId", n.former_account_id as "formerAccountId",
   n.ownership_epoch as "ownershipEpoch", n.state_since as "stateSince", n.next_check_at as "nextCheckAt",
-  n.quarantined_at as "quarantinedAt", n.retained_until as "retainedUntil"`;
+  n.quarantined_at as "quarantinedAt", n.retained_until as "retainedUntil",
+  n.retirement_proposed_at as "retirementProposedAt"`;
 
 const INSERT_MANY = sql(
   "number_insert_many",
@@ -51,16 +56,17 @@ const INSERT_MANY = sql(
    select e164 from added`,
 );
 const ANALYZE = sql("number_analyze", `analyze promo_number`);
-const SELECT_ONE = sql("number_select_one", `select ${COLUMNS} from promo_number n where n.e164 = $1`);
+const SELECT_ONE = sql("number_select_one", `select ${NUMBER_COLUMNS} from promo_number n where n.e164 = $1`);
 const LOCK_ONE = sql(
   "number_lock_one",
-  `select ${COLUMNS}, now() as now from promo_number n where n.e164 = $1 for update`,
+  `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n where n.e164 = $1 for update`,
 );
 const SELECT_PAGE = sql(
   "number_select_page",
-  `select ${COLUMNS} from promo_number n
+  `select ${NUMBER_COLUMNS} from promo_number n
    where n.e164 > $1 and ($2::text is null or n.account_id = $2) and ($3::text is null or n.state = $3)
      and ($4::text is null or n.pool_id = $4) and ($5::text is null or n.number_type = $5) and ($6::text is null or n.npa = $6)
+     and (not $8::boolean or n.retirement_proposed_at is not null)
    order by n.e164 limit $7`,
 );
 const SELECT_VISIBLE = sql(
@@ -75,7 +81,7 @@ const UPDATE_MOVED = sql(
   "number_update_moved",
   `with moved as (
      update promo_number n set state = $2, role = $3, account_id = $4, pool_id = $5, former_account_id = $6, host_account_id = $7,
-       ownership_epoch = $8, quarantined_at = $9, next_check_at = $10, state_since = $11,
+       ownership_epoch = $8, quarantined_at = $9, retirement_proposed_at = null, next_check_at = $10, state_since = $11,
        -- Who comes back to a pool that lost their number gets another one, also when this one returns to it.
        held_by = null,
        -- A change of owner clears any lock. One of pool leaves the lock: a visitor may still look at the number.
@@ -92,9 +98,17 @@ const UPDATE_MOVED = sql(
      insert into number_event (number_id, at, from_state, state, role, account_id, pool_id, ownership_epoch, reason, actor)
        select id, $11, $12, state, role, account_id, pool_id, ownership_epoch, $13, $14 from moved
    )
-   select ${COLUMNS} from moved n`,
+   select ${NUMBER_COLUMNS} from moved n`,
 );
 const UPDATE_NEXT_CHECK = sql("number_update_next_check", `update promo_number set next_check_at = $2 where id = $1`);
+const UPDATE_PROPOSAL = sql(
+  "number_update_proposal",
+  `with proposed as (
+     update promo_number set retirement_proposed_at = $2 where id = $1 returning id, state, ownership_epoch
+   )
+   insert into number_event (number_id, at, from_state, state, ownership_epoch, reason, actor)
+     select id, $3, state, state, ownership_epoch, $4, $5 from proposed`,
+);
 const SELECT_DUE = sql(
   "number_select_due",
   `select e164, ownership_epoch as "ownershipEpoch" from promo_number where next_check_at <= now() - make_interval(secs => $1)
@@ -102,18 +116,18 @@ const SELECT_DUE = sql(
 );
 const PICK_AVAILABLE = sql(
   "number_pick_available",
-  `select ${COLUMNS}, now() as now from promo_number n
-   where n.state = 'available' and n.number_type = $1 and ($1 = 'toll_free' or n.npa = $2)
+  `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
+   where n.state = 'available' and n.number_type = $1 and ($2::text[] is null or n.npa = any ($2))
    order by n.e164 limit $3 for update skip locked`,
 );
 const PICK_LEAST_RECENT = sql(
   "number_pick_least_recent",
-  `select ${COLUMNS}, now() as now from promo_number n
+  `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
    where n.pool_id = $1 and n.state = 'assigned' and n.role = 'pool' order by n.last_presented_at, n.id limit $2 for update`,
 );
 const LOCK_POOL_NUMBERS = sql(
   "number_lock_pool_numbers",
-  `select ${COLUMNS}, now() as now from promo_number n where n.pool_id = $1 and n.state = 'assigned' order by n.id for update`,
+  `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n where n.pool_id = $1 and n.state = 'assigned' order by n.id for update`,
 );
 
 export interface NewNumber {
@@ -166,19 +180,21 @@ export async function findNumber(db: Queryable, e164: string): Promise<PromoNumb
   return row ?? null;
 }
 
-/** Ascending by number; `after` is the last number of the page before, or "". */
-export async function listNumbers(
-  db: Queryable,
-  page: {
-    accountId: string | null;
-    state: NumberState | null;
-    poolId: string | null;
-    type: NumberType | null;
-    npa: string | null;
-    after: string;
-    limit: number;
-  },
-): Promise<PromoNumber[]> {
+export interface NumberFilter {
+  readonly accountId: string | null;
+  readonly state: NumberState | null;
+  readonly poolId: string | null;
+  readonly type: NumberType | null;
+  readonly npa: string | null;
+  /** Only those that the quarantine rule proposes to retire. */
+  readonly isRetirementProposed?: boolean;
+  /** The last number of the page before, or "". */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Ascending by number. */
+export async function listNumbers(db: Queryable, page: NumberFilter): Promise<PromoNumber[]> {
   return db.query<PromoNumber>(SELECT_PAGE, [
     page.after,
     page.accountId,
@@ -187,6 +203,7 @@ export async function listNumbers(
     page.type,
     page.npa,
     page.limit,
+    page.isRetirementProposed ?? false,
   ]);
 }
 
@@ -203,7 +220,7 @@ export async function historyOf(db: Queryable, numberId: number): Promise<Number
   return db.query<NumberEvent>(SELECT_HISTORY, [numberId]);
 }
 
-/** A row under lock, with the database's time of the transaction. */
+/** A row under lock, with the time of the transaction: the database's (ringmatch_now, which tests may set). */
 export type LockedNumber = PromoNumber & { readonly now: Instant };
 
 /** @throws AppError("not_found") */
@@ -213,12 +230,18 @@ export async function lockNumber(tx: Queryable, e164: string): Promise<LockedNum
   return row;
 }
 
-/** Lowest number first; rows another transaction is taking are passed over. Local numbers need an area code. */
+/** Of the inventory, best group first, then lowest number first; rows another transaction is taking are passed over. */
 export async function pickAvailable(
   tx: Queryable,
-  input: { type: NumberType; npa: string | null; count: number },
+  input: { fitting: readonly FittingNumbers[]; count: number },
 ): Promise<LockedNumber[]> {
-  return tx.query<LockedNumber>(PICK_AVAILABLE, [input.type, input.npa, input.count]);
+  const picked: LockedNumber[] = [];
+  for (const { type, npas } of input.fitting) {
+    const missing = input.count - picked.length;
+    if (missing === 0) break;
+    picked.push(...(await tx.query<LockedNumber>(PICK_AVAILABLE, [type, npas, missing])));
+  }
+  return picked;
 }
 
 export async function pickLeastRecentlyPresented(
@@ -270,6 +293,15 @@ export async function writeMove(tx: Queryable, known: LockedNumber, move: Number
 
 export async function writeNextCheck(tx: Queryable, numberId: number, at: Instant): Promise<void> {
   await tx.query(UPDATE_NEXT_CHECK, [numberId, iso(at)]);
+}
+
+/** Proposes a quarantined number for retirement, or withdraws that (`at` null), and writes it into the history. */
+export async function writeRetirementProposal(
+  tx: Queryable,
+  known: LockedNumber,
+  input: { at: Instant | null; reason: string; actor: string },
+): Promise<void> {
+  await tx.query(UPDATE_PROPOSAL, [known.id, iso(input.at), iso(known.now), input.reason, input.actor]);
 }
 
 /** Numbers whose check is overdue by `graceS`: their job was lost or is late. */

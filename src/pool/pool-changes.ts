@@ -3,6 +3,7 @@ import type { Destination } from "../account/destinations.store.js";
 import type { Queryable } from "../db/database.js";
 import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
+import { describeFitting, fits, fittingNumbers } from "./fitting-numbers.js";
 import { assignNumber, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
 import {
   lockNumber,
@@ -31,23 +32,23 @@ export async function createPool(
   deps: PoolDeps,
   input: { pool: NewPool; fillImmediately: boolean; actor: string },
 ): Promise<Pool> {
-  const id = await deps.db.transaction(async (tx) => {
-    const poolId = await insertPool({ db: tx, ids: deps.ids }, input.pool);
-    const plan = firstFill({
-      maxSize: input.pool.maxSize,
-      overflow: input.pool.overflow,
-      fillImmediately: input.fillImmediately,
-    });
-    const pool = await getPool(tx, { id: poolId, accountId: null });
-    await takeFromInventory(tx, pool, {
-      count: plan.pooled,
-      withOverflow: plan.overflow,
-      reason: "pool created",
-      actor: input.actor,
-    });
-    return poolId;
-  });
+  const { id } = await deps.db.transaction((tx) => createPoolIn(tx, deps.ids, input));
   return getPool(deps.db, { id, accountId: null });
+}
+
+/** The same inside the caller's transaction. @returns the pool before it was filled */
+export async function createPoolIn(
+  tx: Queryable,
+  ids: IdSource,
+  input: { pool: NewPool; fillImmediately: boolean; actor: string },
+): Promise<Pool> {
+  const { maxSize, overflow } = input.pool;
+  const poolId = await insertPool({ db: tx, ids }, input.pool);
+  const plan = firstFill({ maxSize, overflow, fillImmediately: input.fillImmediately });
+  const pool = await getPool(tx, { id: poolId, accountId: null });
+  const why = { reason: "pool created", actor: input.actor };
+  await takeFromInventory(tx, pool, { count: plan.pooled, withOverflow: plan.overflow, ...why });
+  return pool;
 }
 
 /**
@@ -152,7 +153,7 @@ async function addAny(tx: Queryable, pool: Pool, input: Why & { count: number })
   if (taken < input.count) {
     throw new AppError(
       "inventory_short",
-      `The inventory has ${taken} of ${input.count} matching ${describe(pool)} numbers; import or buy more.`,
+      `The inventory has ${taken} of ${input.count} matching ${describeFitting(pool)} numbers; import or buy more.`,
     );
   }
 }
@@ -163,8 +164,7 @@ async function addNamed(tx: Queryable, pool: Pool, input: { e164: string; actor:
   if (known.accountId !== null && known.accountId !== pool.accountId) {
     throw new AppError("not_found", `There is no number ${input.e164}.`);
   }
-  const fits = known.type === pool.numberType && (pool.numberType === "toll_free" || known.npa === pool.npa);
-  if (!fits) throw new AppError("conflict", `${known.e164} is not a ${describe(pool)} number.`);
+  if (!fits(pool, known)) throw new AppError("conflict", `${known.e164} is not a ${describeFitting(pool)} number.`);
   await assignNumber(tx, known, {
     accountId: pool.accountId,
     poolId: pool.id,
@@ -181,7 +181,7 @@ async function takeFromInventory(
   input: Why & { count: number; withOverflow: boolean },
 ): Promise<number> {
   const wanted = input.count + (input.withOverflow ? 1 : 0);
-  const numbers = await pickAvailable(tx, { type: pool.numberType, npa: pool.npa, count: wanted });
+  const numbers = await pickAvailable(tx, { fitting: fittingNumbers(pool), count: wanted });
   for (const [index, number] of numbers.entries()) {
     const role = index < input.count ? "pool" : "overflow";
     await assignNumber(tx, number, {
@@ -224,8 +224,4 @@ function assertRoom(pool: Pool, count: number): void {
     "conflict",
     `The pool holds ${pool.size} numbers and may hold ${pool.maxSize}; raise max_size first.`,
   );
-}
-
-function describe(pool: Pool): string {
-  return pool.numberType === "toll_free" ? "toll-free" : `local (${pool.npa ?? "any area"})`;
 }

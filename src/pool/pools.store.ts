@@ -4,6 +4,7 @@ import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { AccountId, IdSource, PoolId } from "../kernel/ids.js";
 import type { NumberType } from "../telephony/npa.js";
+import type { NpaFallback } from "./fitting-numbers.js";
 import type { OverflowBehaviour, PoolKind } from "./ring-pool.js";
 
 export interface AutoscaleRule {
@@ -22,6 +23,8 @@ export interface PoolSettings {
   readonly overflow: OverflowBehaviour;
   readonly drainS: number;
   readonly autoscale: AutoscaleRule | null;
+  /** Local pools: where to look when their own area code has no number left, in order; empty: nowhere. */
+  readonly npaFallback: readonly NpaFallback[];
 }
 
 export interface Pool extends PoolSettings {
@@ -44,7 +47,7 @@ export interface Pool extends PoolSettings {
 
 const COLUMNS = `p.id, p.account_id as "accountId", p.name, p.kind, p.campaign, p.destination_id as "destinationId",
   d.number as "destinationNumber", p.number_type as "numberType", p.npa, p.session_lifetime_s as "sessionLifetimeS",
-  p.retention_s as "retentionS", p.max_size as "maxSize", p.overflow, p.drain_s as "drainS", p.autoscale,
+  p.retention_s as "retentionS", p.max_size as "maxSize", p.overflow, p.drain_s as "drainS", p.autoscale, p.npa_fallback as "npaFallback",
   p.created_at as "createdAt", p.updated_at as "updatedAt", s.size, s.locked, s."overflowNumber"`;
 const FROM = `pool p join destination d on d.id = p.destination_id cross join lateral (
   select count(*) as size, count(*) filter (where n.locked_until > now()) as locked,
@@ -54,8 +57,8 @@ const FROM = `pool p join destination d on d.id = p.destination_id cross join la
 const INSERT = sql(
   "pool_insert",
   `insert into pool (id, account_id, name, kind, campaign, destination_id, number_type, npa, session_lifetime_s, retention_s, max_size,
-     overflow, drain_s, autoscale)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+     overflow, drain_s, autoscale, npa_fallback, auto_created)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 );
 const SELECT_ONE = sql(
   "pool_select_one",
@@ -68,7 +71,7 @@ const SELECT_PAGE = sql(
 const UPDATE = sql(
   "pool_update",
   `update pool set name = $2, session_lifetime_s = $3, retention_s = $4, max_size = $5, overflow = $6, drain_s = $7, autoscale = $8,
-     destination_id = $9, updated_at = now() where id = $1 and deleted_at is null returning id`,
+     destination_id = $9, npa_fallback = $10, updated_at = now() where id = $1 and deleted_at is null returning id`,
 );
 const DELETE = sql(
   "pool_delete",
@@ -83,6 +86,8 @@ export interface NewPool extends PoolSettings {
   readonly destinationId: string;
   readonly numberType: NumberType;
   readonly npa: string | null;
+  /** Because a page showed its destination, not by a person. False when not given. */
+  readonly autoCreated?: boolean;
 }
 
 /** @throws AppError("already_exists") for a second automatic pool of a destination, or a second one of the same campaign */
@@ -104,6 +109,8 @@ export async function insertPool(deps: { db: Queryable; ids: IdSource }, pool: N
       pool.overflow,
       pool.drainS,
       pool.autoscale === null ? null : JSON.stringify(pool.autoscale),
+      pool.npaFallback,
+      pool.autoCreated ?? false,
     ]);
     return id;
   } catch (error) {
@@ -148,6 +155,7 @@ export async function updatePool(
     settings.drainS,
     settings.autoscale === null ? null : JSON.stringify(settings.autoscale),
     settings.destinationId,
+    settings.npaFallback,
   ]);
 }
 

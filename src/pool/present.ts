@@ -2,7 +2,6 @@
  * A page asks for numbers: resolve each, allocate, answer. Called by `POST /v1/presentations`. Never fails a page: whatever is wrong with us,
  * the visitor sees the original number. What is answered as presented is committed.
  */
-import { discoverDestination } from "../account/destinations.store.js";
 import type { Database } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
@@ -10,7 +9,9 @@ import { type IdSource, VISITOR_ID_PATTERN, type VisitorId } from "../kernel/ids
 import type { Log } from "../kernel/log.js";
 import { normalizeNumber } from "../telephony/e164.js";
 import type { AllocationBatch } from "./allocation-batch.js";
-import type { Directory, DirectoryAccount } from "./directory.js";
+import type { BotReason, BotTally } from "./bot-tally.js";
+import type { Directory, DirectoryAccount, DirectoryPool } from "./directory.js";
+import type { Discover } from "./discovery.js";
 import { choosePool, type PresentationOutcome, renewAfterS } from "./presentation.js";
 import type { Allocation } from "./presentations.store.js";
 
@@ -18,6 +19,8 @@ export interface PresentDeps {
   readonly db: Database;
   readonly directory: Directory;
   readonly batch: AllocationBatch;
+  readonly discover: Discover;
+  readonly bots: BotTally;
   readonly ids: IdSource;
   readonly log: Log;
 }
@@ -30,8 +33,8 @@ export interface PageRequest {
   readonly touch: Readonly<Record<string, string>>;
   readonly customData: Readonly<Record<string, unknown>>;
   readonly context: Readonly<Record<string, unknown>>;
-  /** A suspected bot takes no number from a visitor. */
-  readonly suspectedBot: boolean;
+  /** Why this is taken for a bot, which takes no number from a visitor; null for a visitor. */
+  readonly botReason: BotReason | null;
 }
 
 export interface PresentedNumber {
@@ -67,6 +70,7 @@ export async function presentPage(deps: PresentDeps, request: PageRequest): Prom
   if (account === null) throw new AppError("not_found", "There is no account with this tag_key.");
 
   let visitorId: string = asked;
+  const withheld: DirectoryPool[] = [];
   const served = new Map<string, Promise<PresentedNumber>>();
   const presentations = await Promise.all(
     request.numbers.map((text) => {
@@ -83,11 +87,13 @@ export async function presentPage(deps: PresentDeps, request: PageRequest): Prom
         fresh,
         isRetry: false,
         onVisitor: (id) => (visitorId = id),
+        onWithheld: (pool) => withheld.push(pool),
       });
       served.set(number, one);
       return one;
     }),
   );
+  if (request.botReason !== null) deps.bots.add({ accountId: account.account.id, reason: request.botReason, withheld });
   return { visitorId, presentations };
 }
 
@@ -99,19 +105,25 @@ interface OneNumber {
   readonly fresh: VisitorId;
   readonly isRetry: boolean;
   readonly onVisitor: (visitorId: string) => void;
+  readonly onWithheld: (pool: DirectoryPool) => void;
 }
 
 async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<PresentedNumber> {
   const { account, number, request, asked, fresh } = input;
   const destination = account.destinations.get(number);
   try {
-    if (destination === undefined) {
-      if (!request.suspectedBot) await discover(deps, account.account.id, number);
-      return original(number);
+    if (destination === undefined || destination.status === "discovered") {
+      if (request.botReason !== null || input.isRetry) return original(number);
+      const isListed = destination !== undefined;
+      const isServed = await deps.discover({ account: account.account, number, isListed });
+      return isServed ? await presentAgain(deps, input) : original(number);
     }
     const pool = destination.status === "tracked" ? choosePool(destination, request.touch["utm_campaign"]) : null;
     if (pool === null) return original(number);
-    if (request.suspectedBot) return await withoutVisitor(deps, pool.id, number);
+    if (request.botReason !== null) {
+      input.onWithheld(pool);
+      return await withoutVisitor(deps, pool.id, number);
+    }
     const allocation = await deps.batch.allocate({
       accountId: account.account.id,
       poolId: pool.id,
@@ -124,7 +136,10 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
       context: request.context,
     });
     input.onVisitor(allocation.visitorId);
-    if (allocation.kind === "gone" && !input.isRetry) return await retryWithNewDirectory(deps, input);
+    if (allocation.kind === "gone" && !input.isRetry) {
+      deps.directory.clear();
+      return await presentAgain(deps, input);
+    }
     return presentedOf(number, allocation);
   } catch (error) {
     if (error instanceof AppError && error.code === "invalid_value") throw error;
@@ -133,15 +148,10 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
   }
 }
 
-/** The pool was deleted since the directory was read: read it again, once. */
-async function retryWithNewDirectory(deps: PresentDeps, input: OneNumber): Promise<PresentedNumber> {
-  deps.directory.clear();
+/** What the account has changed since the directory was read: look again, once. */
+async function presentAgain(deps: PresentDeps, input: OneNumber): Promise<PresentedNumber> {
   const account = await deps.directory.byTagKey(input.request.tagKey);
   return account === null ? original(input.number) : presentNumber(deps, { ...input, account, isRetry: true });
-}
-
-async function discover(deps: PresentDeps, accountId: string, number: OneNumber["number"]): Promise<void> {
-  if (await discoverDestination(deps, accountId, number)) deps.directory.clear();
 }
 
 const SELECT_OVERFLOW = {

@@ -3,6 +3,17 @@
 export type OverflowBehaviour = "overflow_number" | "original_number" | "reuse_oldest";
 export type PoolKind = "automatic" | "campaign";
 
+/** What a pool is when nobody says otherwise. */
+export const poolDefaults = {
+  sessionLifetimeS: 1800,
+  retentionS: 259_200,
+  maxSize: 2,
+  overflow: "overflow_number",
+  drainS: 259_200,
+  autoscale: null,
+  npaFallback: [],
+} as const;
+
 /** `fill_immediately: false` fills this share of max_size (Invoca's rule for RingPools). */
 const FIRST_FILL_SHARE = 0.1;
 

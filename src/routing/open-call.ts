@@ -23,6 +23,7 @@ import type { Instant } from "../kernel/clock.js";
 import { invariant } from "../kernel/invariant.js";
 import type { CallId, IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
+import type { AvailableWatch } from "../pool/available-watch.js";
 import { insertIntercept } from "../pool/intercepts.store.js";
 import { isRouted } from "../pool/promo-number.js";
 import { readQuarantineSettings } from "../pool/quarantine-settings.js";
@@ -35,6 +36,8 @@ export interface OpenCallDeps {
   readonly db: Database;
   readonly secrets: Secrets;
   readonly ids: IdSource;
+  /** Told of calls to numbers that nobody holds and that were called clean; without it a job looks at them later. */
+  readonly availableWatch?: Pick<AvailableWatch, "called"> | undefined;
 }
 
 export interface OpenedCall {
@@ -118,11 +121,13 @@ export async function writeIntercepted(
   deps: OpenCallDeps,
   matched: MatchedCall & { readonly facts: NumberFacts },
 ): Promise<boolean> {
-  return deps.db.transaction(async (tx) => {
-    const isNew = (await insertCalls(tx, [newRecord(deps, matched)])).has(matched.callId);
-    if (isNew) await logIntercept(deps, tx, matched);
-    return isNew;
+  const isNew = await deps.db.transaction(async (tx) => {
+    const isInserted = (await insertCalls(tx, [newRecord(deps, matched)])).has(matched.callId);
+    if (isInserted) await logIntercept(deps, tx, matched);
+    return isInserted;
   });
+  if (isNew && matched.facts.state === "available") deps.availableWatch?.called(matched.facts.e164);
+  return isNew;
 }
 
 /**

@@ -1,7 +1,9 @@
 /** What every ingress shares: the routing table, the call log with its spool, and who is told when the database says something changed. */
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
+import { createAvailableWatch } from "../pool/available-watch.js";
 import { Directory } from "../pool/directory.js";
+import type { NumberSchedule } from "../pool/number-moves.js";
 import { CallLog } from "../routing/call-log.js";
 import { DatabaseClock, type RouteCallDeps } from "../routing/route-call.js";
 import { RoutingTable } from "../routing/routing-table.js";
@@ -16,8 +18,9 @@ export async function startRouting(input: {
   ids: IdSource;
   secrets: Secrets;
   ambient: Ambient;
+  schedule: NumberSchedule;
 }) {
-  const { infrastructure, ids, secrets, ambient } = input;
+  const { infrastructure, ids, secrets, ambient, schedule } = input;
   const { db, dataDir, stack } = infrastructure;
   const { clock, log } = ambient;
   const directory = new Directory(db);
@@ -26,16 +29,19 @@ export async function startRouting(input: {
     database: db,
     log,
     onChange: (what) => {
-      if (what === null || what === "destination" || what === "pool") directory.clear();
+      if (what === null || what === "destination" || what === "pool" || what === "account") directory.clear();
       for (const listener of listeners) listener(what);
     },
   });
   await table.start();
   stack.push("routing table", () => table.stop());
   const spool: ConstructorParameters<typeof CallLog>[0]["spool"] = new Spool(`${dataDir.path}/spool`);
-  const callLog = new CallLog({ db, secrets, ids, spool, clock, log });
+  const availableWatch = createAvailableWatch({ db, schedule, log });
+  stack.push("watch of available numbers", () => availableWatch.settle());
+  const shared = { db, secrets, ids, availableWatch, clock, log };
+  const callLog = new CallLog({ ...shared, spool });
   stack.push("call log", () => callLog.stop());
-  const deps: RouteCallDeps = { db, secrets, ids, table, callLog, databaseClock: new DatabaseClock(clock), clock, log };
+  const deps: RouteCallDeps = { ...shared, table, callLog, databaseClock: new DatabaseClock(clock) };
   return {
     deps,
     callLog,

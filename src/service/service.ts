@@ -5,14 +5,15 @@
 import { Registry } from "prom-client";
 import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
-import { closeOrphanedCalls, Housekeeping } from "../jobs/housekeeping.js";
-import { NumberJobs } from "../jobs/number-jobs.js";
+import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
+import { Leader } from "../jobs/leader.js";
+import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
 import { createIdSource, type IdSource } from "../kernel/ids.js";
 import { createSecrets, type Secrets } from "../kernel/secrets.js";
 import { parseDrachtioUrl } from "../sip/drachtio-link.js";
 import { type AdminKey, prepareAdminKey } from "./admin-key.js";
 import type { Ambient } from "./ambient.js";
-import { watchGauges } from "./gauges.js";
+import { createIdleGauge, watchGauges } from "./gauges.js";
 import { startHttp, type State } from "./http-side.js";
 import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
 import { startInventory } from "./inventory-side.js";
@@ -60,13 +61,16 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   const jobs = new NumberJobs({ redisUrl, db, clock, log, works: config.roles.includes("jobs") });
   stack.push("jobs", () => jobs.stop());
   const inventory = startInventory({ config, infrastructure, ambient, ids, secrets });
-  const routing = await startRouting({ infrastructure, ids, secrets, ambient });
-  const housekeeping = new Housekeeping({ db, callLog: routing.callLog, log });
-  stack.push("housekeeping", () => housekeeping.stop());
+  const routing = await startRouting({ infrastructure, ids, secrets, ambient, schedule: jobs });
+  const leader = new Leader({ database: db, clock, log, name: "timers" });
+  stack.push("leader", () => leader.stop());
+  leader.runEvery({ name: "sweep numbers", everyMs: SWEEP_EVERY_MS, work: () => jobs.sweepOnce() });
+  const metrics = new Registry();
+  const onIdleNumbers = createIdleGauge(metrics);
+  keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };
-  const metrics = new Registry();
   const httpUrl = config.roles.includes("http")
     ? await startHttp({
         config,
@@ -95,10 +99,10 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
     routing.onChange((what) => void (what === null || what === "trunk" ? sip.reloadTrunks() : undefined));
     stack.push("sip", () => sip.stop());
   }
-  watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool });
+  watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool, leader });
   jobs.start();
   inventory.jobs.start();
-  housekeeping.start();
+  if (config.roles.includes("jobs")) await leader.start();
   routing.callLog.start();
   return {
     infrastructure,

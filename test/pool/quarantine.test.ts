@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { poissonUpperBound } from "../../src/pool/poisson.js";
-import { DAY_MS, defaultQuarantineRule, judgeQuarantine } from "../../src/pool/quarantine.js";
+import { poissonLowerBound, poissonUpperBound } from "../../src/pool/poisson.js";
+import {
+  breaksBound,
+  DAY_MS,
+  defaultQuarantineRule,
+  judgeQuarantine,
+  retirementProposalAt,
+  watchedSince,
+} from "../../src/pool/quarantine.js";
 import { removalOf } from "../../src/pool/promo-number.js";
 
 /**
@@ -79,6 +86,94 @@ const judge = (w: typeof world extends fc.Arbitrary<infer W> ? W : never) =>
     distinctCallers: w.distinctCallers,
     now: w.enteredAt + w.watchedMs,
   });
+
+/** Lower 10, 5 and 1 % points of chi-square for 2, 4, … 20 degrees of freedom: twice the lower bound for 1, 2, … 10 events. */
+const CHI_SQUARE_LOWER: readonly (readonly [number, number, number])[] = [
+  [0.211, 0.103, 0.02],
+  [1.064, 0.711, 0.297],
+  [2.204, 1.635, 0.872],
+  [3.49, 2.733, 1.646],
+  [4.865, 3.94, 2.558],
+  [6.304, 5.226, 3.571],
+  [7.79, 6.571, 4.66],
+  [9.312, 7.962, 5.812],
+  [10.865, 9.39, 7.015],
+  [12.443, 10.851, 8.26],
+];
+
+describe("poissonLowerBound", () => {
+  it.each(CHI_SQUARE_LOWER.map((points, i) => [i + 1, ...points] as const))(
+    "for %s events is half the table's value",
+    (k, p90, p95, p99) => {
+      expect(Math.abs(2 * poissonLowerBound(k, 0.9) - p90)).toBeLessThan(0.00051);
+      expect(Math.abs(2 * poissonLowerBound(k, 0.95) - p95)).toBeLessThan(0.00051);
+      expect(Math.abs(2 * poissonLowerBound(k, 0.99) - p99)).toBeLessThan(0.00051);
+    },
+  );
+
+  it("is nothing for nothing, and lies below what was seen and below the upper bound", () => {
+    expect(poissonLowerBound(0, 0.95)).toBe(0);
+    const confidence = fc.double({ min: 0.6, max: 0.9999, noNaN: true });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2_000 }), confidence, (k, c) => {
+        expect(poissonLowerBound(k, c)).toBeLessThan(k);
+        expect(poissonLowerBound(k, c)).toBeLessThan(poissonUpperBound(k, c));
+        expect(poissonLowerBound(k + 1, c)).toBeGreaterThan(poissonLowerBound(k, c));
+      }),
+    );
+  });
+});
+
+describe("breaksBound", () => {
+  const now = 400 * DAY_MS;
+  const isBroken = (distinctCallers: number, days: number) =>
+    breaksBound({ rule: defaultQuarantineRule, watchedSince: now - days * DAY_MS, distinctCallers, now }).isBroken;
+
+  it("by the default rule: never by one caller; 2 within 3.5 days, 3 within 8, 7 within 30", () => {
+    for (const days of [0, 0.001, 1, 30]) expect(isBroken(1, days)).toBe(false);
+    expect([isBroken(2, 3.5), isBroken(2, 3.6)]).toEqual([true, false]);
+    expect([isBroken(3, 8.1), isBroken(3, 8.3)]).toEqual([true, false]);
+    expect([isBroken(6, 29.9), isBroken(7, 29.9)]).toEqual([false, true]);
+    expect(isBroken(0, 0)).toBe(false);
+  });
+
+  it("a number that the same calls would call clean is never sent back by them", () => {
+    const rate = fc.double({ min: 0.001, max: 10, noNaN: true });
+    const confidence = fc.double({ min: 0.55, max: 0.999, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.nat(50),
+        fc.double({ min: 0.01, max: 1_000, noNaN: true }),
+        rate,
+        confidence,
+        (k, days, max, c) => {
+          const rule = { holdS: 0, maxRatePerDay: max, confidence: c };
+          const since = now - Math.round(days * DAY_MS);
+          const { isClean } = judgeQuarantine({ rule, enteredAt: since, distinctCallers: k, now });
+          const broken = breaksBound({ rule, watchedSince: since, distinctCallers: k, now }).isBroken;
+          expect(isClean && broken).toBe(false);
+        },
+      ),
+    );
+  });
+
+  it("looks back as far as a silent number needs to be proven clean, not to before it was available", () => {
+    const look = (availableDays: number) =>
+      (now - watchedSince({ rule: defaultQuarantineRule, availableSince: now - availableDays * DAY_MS, now })) / DAY_MS;
+    expect(look(3)).toBe(3);
+    expect(look(29)).toBe(29);
+    expect(look(365)).toBeCloseTo(29.957, 2);
+  });
+});
+
+describe("retirementProposalAt", () => {
+  it("is after retire_after_s, never before the hold is over, never when the rule has none, and always a date", () => {
+    const at = (retireAfterS: number | null) =>
+      retirementProposalAt({ rule: { holdS: 100 }, retireAfterS, enteredAt: 1_000 });
+    expect([at(200), at(50), at(null)]).toEqual([201_000, 101_000, null]);
+    expect(new Date(at(1e11) as number).toISOString()).toMatch(/^5138-|^9999-/);
+  });
+});
 
 describe("judgeQuarantine", () => {
   it("never gets cleaner by more callers, a longer hold, a lower limit or more confidence", () => {

@@ -10,7 +10,7 @@ describe("firstFill", () => {
       { pooled: 1, overflow: true },
     ],
     [
-      { maxSize: 2, overflow: "original_number", fillImmediately: false },
+      { maxSize: 2, overflow: "original_number" as const, sessionLifetimeS: 60, fillImmediately: false },
       { pooled: 1, overflow: false },
     ],
     [
@@ -52,8 +52,8 @@ describe("firstFill", () => {
 });
 
 describe("choosePool", () => {
-  const automatic = { id: "pool_a", campaign: null, overflow: "original_number" as const };
-  const spring = { id: "pool_s", campaign: "spring", overflow: "original_number" as const };
+  const automatic = { id: "pool_a", campaign: null, overflow: "original_number" as const, sessionLifetimeS: 60 };
+  const spring = { id: "pool_s", campaign: "spring", overflow: "original_number" as const, sessionLifetimeS: 60 };
   const destination = { number: "+18005550100", status: "tracked" as const, pools: [spring, automatic] };
 
   it("takes the campaign's pool for its visitors and the automatic one for all others", () => {

@@ -76,6 +76,7 @@ export async function makeWorld(db: Database, size: number, settings: Partial<Ne
       retentionS: 259_200,
       drainS: 259_200,
       autoscale: null,
+      npaFallback: [],
       ...settings,
       maxSize: added.length,
       overflow,

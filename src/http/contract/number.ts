@@ -1,10 +1,12 @@
 /** Promo numbers on the wire. */
 import { z } from "zod";
 import { toIso } from "../../kernel/clock.js";
+import type { CleanlinessStatement } from "../../pool/cleanliness.store.js";
+import type { IdleNumber } from "../../pool/idle-numbers.store.js";
 import type { InterceptSummary } from "../../pool/intercepts.store.js";
 import type { NumberEvent, PromoNumber } from "../../pool/numbers.store.js";
 import { NUMBER_ROLES, NUMBER_STATES } from "../../pool/promo-number.js";
-import { judgeQuarantine, type QuarantineRule } from "../../pool/quarantine.js";
+import { DAY_MS, judgeQuarantine, type QuarantineRule } from "../../pool/quarantine.js";
 import { IMPORTED_STATES } from "../import-numbers.js";
 import { accountQuery, e164Out, idIn, idOut, instantOut, pageQuery, reasonIn } from "./scalars.js";
 
@@ -18,7 +20,7 @@ export const npaIn = z
 /** A page of inventory files is this long; larger ones are sent in parts. */
 export const NUMBERS_PER_REQUEST_MAX = 10_000;
 
-const carrierIn = z
+export const carrierIn = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "must be lower-case letters, digits, - and _, e.g. twilio")
   .meta({ description: "Who hosts the number" });
@@ -53,6 +55,16 @@ export const numberQuery = z.strictObject({
   pool_id: idIn.optional(),
   type: numberType.optional(),
   npa: npaIn.optional(),
+  proposed: z
+    .enum(["retire"])
+    .optional()
+    .meta({ description: "retire: not clean for longer than retire_after_s; an admin may retire them" }),
+  idle: z
+    .enum(["true"])
+    .optional()
+    .meta({
+      description: "true: those that their carrier takes back soon, as nobody calls them (settings/idle_reclaim)",
+    }),
 });
 
 export const moveBody = z.strictObject({ reason: reasonIn });
@@ -83,6 +95,15 @@ export const numberOut = z.object({
   carrier: z.string().nullable(),
   credential_id: idOut.nullable(),
   quarantine: quarantineOut.nullable(),
+  retirement_proposed_at: instantOut.nullable(),
+  idle: z
+    .object({
+      last_call_at: instantOut.nullable(),
+      since: instantOut.meta({ description: "Its last call, or when it was added" }),
+      reclaim_at: instantOut.meta({ description: "When the carrier may take it back" }),
+    })
+    .optional()
+    .meta({ description: "With idle=true" }),
 });
 
 export const numberWithHistoryOut = numberOut.extend({
@@ -110,6 +131,16 @@ export function showNumber(number: PromoNumber, facts: QuarantineFacts | null): 
     carrier: number.carrier,
     credential_id: number.credentialId,
     quarantine: facts === null ? null : showQuarantine(number, facts),
+    retirement_proposed_at: number.retirementProposedAt === null ? null : toIso(number.retirementProposedAt),
+  };
+}
+
+export function showIdle(number: IdleNumber): Required<z.output<typeof numberOut>>["idle"] {
+  const { lastCallAt, idleSince, reclaimAt } = number;
+  return {
+    last_call_at: lastCallAt === null ? null : toIso(lastCallAt),
+    since: toIso(idleSince),
+    reclaim_at: toIso(reclaimAt),
   };
 }
 
@@ -130,5 +161,46 @@ function showQuarantine(number: PromoNumber, facts: QuarantineFacts): z.output<t
     last_intercepted_at: lastInterceptedAt === null ? null : toIso(lastInterceptedAt),
     rate_upper_bound_per_day: judged.rateUpperBoundPerDay,
     earliest_release_at: toIso(judged.earliestReleaseAt),
+  };
+}
+
+export const cleanlinessOut = z
+  .object({
+    number: e164Out,
+    entered_at: instantOut,
+    released_at: instantOut,
+    days_watched: z.number(),
+    intercepted_calls: z.int(),
+    distinct_callers: z.int(),
+    not_counted: z.object({
+      spam_caller: z.int().meta({ description: "Calls of known spam callers" }),
+      repeat_caller: z.int().meta({ description: "Further dials of callers who were counted" }),
+    }),
+    last_intercepted_at: instantOut.nullable(),
+    rate_upper_bound_per_day: z.number().nullable().meta({
+      description: "Distinct callers a day, upper confidence bound at the release",
+    }),
+    rule: z.object({ hold_s: z.number(), max_rate_per_day: z.number(), confidence: z.number() }),
+    is_clean: z.boolean().meta({ description: "false: released by an admin before the rule called it clean" }),
+    reason: z.string(),
+    released_by: z.string(),
+  })
+  .meta({ description: "As it was at the release; later settings do not change it" });
+
+export function showCleanliness(number: PromoNumber, one: CleanlinessStatement): z.output<typeof cleanlinessOut> {
+  return {
+    number: number.e164,
+    entered_at: toIso(one.enteredAt),
+    released_at: toIso(one.releasedAt),
+    days_watched: (one.releasedAt - one.enteredAt) / DAY_MS,
+    intercepted_calls: one.interceptedCalls,
+    distinct_callers: one.distinctCallers,
+    not_counted: { spam_caller: one.spamCalls, repeat_caller: one.repeatCalls },
+    last_intercepted_at: one.lastInterceptedAt === null ? null : toIso(one.lastInterceptedAt),
+    rate_upper_bound_per_day: one.rateUpperBoundPerDay,
+    rule: { hold_s: one.holdS, max_rate_per_day: one.maxRatePerDay, confidence: one.confidence },
+    is_clean: one.isClean,
+    reason: one.reason,
+    released_by: one.actor,
   };
 }

@@ -1,6 +1,7 @@
 /** Ring pools on the wire. */
 import { z } from "zod";
 import { toIso } from "../../kernel/clock.js";
+import { NPA_FALLBACKS, type NpaFallback } from "../../pool/fitting-numbers.js";
 import type { AutoscaleRule, Pool } from "../../pool/pools.store.js";
 import { npaIn, numberType } from "./number.js";
 import { accountQuery, e164In, e164Out, idIn, idOut, instantOut, nameIn, pageQuery } from "./scalars.js";
@@ -25,6 +26,24 @@ const autoscaleIn = z
   })
   .meta({ description: "Off unless asked for" });
 
+/** A word alone is a list of one. */
+const npaFallbackIn = z
+  .union([
+    z.enum(NPA_FALLBACKS),
+    z
+      .array(z.enum(NPA_FALLBACKS))
+      .min(1)
+      .max(NPA_FALLBACKS.length)
+      .refine((choices) => new Set(choices).size === choices.length, "must not name a choice twice")
+      .refine((choices) => !choices.includes("wait") || choices.at(-1) === "wait", "wait ends the list"),
+  ])
+  .nullable()
+  .meta({
+    description:
+      "Local pools: where numbers come from when the inventory has none of the pool's area code, in order. same_state: another area code of the same state or province; toll_free; wait: nowhere, the places stay empty. null (the default): its own area code only",
+    examples: [["same_state", "toll_free"], "wait"],
+  });
+
 const settings = {
   name: nameIn,
   session_lifetime_s: seconds.meta({ description: "The lock: how long no other visitor gets the number" }),
@@ -33,6 +52,7 @@ const settings = {
   overflow,
   drain_s: z.int().min(0).max(RETENTION_S_MAX),
   autoscale: autoscaleIn.nullable(),
+  npa_fallback: npaFallbackIn,
 };
 
 export const newPool = z
@@ -54,6 +74,7 @@ export const newPool = z
     overflow: settings.overflow.default("overflow_number"),
     drain_s: settings.drain_s.default(RETENTION_S_MAX),
     autoscale: settings.autoscale.default(null),
+    npa_fallback: settings.npa_fallback.default(null),
   })
   .superRefine((pool, context) => {
     const refuse = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
@@ -90,6 +111,7 @@ export const poolChanges = z.strictObject({
   overflow: settings.overflow.optional(),
   drain_s: settings.drain_s.optional(),
   autoscale: settings.autoscale.optional(),
+  npa_fallback: settings.npa_fallback.optional(),
 });
 
 export type PoolChangesBody = z.output<typeof poolChanges>;
@@ -137,6 +159,7 @@ export const poolOut = z.object({
       min_size: z.int().nullable(),
     })
     .nullable(),
+  npa_fallback: z.union([z.enum(NPA_FALLBACKS), z.array(z.enum(NPA_FALLBACKS))]).nullable(),
   size: z
     .int()
     .meta({ description: "Numbers it holds, the overflow number included; draining ones are not its any more" }),
@@ -173,12 +196,23 @@ export function showPool(pool: Pool): z.output<typeof poolOut> {
     overflow: pool.overflow,
     drain_s: pool.drainS,
     autoscale: showAutoscale(pool.autoscale),
+    npa_fallback: showNpaFallback(pool.npaFallback),
     size: pool.size,
     locked: pool.locked,
     overflow_number: pool.overflowNumber,
     created_at: toIso(pool.createdAt),
     updated_at: toIso(pool.updatedAt),
   };
+}
+
+export function readNpaFallback(body: z.output<typeof npaFallbackIn>): readonly NpaFallback[] {
+  return typeof body === "string" ? [body] : (body ?? []);
+}
+
+/** The word alone where it was given alone: only "wait" means the same either way. */
+function showNpaFallback(choices: readonly NpaFallback[]): z.output<typeof poolOut>["npa_fallback"] {
+  if (choices.length === 0) return null;
+  return choices.length === 1 && choices[0] === "wait" ? "wait" : [...choices];
 }
 
 function showAutoscale(rule: AutoscaleRule | null): z.output<typeof poolOut>["autoscale"] {

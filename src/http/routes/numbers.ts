@@ -1,5 +1,7 @@
 /** `/v1/numbers`: the inventory, where each number stands, and its moves by hand. An account sees its own numbers. */
 import type { FastifyRequest } from "fastify";
+import { getStatement } from "../../pool/cleanliness.store.js";
+import { type IdleNumber, listIdleNumbers } from "../../pool/idle-numbers.store.js";
 import { getNumber, historyOf, listNumbers, type PromoNumber } from "../../pool/numbers.store.js";
 import { finishPorting } from "../../pool/finish-porting.js";
 import { giveBackNumber } from "../../pool/give-back-number.js";
@@ -7,13 +9,16 @@ import { quarantineNumber, releaseNumber, retireNumber } from "../../pool/number
 import { accountToRead, actorOf, isAdmin, principalOf } from "../auth.js";
 import {
   addedNumbers,
+  cleanlinessOut,
   moveBody,
   newNumbers,
   numberOut,
   numberQuery,
   numberWithHistoryOut,
   releaseBody,
+  showCleanliness,
   showHistory,
+  showIdle,
   showNumber,
 } from "../contract/number.js";
 import { numberParams, pageOut } from "../contract/scalars.js";
@@ -35,6 +40,7 @@ export function addNumberRoutes(app: HttpApp, deps: HttpDeps): void {
   addRetire(app, deps);
   addActivate(app, deps);
   addGiveBack(app, deps);
+  addCleanliness(app, deps);
 }
 
 function addImport(app: HttpApp, deps: HttpDeps): void {
@@ -73,18 +79,23 @@ function addReads(app: HttpApp, deps: HttpDeps): void {
       },
     },
     async (request) => {
-      const { limit, cursor, account_id: asked, state, pool_id: poolId, type, npa } = request.query;
-      const rows = await listNumbers(deps.db, {
+      const { limit, cursor, account_id: asked, state, pool_id: poolId, type, npa, proposed, idle } = request.query;
+      const list = idle === undefined ? listNumbers : listIdleNumbers;
+      const rows: (PromoNumber | IdleNumber)[] = await list(deps.db, {
         accountId: accountToRead(principalOf(request), asked),
         state: state ?? null,
         poolId: poolId ?? null,
         type: type ?? null,
         npa: npa ?? null,
+        isRetirementProposed: proposed === "retire",
         after: afterKey(LIST, cursor),
         limit: limit + 1,
       });
       const factsOf = await readQuarantineFacts(deps, rows);
-      const show = (number: PromoNumber) => showNumber(number, factsOf(number));
+      const show = (number: PromoNumber | IdleNumber) => {
+        const shown = showNumber(number, factsOf(number));
+        return "reclaimAt" in number ? { ...shown, idle: showIdle(number) } : shown;
+      };
       return pageOf(LIST, { rows, limit, positionOf: ({ e164 }) => [e164], show });
     },
   );
@@ -213,6 +224,27 @@ function addGiveBack(app: HttpApp, deps: HttpDeps): void {
       const { number: e164 } = request.params;
       const { reason } = request.body;
       return showOne(deps, await giveBackNumber(deps, { e164, reason, actor: actorOf(request) }));
+    },
+  );
+}
+
+function addCleanliness(app: HttpApp, deps: HttpDeps): void {
+  app.get(
+    "/v1/numbers/:number/cleanliness",
+    {
+      config: { access: "read" },
+      schema: {
+        summary: "What was known of a number when it last left quarantine",
+        description:
+          "For whoever holds it now: how long it was watched, how many called, what the rule said and who released it. Nothing about callers or the former owner. 404 for a number that never left a quarantine.",
+        tags,
+        params: numberParams,
+        response: { 200: cleanlinessOut },
+      },
+    },
+    async (request) => {
+      const number = await readable(deps, request, request.params.number);
+      return showCleanliness(number, await getStatement(deps.db, number.id));
     },
   );
 }

@@ -5,6 +5,8 @@
 import type { FastifyReply } from "fastify";
 import { touchOf } from "../../attribution/touch.js";
 import { messageOf } from "../../kernel/errors.js";
+import type { BotTally } from "../../pool/bot-tally.js";
+import { createDiscovery } from "../../pool/discovery.js";
 import { presentPage } from "../../pool/present.js";
 import { type Renewal, renewLocks } from "../../pool/presentations.store.js";
 import {
@@ -21,6 +23,7 @@ import {
   showRenewal,
   URL_CHARS_MAX,
 } from "../contract/presentation.js";
+import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import type { HttpMetrics } from "../http-metrics.js";
 import { acceptJson } from "../json-body.js";
@@ -31,7 +34,7 @@ const tags = ["Presentations"];
 const PATHS = ["/v1/presentations", "/v1/presentations/renew"];
 const PREFLIGHT_S = "86400";
 
-export function addPresentationRoutes(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
+export function addPresentationRoutes(app: HttpApp, deps: HttpDeps, watch: Watch): void {
   // text/plain as well: a page may then send it without a preflight.
   acceptJson(app, ["application/json", "text/plain"]);
   app.addHook("onRequest", (_request, reply, done) => {
@@ -39,11 +42,17 @@ export function addPresentationRoutes(app: HttpApp, deps: HttpDeps, metrics: Htt
     done();
   });
   for (const path of PATHS) app.options(path, { schema: { summary: "CORS preflight", tags } }, answerPreflight);
-  addPresent(app, deps, metrics);
-  addRenew(app, deps, metrics);
+  addPresent(app, deps, watch);
+  addRenew(app, deps, watch);
 }
 
-function addPresent(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
+interface Watch {
+  readonly metrics: HttpMetrics;
+  readonly bots: BotTally;
+}
+
+function addPresent(app: HttpApp, deps: HttpDeps, { metrics, bots }: Watch): void {
+  const page = { ...deps, bots, discover: createDiscovery({ ...deps, onChange: () => directoryChanged(deps) }) };
   const suspect = createBotRule({ clock: deps.clock, trustedCidrs: deps.presentTrustedCidrs });
   app.post(
     "/v1/presentations",
@@ -63,16 +72,16 @@ function addPresent(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
       const { body } = request;
       countIgnored(metrics, ignoredInPresentations(body));
       const userAgent = request.headers["user-agent"];
-      const bot = suspect({ address: request.ip, userAgent, isVisible: body.page.visible ?? null });
-      if (bot !== null) metrics.botSuspected(bot);
-      const answer = await presentPage(deps, {
+      const botReason = suspect({ address: request.ip, userAgent, isVisible: body.page.visible ?? null });
+      if (botReason !== null) metrics.botSuspected(botReason);
+      const answer = await presentPage(page, {
         tagKey: body.tag_key,
         visitorId: body.visitor_id ?? null,
         numbers: body.numbers,
         touch: readTouch(body),
         customData: body.custom_data ?? {},
         context: readContext(body),
-        suspectedBot: bot !== null,
+        botReason,
       });
       for (const { outcome } of answer.presentations) metrics.presented(outcome);
       return showAnswer(answer);
@@ -80,7 +89,7 @@ function addPresent(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
   );
 }
 
-function addRenew(app: HttpApp, deps: HttpDeps, metrics: HttpMetrics): void {
+function addRenew(app: HttpApp, deps: HttpDeps, { metrics }: Watch): void {
   app.post(
     "/v1/presentations/renew",
     {
