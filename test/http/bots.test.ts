@@ -62,7 +62,9 @@ describe("GET /v1/reports/bots", () => {
   it("comes in pages without loss or repetition", async () => {
     const seen: string[] = [];
     for (let cursor: string | null = ""; cursor !== null; ) {
-      const page: { data: { account_id: string; reason: string }[]; next_cursor: string | null } = (await request("GET", `/v1/reports/bots?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`)).json();
+      const page: { data: { account_id: string; reason: string }[]; next_cursor: string | null } = (
+        await request("GET", `/v1/reports/bots?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`)
+      ).json();
       for (const row of page.data) seen.push(`${row.account_id} ${row.reason}`);
       cursor = page.next_cursor;
     }

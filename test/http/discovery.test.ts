@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { createAccount, updateAccount } from "../../src/account/accounts.store.js";
 import { DISCOVERED_A_DAY_MAX } from "../../src/account/destinations.store.js";
+import { Listener } from "../../src/db/listen.js";
+import { silentLog } from "../../src/kernel/log.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { AUTO_POOLS_A_DAY_MAX } from "../../src/pool/discovery.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { until } from "../support/until.js";
 import { addInventory, ids, tollFreeNumbers } from "../support/world.js";
 import { makeHttpWorld } from "./support/http-world.js";
 
@@ -105,6 +108,21 @@ describe("a number that a page shows for the first time", () => {
     expect(outcomes.filter((outcome) => outcome === "overflow")).toHaveLength(39);
     expect(await poolsOf(account.id)).toHaveLength(1);
   });
+});
+
+it("other processes hear that an account changed, as they do of destinations and pools", async () => {
+  const account = await accountThat(false);
+  const heard: (string | null)[] = [];
+  const listener = new Listener({
+    database: db,
+    channel: "ringmatch_routing",
+    log: silentLog,
+    onChange: (what) => heard.push(what),
+  });
+  await listener.start();
+  await request("PATCH", `/v1/accounts/${account.id}`, { body: { auto_create_pools: true } });
+  await until("it was told", () => heard.includes("account"));
+  await listener.stop();
 });
 
 describe("what a page cannot cause", () => {

@@ -28,9 +28,9 @@ import { type Num, Reference, RULE } from "./support/reference.js";
 
 const { db } = await freshDatabase();
 const T0 = Date.parse("2026-11-23T12:00:00Z");
-const NUMBERS = 4;
-const VISITORS = 5;
-const RUNS = 60;
+const NUMBERS = 3;
+const VISITORS = 4;
+const RUNS = 80;
 const actor = { actor: "test", reason: "test" };
 const extensions: LockExtension[] = [];
 let area = 200;
@@ -133,6 +133,8 @@ const numberAt = (model: Reference, index: number) => model.numbers[index] as Nu
 
 const present = (visitor: number) =>
   command(`visitor ${visitor} looks`, async (model, real) => {
+    // A moment each, so that the log alone tells the order of a visitor's numbers.
+    model.now += 1;
     const request = { ...allocationFor(real, real.visitors[visitor]) };
     const [outcome] = await presentBatch(db, [request], real.now);
     const expected = model.present(visitor);
@@ -214,6 +216,17 @@ const pass = (ms: number) =>
     }
   });
 
+/** Somebody looks at the very end of the first lock, or retention, that ends: a moment before, then, or a moment after. */
+const lookAtTheEnd = (visitor: number, edge: "locked" | "retained", offset: number) =>
+  command(`visitor ${visitor} looks ${offset} ms after the next ${edge} ends`, async (model, real) => {
+    const ends = model.in("assigned").map((n) => n[edge]);
+    const end = Math.min(...ends.filter((at) => at > model.now));
+    // Looking itself takes a millisecond.
+    const ms = end + offset - model.now - 1;
+    if (Number.isFinite(ms) && ms > 0) await pass(ms).run(model, real);
+    await present(visitor).run(model, real);
+  });
+
 const visitor = fc.nat(VISITORS - 1);
 const index = fc.nat(NUMBERS - 1);
 const { lifetime, retention, drain, hold } = RULE;
@@ -228,8 +241,11 @@ const commands = [
   index.map(add),
   index.map(release),
   fc.nat(NUMBERS).map(scale),
-  fc.constantFrom(0, 1, 1_000, lifetime / 2, lifetime, drain, retention, retention + 1, hold).map(pass),
-  fc.constantFrom(1_000, lifetime / 2, lifetime).map(pass),
+  fc.constantFrom(0, 1, 1_000, lifetime - 1, lifetime, drain, retention - 1, retention, retention + 1, hold).map(pass),
+  fc.constantFrom(lifetime / 2, lifetime / 2, lifetime - 1).map(pass),
+  fc
+    .tuple(visitor, fc.constantFrom("locked" as const, "retained" as const), fc.integer({ min: -1, max: 1 }))
+    .map(([v, edge, offset]) => lookAtTheEnd(v, edge, offset)),
 ];
 
 async function stateOf(real: Real): Promise<unknown[]> {

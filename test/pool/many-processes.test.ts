@@ -26,6 +26,7 @@ afterAll(() => compiled.remove());
 
 /** Many visitors at a time, each looking at a pool, looking again, or renewing what they have. */
 const CHILD = `
+import { readFileSync } from "node:fs";
 import { openDatabase } from "./db/database.js";
 import { systemClock } from "./kernel/clock.js";
 import { createIdSource } from "./kernel/ids.js";
@@ -34,7 +35,7 @@ import { systemRandom } from "./kernel/random.js";
 import { AllocationBatch } from "./pool/allocation-batch.js";
 import { renewLocks } from "./pool/presentations.store.js";
 
-const { url, pools, visitors, runMs } = JSON.parse(process.argv[2]);
+const { url, pools, visitors, runMs } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const log = createLog("error");
 const db = openDatabase({ url, log, connectionsMax: 4 });
 const batch = new AllocationBatch({ db, clock: systemClock, log });
@@ -65,10 +66,8 @@ interface Report {
   readonly extensions: readonly LockExtension[];
 }
 
-async function runChild(input: object): Promise<Report> {
-  const script = join(compiled.directory, "allocator.js");
-  writeFileSync(script, CHILD);
-  const child = spawn(process.execPath, [script, JSON.stringify(input)], { stdio: ["ignore", "pipe", "inherit"] });
+async function runChild(script: string, inputFile: string): Promise<Report> {
+  const child = spawn(process.execPath, [script, inputFile], { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   const [code] = (await once(child, "close")) as [number];
@@ -109,9 +108,12 @@ it("four processes never share a number, split a visitor or present what is leav
   // A visitor belongs to one account; the same thousands ask every process.
   const inputs = worlds.map(({ account, pool }) => ({ accountId: account.id, poolId: pool.id }));
   const visitors = Array.from({ length: VISITORS }, () => ids.next("vis"));
+  const [script, inputFile] = [join(compiled.directory, "allocator.js"), join(compiled.directory, "input.json")];
+  writeFileSync(script, CHILD);
+  writeFileSync(inputFile, JSON.stringify({ url, pools: inputs, visitors, runMs: RUN_MS }));
   const until = performance.now() + RUN_MS;
   const [reports, moves] = await Promise.all([
-    Promise.all(Array.from({ length: PROCESSES }, () => runChild({ url, pools: inputs, visitors, runMs: RUN_MS }))),
+    Promise.all(Array.from({ length: PROCESSES }, () => runChild(script, inputFile))),
     Promise.all(worlds.map((world) => moveNumbers(world, until))),
   ]);
 

@@ -59,12 +59,9 @@ export const numberQuery = z.strictObject({
     .enum(["retire"])
     .optional()
     .meta({ description: "retire: not clean for longer than retire_after_s; an admin may retire them" }),
-  idle: z
-    .enum(["true"])
-    .optional()
-    .meta({
-      description: "true: those that their carrier takes back soon, as nobody calls them (settings/idle_reclaim)",
-    }),
+  idle: z.enum(["true"]).optional().meta({
+    description: "true: those that their carrier takes back soon, as nobody calls them (settings/idle_reclaim)",
+  }),
 });
 
 export const moveBody = z.strictObject({ reason: reasonIn });
