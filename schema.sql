@@ -126,6 +126,16 @@ create table carrier_credential (
 );
 CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.carrier_credential FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
 
+create table carrier_reconcile (
+  credential_id text not null,
+  next_run_at timestamp with time zone not null,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  outcome text,
+  constraint carrier_reconcile_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES carrier_credential(id),
+  constraint carrier_reconcile_pkey PRIMARY KEY (credential_id)
+);
+
 create table cleanliness_statement (
   id bigint not null generated always as identity,
   number_id bigint not null,
@@ -220,6 +230,23 @@ CREATE UNIQUE INDEX intercept_counted_caller ON public.intercept USING btree (nu
 CREATE INDEX intercept_newest ON public.intercept USING btree (at DESC, id DESC);
 CREATE INDEX intercept_number ON public.intercept USING btree (number_id, ownership_epoch, at);
 
+create table inventory_finding (
+  id text not null,
+  kind text not null,
+  carrier text not null,
+  credential_id text not null,
+  number text not null,
+  carrier_ref text,
+  detail text not null,
+  first_seen_at timestamp with time zone not null,
+  last_seen_at timestamp with time zone not null,
+  resolved_at timestamp with time zone,
+  constraint inventory_finding_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES carrier_credential(id),
+  constraint inventory_finding_kind_check CHECK ((kind = ANY (ARRAY['unknown_here'::text, 'gone_there'::text, 'retired_there'::text, 'port_arrived'::text, 'webhooks_repaired'::text, 'webhooks_wrong'::text]))),
+  constraint inventory_finding_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX inventory_finding_open ON public.inventory_finding USING btree (credential_id, kind, number) WHERE (resolved_at IS NULL);
+
 create table number_event (
   id bigint not null generated always as identity,
   number_id bigint not null,
@@ -236,6 +263,62 @@ create table number_event (
   constraint number_event_pkey PRIMARY KEY (id)
 );
 CREATE INDEX number_event_number ON public.number_event USING btree (number_id, id);
+
+create table number_order (
+  id text not null,
+  order_key text not null,
+  state text not null default 'requested'::text,
+  carrier text not null,
+  credential_id text,
+  account_id text,
+  pool_id text,
+  number_type text not null,
+  npas text[],
+  count integer not null,
+  refusal text,
+  reason text not null,
+  actor text not null,
+  run integer not null default 0,
+  lease_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  next_run_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint number_order_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint number_order_check CHECK (((state = ANY (ARRAY['requested'::text, 'ordering'::text])) = (next_run_at IS NOT NULL))),
+  constraint number_order_check1 CHECK (((refusal IS NULL) OR (state = ANY (ARRAY['refused'::text, 'unknown'::text])))),
+  constraint number_order_count_check CHECK (((count >= 1) AND (count <= 1000))),
+  constraint number_order_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES carrier_credential(id),
+  constraint number_order_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
+  constraint number_order_order_key_check CHECK (((length(order_key) >= 1) AND (length(order_key) <= 400))),
+  constraint number_order_order_key_key UNIQUE (order_key),
+  constraint number_order_pkey PRIMARY KEY (id),
+  constraint number_order_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id),
+  constraint number_order_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'ordering'::text, 'done'::text, 'refused'::text, 'unknown'::text])))
+);
+CREATE INDEX number_order_due ON public.number_order USING btree (next_run_at) WHERE (next_run_at IS NOT NULL);
+
+create table number_order_item (
+  id text not null,
+  order_id text not null,
+  position integer not null,
+  state text not null default 'requested'::text,
+  number text,
+  carrier_ref text,
+  attempts integer not null default 0,
+  uncertain boolean not null default false,
+  next_attempt_at timestamp with time zone not null default now(),
+  problem text,
+  updated_at timestamp with time zone not null default now(),
+  constraint number_order_item_attempts_check CHECK (((attempts >= 0) AND (attempts <= 100))),
+  constraint number_order_item_check CHECK (((state = ANY (ARRAY['ordering'::text, 'pending'::text, 'done'::text, 'unknown'::text])) = (number IS NOT NULL))),
+  constraint number_order_item_number_check CHECK ((number ~ '^\+[1-9][0-9]{6,14}$'::text)),
+  constraint number_order_item_order_id_fkey FOREIGN KEY (order_id) REFERENCES number_order(id),
+  constraint number_order_item_order_id_position_key UNIQUE (order_id, "position"),
+  constraint number_order_item_pkey PRIMARY KEY (id),
+  constraint number_order_item_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'ordering'::text, 'pending'::text, 'done'::text, 'refused'::text, 'unknown'::text])))
+);
+CREATE UNIQUE INDEX number_order_item_number ON public.number_order_item USING btree (number) WHERE (number IS NOT NULL);
+CREATE TRIGGER legal_move BEFORE UPDATE ON public.number_order_item FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_order_move();
 
 create table platform_setting (
   name text not null,
@@ -337,6 +420,7 @@ create table promo_number (
   touch jsonb,
   custom_data jsonb,
   created_at timestamp with time zone not null default now(),
+  released_at timestamp with time zone,
   retirement_proposed_at timestamp with time zone,
   constraint promo_number_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   constraint promo_number_check CHECK (((state = ANY (ARRAY['assigned'::text, 'draining'::text])) = (account_id IS NOT NULL))),
@@ -346,7 +430,8 @@ create table promo_number (
   constraint promo_number_check4 CHECK (((state = 'quarantined'::text) = (quarantined_at IS NOT NULL))),
   constraint promo_number_check5 CHECK (((visitor_id IS NULL) = (presentation_id IS NULL))),
   constraint promo_number_check6 CHECK (((held_by IS NULL) OR ((held_by = visitor_id) AND (state = 'assigned'::text) AND (role = 'pool'::text)))),
-  constraint promo_number_check7 CHECK (((retirement_proposed_at IS NULL) OR (state = 'quarantined'::text))),
+  constraint promo_number_check7 CHECK (((released_at IS NULL) OR (state = 'retired'::text))),
+  constraint promo_number_check8 CHECK (((retirement_proposed_at IS NULL) OR (state = 'quarantined'::text))),
   constraint promo_number_credential FOREIGN KEY (credential_id) REFERENCES carrier_credential(id),
   constraint promo_number_e164_check CHECK ((e164 ~ '^\+[1-9][0-9]{6,14}$'::text)),
   constraint promo_number_e164_key UNIQUE (e164),
@@ -356,9 +441,10 @@ create table promo_number (
   constraint promo_number_pkey PRIMARY KEY (id),
   constraint promo_number_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id),
   constraint promo_number_role_check CHECK ((role = ANY (ARRAY['pool'::text, 'overflow'::text, 'static'::text]))),
-  constraint promo_number_state_check CHECK ((state = ANY (ARRAY['available'::text, 'assigned'::text, 'draining'::text, 'quarantined'::text, 'retired'::text])))
+  constraint promo_number_state_check CHECK ((state = ANY (ARRAY['ordering'::text, 'porting'::text, 'available'::text, 'assigned'::text, 'draining'::text, 'quarantined'::text, 'retired'::text])))
 ) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX promo_number_account ON public.promo_number USING btree (account_id, e164) WHERE (account_id IS NOT NULL);
+CREATE INDEX promo_number_carrier ON public.promo_number USING btree (carrier, e164) WHERE (carrier IS NOT NULL);
 CREATE INDEX promo_number_due ON public.promo_number USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 CREATE UNIQUE INDEX promo_number_holder ON public.promo_number USING btree (held_by, pool_id) WHERE (held_by IS NOT NULL);
 CREATE INDEX promo_number_inventory ON public.promo_number USING btree (number_type, npa, e164) WHERE (state = 'available'::text);
@@ -371,6 +457,30 @@ CREATE TRIGGER never_deleted BEFORE DELETE ON public.promo_number FOR EACH ROW E
 CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.ownership_epoch = new.ownership_epoch) AND ((new.locked_until < old.locked_until) OR ((old.visitor_id IS DISTINCT FROM new.visitor_id) AND (NOT ((new.visitor_id IS NULL) AND (old.pool_id IS DISTINCT FROM new.pool_id))))) AND (old.locked_until > ringmatch_now()))) EXECUTE FUNCTION refuse_double_lease();
 CREATE TRIGGER number_moved AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role))) EXECUTE FUNCTION notify_number();
 CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table static_number (
+  id text not null,
+  number_id bigint not null,
+  ownership_epoch integer not null,
+  account_id text not null,
+  destination_id text not null,
+  name text not null,
+  touch jsonb not null,
+  drain_s integer not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  ended_at timestamp with time zone,
+  constraint static_number_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint static_number_destination_id_fkey FOREIGN KEY (destination_id) REFERENCES destination(id),
+  constraint static_number_drain_s_check CHECK (((drain_s >= 0) AND (drain_s <= 259200))),
+  constraint static_number_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint static_number_number_id_fkey FOREIGN KEY (number_id) REFERENCES promo_number(id),
+  constraint static_number_number_id_ownership_epoch_key UNIQUE (number_id, ownership_epoch),
+  constraint static_number_pkey PRIMARY KEY (id)
+);
+CREATE INDEX static_number_account ON public.static_number USING btree (account_id, id);
+CREATE INDEX static_number_destination ON public.static_number USING btree (destination_id);
+CREATE TRIGGER static_changed AFTER UPDATE ON public.static_number FOR EACH ROW WHEN ((old.destination_id <> new.destination_id)) EXECUTE FUNCTION notify_static();
 
 create table trunk (
   name text not null,
@@ -465,6 +575,15 @@ CREATE OR REPLACE FUNCTION public.notify_routing()
 AS $function$
 begin
   perform pg_notify('ringmatch_routing', tg_table_name);
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.notify_static()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_notify('ringmatch_routing', 'number ' || n.e164) from promo_number n where n.id = new.number_id;
   return null;
 end $function$;
 
@@ -661,11 +780,17 @@ CREATE OR REPLACE FUNCTION public.refuse_illegal_move()
 AS $function$
 begin
   if new.state <> old.state and not (old.state || '>' || new.state = any (array[
+      'ordering>available', 'ordering>retired',
+      'porting>available', 'porting>assigned', 'porting>retired',
       'available>assigned', 'available>quarantined', 'available>retired',
       'assigned>draining', 'assigned>quarantined',
       'draining>assigned', 'draining>quarantined',
       'quarantined>available', 'quarantined>retired'])) then
     raise exception 'number % cannot go from % to %', old.e164, old.state, new.state using errcode = 'check_violation';
+  end if;
+  -- A number that was ported in is known to the public: it may go to its source, and to a pool only by way of the inventory.
+  if old.state = 'porting' and new.state = 'assigned' and new.role is distinct from 'static' then
+    raise exception 'number % is being ported in: it can become static or available', old.e164 using errcode = 'check_violation';
   end if;
   if new.presentation_seq < old.presentation_seq or new.ownership_epoch < old.ownership_epoch or new.e164 <> old.e164 then
     raise exception 'number %: sequence, epoch and number never go back', old.e164 using errcode = 'check_violation';
@@ -675,6 +800,21 @@ begin
   end if;
   if old.account_id <> new.account_id then
     raise exception 'number %: it goes from one owner to another only through quarantine', old.e164 using errcode = 'check_violation';
+  end if;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_order_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not (old.state || '>' || new.state = any (array[
+      'requested>ordering', 'requested>refused',
+      'ordering>requested', 'ordering>pending', 'ordering>done', 'ordering>refused', 'ordering>unknown',
+      'pending>done', 'pending>refused',
+      'unknown>done'])) then
+    raise exception 'order item % cannot go from % to %', old.id, old.state, new.state using errcode = 'check_violation';
   end if;
   return new;
 end $function$;

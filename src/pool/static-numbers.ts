@@ -8,6 +8,7 @@ import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { E164 } from "../telephony/e164.js";
 import type { NumberType } from "../telephony/npa.js";
+import { fittingNumbers } from "./fitting-numbers.js";
 import { type MoveDeps, removeNumber } from "./number-moves.js";
 import { type LockedNumber, lockNumber, pickAvailable, writeMove } from "./numbers.store.js";
 import { canMove } from "./promo-number.js";
@@ -100,7 +101,10 @@ export async function endStaticNumber(
 }
 
 async function takeAny(tx: Queryable, wanted: { type: NumberType; npa: string | null }): Promise<LockedNumber> {
-  const [known] = await pickAvailable(tx, { ...wanted, count: 1 });
+  const [known] = await pickAvailable(tx, {
+    fitting: fittingNumbers({ numberType: wanted.type, npa: wanted.npa, npaFallback: [] }),
+    count: 1,
+  });
   if (known !== undefined) return known;
   const what = wanted.type === "toll_free" ? "toll-free" : `local (${wanted.npa ?? "any area"})`;
   throw new AppError("inventory_short", `The inventory has no ${what} number; import or buy one.`);
