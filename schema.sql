@@ -7,9 +7,17 @@ create table account (
   auto_create_pools boolean not null default false,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
+  number_limit integer,
+  monthly_number_cap integer,
+  billing_day integer not null default 1,
+  time_zone text not null default 'UTC'::text,
+  constraint account_billing_day_check CHECK (((billing_day >= 1) AND (billing_day <= 28))),
+  constraint account_monthly_number_cap_check CHECK ((monthly_number_cap >= 0)),
   constraint account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint account_number_limit_check CHECK ((number_limit >= 0)),
   constraint account_pkey PRIMARY KEY (id),
-  constraint account_tag_key_key UNIQUE (tag_key)
+  constraint account_tag_key_key UNIQUE (tag_key),
+  constraint account_time_zone_check CHECK (((length(time_zone) <= 64) AND (('2000-01-01 00:00:00+00'::timestamp with time zone AT TIME ZONE time_zone) IS NOT NULL)))
 );
 CREATE TRIGGER routing_changed AFTER UPDATE ON public.account FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
 
@@ -263,6 +271,7 @@ create table number_event (
   constraint number_event_pkey PRIMARY KEY (id)
 );
 CREATE INDEX number_event_number ON public.number_event USING btree (number_id, id);
+CREATE INDEX number_event_taken ON public.number_event USING btree (account_id, at) WHERE ((state = 'assigned'::text) AND (from_state <> ALL (ARRAY['assigned'::text, 'draining'::text])));
 
 create table number_order (
   id text not null,
@@ -365,9 +374,24 @@ create table pool (
 );
 CREATE INDEX pool_account ON public.pool USING btree (account_id, id);
 CREATE INDEX pool_auto_created ON public.pool USING btree (account_id, created_at) WHERE auto_created;
+CREATE INDEX pool_autoscaled ON public.pool USING btree (id) WHERE ((deleted_at IS NULL) AND (autoscale @> '{"enabled": true}'::jsonb));
 CREATE UNIQUE INDEX pool_one_automatic_per_destination ON public.pool USING btree (destination_id) WHERE ((kind = 'automatic'::text) AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX pool_one_per_campaign_and_destination ON public.pool USING btree (destination_id, campaign) WHERE ((kind = 'campaign'::text) AND (deleted_at IS NULL));
 CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.pool FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER scaling_begins AFTER INSERT ON public.pool FOR EACH ROW EXECUTE FUNCTION begin_pool_scaling();
+
+create table pool_scaling (
+  pool_id text not null,
+  next_scale_at timestamp with time zone,
+  tried_at timestamp with time zone,
+  exhausted bigint not null default 0,
+  exhausted_seen bigint not null default 0,
+  seen_at timestamp with time zone not null default now(),
+  constraint pool_scaling_check CHECK (((exhausted_seen >= 0) AND (exhausted_seen <= exhausted))),
+  constraint pool_scaling_pkey PRIMARY KEY (pool_id),
+  constraint pool_scaling_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id)
+) with (fillfactor=70);
+CREATE INDEX pool_scaling_due ON public.pool_scaling USING btree (next_scale_at);
 
 create table presentation (
   account_id text not null,
@@ -457,6 +481,43 @@ CREATE TRIGGER never_deleted BEFORE DELETE ON public.promo_number FOR EACH ROW E
 CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.ownership_epoch = new.ownership_epoch) AND ((new.locked_until < old.locked_until) OR ((old.visitor_id IS DISTINCT FROM new.visitor_id) AND (NOT ((new.visitor_id IS NULL) AND (old.pool_id IS DISTINCT FROM new.pool_id))))) AND (old.locked_until > ringmatch_now()))) EXECUTE FUNCTION refuse_double_lease();
 CREATE TRIGGER number_moved AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role))) EXECUTE FUNCTION notify_number();
 CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER within_account_limits AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((new.account_id IS NOT NULL) AND (old.account_id IS DISTINCT FROM new.account_id))) EXECUTE FUNCTION refuse_over_limit();
+
+create table scale_decision (
+  id text not null,
+  pool_id text not null,
+  account_id text not null,
+  at timestamp with time zone not null,
+  trigger text not null,
+  wanted integer not null,
+  added integer not null default 0,
+  removed integer not null default 0,
+  ordered integer not null default 0,
+  on_order integer not null default 0,
+  size_before integer not null,
+  size_after integer not null,
+  outcome text not null,
+  code text not null,
+  reason text not null,
+  actor text not null,
+  inputs jsonb not null,
+  constraint scale_decision_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint scale_decision_added_check CHECK ((added >= 0)),
+  constraint scale_decision_check CHECK (((on_order >= 0) AND (on_order <= ordered))),
+  constraint scale_decision_check1 CHECK (((outcome = 'on_order'::text) = (on_order > 0))),
+  constraint scale_decision_ordered_check CHECK ((ordered >= 0)),
+  constraint scale_decision_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'partial'::text, 'nothing'::text, 'on_order'::text]))),
+  constraint scale_decision_pkey PRIMARY KEY (id),
+  constraint scale_decision_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id),
+  constraint scale_decision_removed_check CHECK ((removed >= 0)),
+  constraint scale_decision_size_after_check CHECK ((size_after >= 0)),
+  constraint scale_decision_size_before_check CHECK ((size_before >= 0)),
+  constraint scale_decision_trigger_check CHECK ((trigger = ANY (ARRAY['created'::text, 'asked'::text, 'schedule'::text, 'exhausted'::text])))
+);
+CREATE INDEX scale_decision_on_order ON public.scale_decision USING btree (account_id, pool_id) WHERE (on_order > 0);
+CREATE INDEX scale_decision_pool ON public.scale_decision USING btree (pool_id, id);
+CREATE TRIGGER decision_is_final BEFORE UPDATE ON public.scale_decision FOR EACH ROW WHEN (((old.outcome <> 'on_order'::text) OR (new.inputs IS DISTINCT FROM old.inputs) OR (new.wanted <> old.wanted) OR (new.ordered <> old.ordered) OR (new.on_order > old.on_order) OR (new.added < old.added) OR (new.pool_id <> old.pool_id) OR (new.at <> old.at))) EXECUTE FUNCTION refuse_decision_change();
+CREATE TRIGGER never_deleted BEFORE DELETE ON public.scale_decision FOR EACH ROW EXECUTE FUNCTION refuse_delete();
 
 create table static_number (
   id text not null,
@@ -521,6 +582,42 @@ create table webhook_delivery (
   constraint webhook_delivery_pkey PRIMARY KEY (carrier, delivery_key)
 );
 CREATE INDEX webhook_delivery_age ON public.webhook_delivery USING btree (received_at);
+
+CREATE OR REPLACE FUNCTION public.account_numbers(p_account text, p_now timestamp with time zone, OUT number_limit integer, OUT monthly_number_cap integer, OUT held integer, OUT taken integer, OUT on_order integer, OUT cycle_starts_at timestamp with time zone, OUT cycle_ends_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select a.number_limit, a.monthly_number_cap,
+    case when a.number_limit is not null then (select count(*)::int from promo_number n where n.account_id = a.id) end,
+    case when a.monthly_number_cap is not null then (
+      select count(*)::int from number_event e
+      where e.account_id = a.id and e.at >= c.starts_at and e.state = 'assigned' and e.from_state not in ('assigned', 'draining')) end,
+    (select coalesce(sum(d.on_order), 0)::int from scale_decision d where d.account_id = a.id and d.on_order > 0),
+    c.starts_at, c.ends_at
+  from account a cross join lateral billing_cycle(a.billing_day, a.time_zone, p_now) c where a.id = p_account
+$function$;
+
+CREATE OR REPLACE FUNCTION public.begin_pool_scaling()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into pool_scaling (pool_id, seen_at) values (new.id, new.created_at);
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.billing_cycle(p_day integer, p_zone text, p_at timestamp with time zone, OUT starts_at timestamp with time zone, OUT ends_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select (c.month + c.shift) at time zone p_zone, (c.month + interval '1 month' + c.shift) at time zone p_zone
+  from (
+    select s.shift, date_trunc('month', p_at at time zone p_zone - s.shift) as month
+    from (select make_interval(days => p_day - 1) as shift) s
+  ) c
+$function$;
 
 CREATE OR REPLACE FUNCTION public.ensure_partition(p_table text, p_column text, p_name text, p_from timestamp with time zone, p_to timestamp with time zone)
  RETURNS integer
@@ -755,6 +852,14 @@ begin
   raise exception 'rows of % are never changed', tg_table_name using errcode = 'check_violation';
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.refuse_decision_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'scale decision % is final', old.id using errcode = 'check_violation';
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_delete()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -817,6 +922,25 @@ begin
     raise exception 'order item % cannot go from % to %', old.id, old.state, new.state using errcode = 'check_violation';
   end if;
   return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_over_limit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  v record;
+begin
+  perform 1 from account where id = new.account_id and (number_limit is not null or monthly_number_cap is not null) for no key update;
+  if not found then
+    return null;
+  end if;
+  select * into v from account_numbers(new.account_id, ringmatch_now());
+  if v.held > v.number_limit or v.taken > v.monthly_number_cap then
+    -- A code of its own: src/pool/number-moves.ts tells it as account_limit.
+    raise exception 'account % may not take number %', new.account_id, new.e164 using errcode = 'RM001';
+  end if;
+  return null;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.renew_locks(p_account text, p_visitor text, p_presentation text[], p_now timestamp with time zone DEFAULT NULL::timestamp with time zone)

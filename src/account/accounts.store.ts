@@ -1,5 +1,5 @@
 /** Accounts (tenants): who owns destinations, pools and records. */
-import { sql, type Queryable } from "../db/database.js";
+import { sql, sqlState, type Queryable } from "../db/database.js";
 import { AppError } from "../kernel/errors.js";
 import type { AccountId, IdSource } from "../kernel/ids.js";
 import type { Instant } from "../kernel/clock.js";
@@ -11,38 +11,64 @@ export interface Account {
   /** Public: it stands in the page's source. */
   readonly tagKey: string;
   readonly autoCreatePools: boolean;
+  /** Numbers it may hold at once, draining ones included; null: no limit. */
+  readonly numberLimit: number | null;
+  /** Numbers it may newly take in a billing cycle; null: no limit. */
+  readonly monthlyNumberCap: number | null;
+  /** 1 to 28: the cycle begins at midnight of this day, in the account's time zone. */
+  readonly billingDay: number;
+  readonly timeZone: string;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }
 
-const COLUMNS = `id, name, tag_key as "tagKey", auto_create_pools as "autoCreatePools", created_at as "createdAt", updated_at as "updatedAt"`;
+const COLUMNS = `id, name, tag_key as "tagKey", auto_create_pools as "autoCreatePools", number_limit as "numberLimit",
+  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", created_at as "createdAt",
+  updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "account_insert",
-  `insert into account (id, name, tag_key, auto_create_pools) values ($1, $2, $3, $4) returning ${COLUMNS}`,
+  `insert into account (id, name, tag_key, auto_create_pools, number_limit, monthly_number_cap, billing_day, time_zone)
+   values ($1, $2, $3, $4, $5, $6, coalesce($7, 1), coalesce($8, 'UTC')) returning ${COLUMNS}`,
 );
 const SELECT_ONE = sql("account_select_one", `select ${COLUMNS} from account where id = $1`);
 const SELECT_BY_TAG_KEY = sql("account_select_by_tag_key", `select ${COLUMNS} from account where tag_key = $1`);
 const SELECT_PAGE = sql("account_select_page", `select ${COLUMNS} from account where id > $1 order by id limit $2`);
 const UPDATE = sql(
   "account_update",
-  `update account set name = coalesce($2, name), auto_create_pools = coalesce($3, auto_create_pools), updated_at = now()
+  `update account set name = coalesce($2, name), auto_create_pools = coalesce($3, auto_create_pools),
+     number_limit = case when $4 then $5 else number_limit end, monthly_number_cap = case when $6 then $7 else monthly_number_cap end,
+     billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), updated_at = now()
    where id = $1 returning ${COLUMNS}`,
 );
 
 const TAG_KEY_BYTES = 16;
 
+/** Left out: as it is; null: no limit. */
+export interface AccountLimits {
+  readonly numberLimit?: number | null | undefined;
+  readonly monthlyNumberCap?: number | null | undefined;
+  readonly billingDay?: number | undefined;
+  readonly timeZone?: string | undefined;
+}
+
 export async function createAccount(
   deps: { db: Queryable; ids: IdSource; random: Random },
-  input: { name: string; autoCreatePools: boolean },
+  input: { name: string; autoCreatePools: boolean } & AccountLimits,
 ): Promise<Account> {
   const tagKey = `tag_${deps.random.bytes(TAG_KEY_BYTES).toString("hex")}`;
-  const [account] = await deps.db.query<Account>(INSERT, [
-    deps.ids.next("acc"),
-    input.name,
-    tagKey,
-    input.autoCreatePools,
-  ]);
+  const [account] = await refusingZone(() =>
+    deps.db.query<Account>(INSERT, [
+      deps.ids.next("acc"),
+      input.name,
+      tagKey,
+      input.autoCreatePools,
+      input.numberLimit ?? null,
+      input.monthlyNumberCap ?? null,
+      input.billingDay ?? null,
+      input.timeZone ?? null,
+    ]),
+  );
   return account as Account;
 }
 
@@ -67,9 +93,32 @@ export async function listAccounts(db: Queryable, page: { after: string; limit: 
 export async function updateAccount(
   db: Queryable,
   id: string,
-  changes: { name?: string | undefined; autoCreatePools?: boolean | undefined },
+  changes: { name?: string | undefined; autoCreatePools?: boolean | undefined } & AccountLimits,
 ): Promise<Account> {
-  const [account] = await db.query<Account>(UPDATE, [id, changes.name ?? null, changes.autoCreatePools ?? null]);
+  const [account] = await refusingZone(() =>
+    db.query<Account>(UPDATE, [
+      id,
+      changes.name ?? null,
+      changes.autoCreatePools ?? null,
+      changes.numberLimit !== undefined,
+      changes.numberLimit ?? null,
+      changes.monthlyNumberCap !== undefined,
+      changes.monthlyNumberCap ?? null,
+      changes.billingDay ?? null,
+      changes.timeZone ?? null,
+    ]),
+  );
   if (account === undefined) throw new AppError("not_found", "There is no such account.");
   return account;
+}
+
+/** Node and PostgreSQL have each their own list of time zones; the account's must be on both. */
+async function refusingZone<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (sqlState(error) !== "22023") throw error;
+    const fields = [{ path: "time_zone", message: "is no time zone that PostgreSQL knows" }];
+    throw new AppError("invalid_value", "Send a name of the time zone database.", { fields, cause: error });
+  }
 }

@@ -12,12 +12,23 @@ import type { Secrets } from "../kernel/secrets.js";
 import type { AllocationBatch } from "../pool/allocation-batch.js";
 import type { Carriers } from "../pool/carrier-inventory/carriers.js";
 import type { Directory } from "../pool/directory.js";
+import type { ExhaustionCounter } from "../pool/exhaustion-counter.js";
 import type { NumberSchedule } from "../pool/number-moves.js";
+import type { ScaleDecision } from "../pool/scale-decisions.store.js";
 
 export interface Readiness {
   readonly ready: boolean;
   /** One entry a dependency, e.g. `{ postgres: true, redis: false }`. */
   readonly checks: Record<string, boolean>;
+}
+
+export interface ScalingSide {
+  /** Whether there is a carrier to buy numbers from. */
+  readonly canBuy: boolean;
+  /** The job looks at these pools as soon as it can. */
+  soon(poolIds: readonly string[]): void;
+  /** Told of every decision made by a request. */
+  readonly decided: (decision: ScaleDecision) => void;
 }
 
 export interface HttpDeps {
@@ -32,6 +43,8 @@ export interface HttpDeps {
   readonly schedule: NumberSchedule;
   /** Whom numbers are bought from. */
   readonly carriers: Carriers;
+  readonly exhaustions: Pick<ExhaustionCounter, "note">;
+  readonly scaling: ScalingSide;
   /** SHA-256 of ADMIN_API_KEY (hashKey); null when only keys of the database count. */
   readonly adminKeyHash: Buffer | null;
   readonly readiness: () => Promise<Readiness>;

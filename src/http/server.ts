@@ -24,6 +24,7 @@ import { addInterceptRoutes } from "./routes/intercepts.js";
 import { addInventoryRoutes } from "./routes/inventory.js";
 import { addNumberRoutes } from "./routes/numbers.js";
 import { addPoolNumberRoutes } from "./routes/pool-numbers.js";
+import { addPoolScalingRoutes } from "./routes/pool-scaling.js";
 import { addPoolRoutes } from "./routes/pools.js";
 import { addPresentationLogRoutes } from "./routes/presentation-log.js";
 import { addPresentationRoutes } from "./routes/presentations.js";
@@ -106,6 +107,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addDestinationRoutes(scope, deps);
   addPoolRoutes(scope, deps);
   addPoolNumberRoutes(scope, deps);
+  addPoolScalingRoutes(scope, deps);
   addPresentationLogRoutes(scope, deps);
   addCallRoutes(scope, deps);
   addInterceptRoutes(scope, deps);

@@ -17,6 +17,7 @@ export const ERROR_CATALOGUE = {
   already_exists: [409, "It exists already"],
   inventory_short: [409, "Not enough matching numbers in the inventory"],
   carrier_refused: [409, "The carrier refuses"],
+  account_limit: [409, "The account may take no more numbers"],
   idempotency_mismatch: [409, "The Idempotency-Key was used for another request"],
   too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The content type is not supported"],

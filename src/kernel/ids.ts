@@ -26,6 +26,7 @@ export const ID_PREFIXES = [
   "fnd",
   "stn",
   "req",
+  "scd",
 ] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 export type Id<P extends IdPrefix> = string & { readonly __id: P };

@@ -13,6 +13,8 @@ export interface DirectoryPool {
   readonly campaign: string | null;
   readonly overflow: OverflowBehaviour;
   readonly sessionLifetimeS: number;
+  /** How often it may grow by itself; null: it does not. */
+  readonly scaleIntervalS: number | null;
 }
 
 export interface DirectoryDestination {
@@ -31,7 +33,8 @@ const ACCOUNTS_MAX = 10_000;
 
 const SELECT_ACCOUNT = sql(
   "directory_select_account",
-  `select d.number, d.status, p.id as "poolId", p.campaign, p.overflow, p.session_lifetime_s as "sessionLifetimeS"
+  `select d.number, d.status, p.id as "poolId", p.campaign, p.overflow, p.session_lifetime_s as "sessionLifetimeS",
+     case when (p.autoscale ->> 'enabled')::boolean then (p.autoscale ->> 'intervalS')::int end as "scaleIntervalS"
    from destination d left join pool p on p.destination_id = d.id and p.deleted_at is null where d.account_id = $1`,
 );
 
@@ -42,6 +45,7 @@ interface Row {
   campaign: string | null;
   overflow: OverflowBehaviour;
   sessionLifetimeS: number;
+  scaleIntervalS: number | null;
 }
 
 export class Directory {
@@ -82,8 +86,8 @@ export class Directory {
     const destinations = new Map<string, { number: string; status: DestinationStatus; pools: DirectoryPool[] }>();
     for (const row of await this.db.query<Row>(SELECT_ACCOUNT, [account.id])) {
       const destination = destinations.get(row.number) ?? { number: row.number, status: row.status, pools: [] };
-      const { poolId: id, campaign, overflow, sessionLifetimeS } = row;
-      if (id !== null) destination.pools.push({ id, campaign, overflow, sessionLifetimeS });
+      const { poolId: id, campaign, overflow, sessionLifetimeS, scaleIntervalS } = row;
+      if (id !== null) destination.pools.push({ id, campaign, overflow, sessionLifetimeS, scaleIntervalS });
       destinations.set(row.number, destination);
     }
     return { account, destinations };

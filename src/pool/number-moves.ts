@@ -2,7 +2,7 @@
  * Every move of a number through its life, each one transaction with an audited row: assign, remove, quarantine, release, retire, and
  * `advanceNumber`, which a job calls when a number is due. Callers pass the returned schedule on to the job queue; losing it only delays.
  */
-import type { Database, Queryable } from "../db/database.js";
+import { type Database, type Queryable, sqlState } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import { insertStatement } from "./cleanliness.store.js";
@@ -42,7 +42,10 @@ interface Why {
   readonly actor: string;
 }
 
-/** Inside the caller's transaction: an available number becomes the pool's. */
+/**
+ * Inside the caller's transaction: an available number becomes the pool's.
+ * @throws AppError("account_limit") when the account may take no more; whoever takes several asks account-room.store.ts before
+ */
 export async function assignNumber(
   tx: Queryable,
   known: LockedNumber,
@@ -50,8 +53,19 @@ export async function assignNumber(
 ): Promise<PromoNumber> {
   assertMove(known, "assigned");
   const { accountId, poolId, role, reason, actor } = input;
-  return writeMove(tx, known, { state: "assigned", role, accountId, poolId, nextCheckAt: null, reason, actor });
+  const move = { state: "assigned", role, accountId, poolId, nextCheckAt: null, reason, actor } as const;
+  try {
+    return await writeMove(tx, known, move);
+  } catch (error) {
+    if (sqlState(error) !== ACCOUNT_LIMIT) throw error;
+    throw new AppError("account_limit", "The account's number_limit or monthly_number_cap is reached.", {
+      cause: error,
+    });
+  }
 }
+
+/** SQLSTATE of the trigger within_account_limits. */
+const ACCOUNT_LIMIT = "RM001";
 
 /** Inside the caller's transaction: an assigned number leaves its pool, draining first while somebody may still call. */
 export async function removeNumber(

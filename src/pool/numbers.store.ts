@@ -120,6 +120,11 @@ const PICK_AVAILABLE = sql(
    where n.state = 'available' and n.number_type = $1 and ($2::text[] is null or n.npa = any ($2))
    order by n.e164 limit $3 for update skip locked`,
 );
+const PICK_NAMED = sql(
+  "number_pick_named",
+  `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
+   where n.e164 = any ($1) and n.state = 'available' order by n.e164 limit $2 for update`,
+);
 const PICK_LEAST_RECENT = sql(
   "number_pick_least_recent",
   `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
@@ -242,6 +247,14 @@ export async function pickAvailable(
     picked.push(...(await tx.query<LockedNumber>(PICK_AVAILABLE, [type, npas, missing])));
   }
   return picked;
+}
+
+/** Of the named numbers, those that are available, lowest first. */
+export async function pickNamed(
+  tx: Queryable,
+  input: { numbers: readonly string[]; count: number },
+): Promise<LockedNumber[]> {
+  return tx.query<LockedNumber>(PICK_NAMED, [input.numbers, input.count]);
 }
 
 export async function pickLeastRecentlyPresented(

@@ -1,8 +1,10 @@
-/** What changes a pool and its numbers together: create and fill, add, remove, scale, edit, delete. Each is one transaction. */
+/** What changes a pool and its numbers together: create and fill, add, remove, edit, delete. Each is one transaction. To a size: scale-pool.ts. */
 import type { Destination } from "../account/destinations.store.js";
 import type { Queryable } from "../db/database.js";
 import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
+import { assertAccountRoom, lockAccountNumbers } from "./account-room.store.js";
+import { roomOf } from "./account-room.js";
 import { describeFitting, fits, fittingNumbers } from "./fitting-numbers.js";
 import { assignNumber, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
 import {
@@ -23,11 +25,16 @@ import {
   type PoolSettings,
   updatePool,
 } from "./pools.store.js";
-import { firstFill } from "./ring-pool.js";
+import { makeDue, startAfresh } from "./pool-scaling.store.js";
+import { firstFill, lacksOverflow } from "./ring-pool.js";
+import { cancelOrders, insertDecision, SCALE_TRIGGERS } from "./scale-decisions.store.js";
 
 export type PoolDeps = MoveDeps & { readonly ids: IdSource };
 
-/** Makes the pool and fills it from the available inventory, lowest number first; fewer numbers than planned are no error (see `size`). */
+/**
+ * Makes the pool and fills it from the available inventory, lowest number first. Fewer numbers than planned are no error: `size` says how many, and
+ * a stored decision why.
+ */
 export async function createPool(
   deps: PoolDeps,
   input: { pool: NewPool; fillImmediately: boolean; actor: string },
@@ -42,19 +49,54 @@ export async function createPoolIn(
   ids: IdSource,
   input: { pool: NewPool; fillImmediately: boolean; actor: string },
 ): Promise<Pool> {
-  const { maxSize, overflow } = input.pool;
   const poolId = await insertPool({ db: tx, ids }, input.pool);
-  const plan = firstFill({ maxSize, overflow, fillImmediately: input.fillImmediately });
   const pool = await getPool(tx, { id: poolId, accountId: null });
-  const why = { reason: "pool created", actor: input.actor };
-  await takeFromInventory(tx, pool, { count: plan.pooled, withOverflow: plan.overflow, ...why });
+  await firstFillOf({ db: tx, ids }, pool, input);
   return pool;
+}
+
+async function firstFillOf(
+  deps: { db: Queryable; ids: IdSource },
+  pool: Pool,
+  input: { pool: NewPool; fillImmediately: boolean; actor: string },
+): Promise<void> {
+  const { db: tx } = deps;
+  const { actor } = input;
+  const plan = firstFill({ ...input.pool, fillImmediately: input.fillImmediately });
+  const wanted = plan.pooled + (plan.overflow ? 1 : 0);
+  const room = roomOf(await lockAccountNumbers(tx, pool.accountId));
+  const fill = {
+    count: Math.min(plan.pooled, room.count),
+    withOverflow: plan.overflow && room.count > plan.pooled,
+    reason: "pool created",
+    actor,
+  };
+  const added = await takeFromInventory(tx, pool, fill);
+  if (added === wanted) return;
+  const isLimited = room.count < wanted && added === room.count;
+  await insertDecision(deps, {
+    poolId: pool.id,
+    accountId: pool.accountId,
+    trigger: "created",
+    wanted,
+    added,
+    removed: 0,
+    ordered: 0,
+    onOrder: 0,
+    sizeBefore: 0,
+    sizeAfter: added,
+    outcome: added > 0 ? "partial" : "nothing",
+    code: isLimited && room.code !== null ? room.code : "inventory_short",
+    reason: `The first fill got ${added} of ${wanted} numbers: ${isLimited ? room.reason : `the inventory has no more ${describeFitting(pool)} numbers`}.`,
+    actor,
+    inputs: { max_size: pool.maxSize, fill_immediately: input.fillImmediately },
+  });
 }
 
 /**
  * From the inventory, or, by name, draining numbers of the same account back into service.
- * @throws AppError("inventory_short"); AppError("conflict") over max_size or for a number of another type; AppError("illegal_transition");
- *   AppError("not_found"). Then nothing was added
+ * @throws AppError("inventory_short"); AppError("account_limit"); AppError("conflict") over max_size or for a number of another type;
+ *   AppError("illegal_transition"); AppError("not_found"). Then nothing was added
  */
 export async function addNumbers(
   deps: PoolDeps,
@@ -67,8 +109,7 @@ export async function addNumbers(
     const count = "count" in input ? input.count : input.numbers.length;
     assertRoom(pool, count);
     if ("count" in input) await addAny(tx, pool, { count, reason: "added to the pool", actor: input.actor });
-    // In one order for everybody, so that two requests with the same numbers cannot lock each other out.
-    else for (const e164 of [...input.numbers].sort()) await addNamed(tx, pool, { e164, actor: input.actor });
+    else await addAllNamed(tx, pool, { numbers: input.numbers, actor: input.actor });
     return getPool(tx, { id: pool.id, accountId: null });
   });
 }
@@ -88,23 +129,6 @@ export async function removeFromPool(
   return number;
 }
 
-/** To exactly `size` numbers, the overflow number included. @throws AppError("inventory_short" | "conflict"); then nothing changed */
-export async function scalePool(deps: PoolDeps, input: { poolId: string; size: number; actor: string }): Promise<Pool> {
-  const { pool, checks } = await deps.db.transaction(async (tx) => {
-    const known = await lockPool(tx, input.poolId);
-    const missing = input.size - known.size;
-    const why = { reason: `scaled to ${input.size}`, actor: input.actor };
-    if (missing > 0) {
-      assertRoom(known, missing);
-      await addAny(tx, known, { count: missing, ...why });
-    }
-    const drained = missing < 0 ? await drainLeastRecent(tx, known, { count: -missing, ...why }) : [];
-    return { pool: await getPool(tx, { id: known.id, accountId: null }), checks: drained };
-  });
-  for (const check of checks) deps.schedule.checkLater(check);
-  return pool;
-}
-
 /** New settings hold for later presentations; locks already given keep theirs. A lower max_size drains the least recently presented. */
 export async function editPool(
   deps: PoolDeps,
@@ -118,7 +142,13 @@ export async function editPool(
         fields: [{ path: "session_lifetime_s", message: "must not be above retention_s" }],
       });
     }
+    if ((settings.autoscale?.minSize ?? 0) > settings.maxSize) {
+      throw new AppError("invalid_value", "autoscale.min_size must not be above max_size.", {
+        fields: [{ path: "autoscale.min_size", message: "must not be above max_size" }],
+      });
+    }
     await updatePool(tx, known.id, settings);
+    if (input.changes.autoscale !== undefined) await applyAutoscale(tx, known, settings);
     const surplus = known.size - settings.maxSize;
     const why = { reason: `max_size lowered to ${settings.maxSize}`, actor: input.actor };
     const drained = surplus > 0 ? await drainLeastRecent(tx, known, { count: surplus, ...why }) : [];
@@ -128,26 +158,39 @@ export async function editPool(
   return pool;
 }
 
+/** Switched on, it counts from now; switched off, it takes up nothing of what it ordered. */
+async function applyAutoscale(tx: Queryable, known: Pool, settings: PoolSettings): Promise<void> {
+  if (settings.autoscale?.enabled === true) {
+    if (known.autoscale?.enabled === true) await makeDue(tx, known.id);
+    else await startAfresh(tx, known.id);
+    return;
+  }
+  const reason = "Given up: autoscaling was switched off.";
+  await cancelOrders(tx, { poolId: known.id, triggers: ["schedule", "exhausted"], reason });
+}
+
 /** Every number drains; records stay, and draining numbers still reach the last destination. */
 export async function deletePool(deps: PoolDeps, input: { poolId: string; actor: string }): Promise<void> {
   const checks = await deps.db.transaction(async (tx) => {
     const pool = await lockPool(tx, input.poolId);
     const numbers = await lockNumbersOfPool(tx, pool.id);
     const drained = await drainAll(tx, pool, numbers, { reason: "pool deleted", actor: input.actor });
+    await cancelOrders(tx, { poolId: pool.id, triggers: SCALE_TRIGGERS, reason: "Given up: the pool was deleted." });
     await markPoolDeleted(tx, pool.id);
     return drained;
   });
   for (const check of checks) deps.schedule.checkLater(check);
 }
 
-interface Why {
+export interface Why {
   readonly reason: string;
   readonly actor: string;
 }
 
-async function addAny(tx: Queryable, pool: Pool, input: Why & { count: number }): Promise<void> {
-  const withOverflow =
-    pool.overflow === "overflow_number" && pool.overflowNumber === null && pool.size + input.count >= 2;
+/** All or none. @throws AppError("account_limit" | "inventory_short") */
+export async function addAny(tx: Queryable, pool: Pool, input: Why & { count: number }): Promise<void> {
+  assertAccountRoom(await lockAccountNumbers(tx, pool.accountId), input.count);
+  const withOverflow = lacksOverflow(pool, input.count);
   const count = input.count - (withOverflow ? 1 : 0);
   const taken = await takeFromInventory(tx, pool, { ...input, count, withOverflow });
   if (taken < input.count) {
@@ -158,24 +201,36 @@ async function addAny(tx: Queryable, pool: Pool, input: Why & { count: number })
   }
 }
 
-async function addNamed(tx: Queryable, pool: Pool, input: { e164: string; actor: string }): Promise<void> {
-  const known = await lockNumber(tx, input.e164);
-  // Another account's number does not exist for the asker, not even while it drains.
-  if (known.accountId !== null && known.accountId !== pool.accountId) {
-    throw new AppError("not_found", `There is no number ${input.e164}.`);
+async function addAllNamed(
+  tx: Queryable,
+  pool: Pool,
+  input: { numbers: readonly string[]; actor: string },
+): Promise<void> {
+  const account = await lockAccountNumbers(tx, pool.accountId);
+  let taken = 0;
+  // In one order for everybody, so that two requests with the same numbers cannot lock each other out.
+  for (const e164 of [...input.numbers].sort()) {
+    const known = await lockFitting(tx, pool, e164);
+    // Those that drain are the account's already.
+    if (known.accountId === null) assertAccountRoom(account, ++taken);
+    const { accountId } = pool;
+    const why = { reason: "added to the pool", actor: input.actor };
+    await assignNumber(tx, known, { accountId, poolId: pool.id, role: "pool", ...why });
   }
-  if (!fits(pool, known)) throw new AppError("conflict", `${known.e164} is not a ${describeFitting(pool)} number.`);
-  await assignNumber(tx, known, {
-    accountId: pool.accountId,
-    poolId: pool.id,
-    role: "pool",
-    reason: "added to the pool",
-    actor: input.actor,
-  });
 }
 
-/** Visitors' numbers first, the overflow number last. @returns how many there were */
-async function takeFromInventory(
+async function lockFitting(tx: Queryable, pool: Pool, e164: string): Promise<LockedNumber> {
+  const known = await lockNumber(tx, e164);
+  // Another account's number does not exist for the asker, not even while it drains.
+  if (known.accountId !== null && known.accountId !== pool.accountId) {
+    throw new AppError("not_found", `There is no number ${e164}.`);
+  }
+  if (!fits(pool, known)) throw new AppError("conflict", `${known.e164} is not a ${describeFitting(pool)} number.`);
+  return known;
+}
+
+/** Visitors' numbers first, the overflow number last. Whoever calls holds the account's lock and asked for its room. @returns how many there were */
+export async function takeFromInventory(
   tx: Queryable,
   pool: Pool,
   input: Why & { count: number; withOverflow: boolean },
@@ -195,7 +250,11 @@ async function takeFromInventory(
   return numbers.length;
 }
 
-async function drainLeastRecent(tx: Queryable, pool: Pool, input: Why & { count: number }): Promise<NumberCheck[]> {
+export async function drainLeastRecent(
+  tx: Queryable,
+  pool: Pool,
+  input: Why & { count: number },
+): Promise<NumberCheck[]> {
   const numbers = await pickLeastRecentlyPresented(tx, { poolId: pool.id, count: input.count });
   const checks = await drainAll(tx, pool, numbers, input);
   if (numbers.length === input.count) return checks;
@@ -204,7 +263,12 @@ async function drainLeastRecent(tx: Queryable, pool: Pool, input: Why & { count:
   return [...checks, ...(await drainAll(tx, pool, rest.slice(0, input.count - numbers.length), input))];
 }
 
-async function drainAll(tx: Queryable, pool: Pool, numbers: readonly LockedNumber[], why: Why): Promise<NumberCheck[]> {
+export async function drainAll(
+  tx: Queryable,
+  pool: Pool,
+  numbers: readonly LockedNumber[],
+  why: Why,
+): Promise<NumberCheck[]> {
   const checks: NumberCheck[] = [];
   for (const number of numbers) {
     const { check } = await removeNumber(tx, number, {
@@ -218,7 +282,7 @@ async function drainAll(tx: Queryable, pool: Pool, numbers: readonly LockedNumbe
   return checks;
 }
 
-function assertRoom(pool: Pool, count: number): void {
+export function assertRoom(pool: Pool, count: number): void {
   if (pool.size + count <= pool.maxSize) return;
   throw new AppError(
     "conflict",

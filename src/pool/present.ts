@@ -12,6 +12,7 @@ import type { AllocationBatch } from "./allocation-batch.js";
 import type { BotReason, BotTally } from "./bot-tally.js";
 import type { Directory, DirectoryAccount, DirectoryPool } from "./directory.js";
 import type { Discover } from "./discovery.js";
+import type { ExhaustionCounter } from "./exhaustion-counter.js";
 import { choosePool, type PresentationOutcome, renewAfterS } from "./presentation.js";
 import type { Allocation } from "./presentations.store.js";
 
@@ -21,6 +22,7 @@ export interface PresentDeps {
   readonly batch: AllocationBatch;
   readonly discover: Discover;
   readonly bots: BotTally;
+  readonly exhaustions: Pick<ExhaustionCounter, "note">;
   readonly ids: IdSource;
   readonly log: Log;
 }
@@ -140,6 +142,7 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
       deps.directory.clear();
       return await presentAgain(deps, input);
     }
+    if (allocation.kind === "exhausted") deps.exhaustions.note(pool);
     return presentedOf(number, allocation);
   } catch (error) {
     if (error instanceof AppError && error.code === "invalid_value") throw error;

@@ -34,3 +34,21 @@ export function firstFill(input: { maxSize: number; overflow: OverflowBehaviour;
   const share = Math.max(1, Math.ceil(input.maxSize * FIRST_FILL_SHARE));
   return { pooled: input.fillImmediately ? room : Math.min(room, share), overflow };
 }
+
+/** Below this a pool never shrinks by itself: what its settings say, else its first fill. */
+export function smallestSize(pool: {
+  maxSize: number;
+  overflow: OverflowBehaviour;
+  autoscale: { readonly minSize: number | null } | null;
+}): number {
+  const fill = firstFill({ ...pool, fillImmediately: false });
+  return Math.min(pool.autoscale?.minSize ?? fill.pooled + (fill.overflow ? 1 : 0), pool.maxSize);
+}
+
+/** Whether the next `count` numbers should include the overflow number that the pool lacks; a pool's first number goes to visitors. */
+export function lacksOverflow(
+  pool: { overflow: OverflowBehaviour; overflowNumber: string | null; size: number },
+  count: number,
+): boolean {
+  return pool.overflow === "overflow_number" && pool.overflowNumber === null && pool.size + count >= 2;
+}

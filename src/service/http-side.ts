@@ -3,11 +3,13 @@ import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import type { Config } from "../config.js";
 import type { Database } from "../db/database.js";
+import type { HttpDeps } from "../http/http-deps.js";
 import { buildHttpServer } from "../http/server.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { AllocationBatch } from "../pool/allocation-batch.js";
+import { ExhaustionCounter } from "../pool/exhaustion-counter.js";
 import { carrierWebhooks, type WebhookDeps } from "../webhooks/inbound/inbound-route.js";
 import { twilio } from "../webhooks/inbound/twilio.js";
 import type { AdminKey } from "./admin-key.js";
@@ -16,6 +18,7 @@ import type { Inventory } from "./inventory-side.js";
 import { addressTaken } from "./listen-check.js";
 import type { Ambient } from "./ambient.js";
 import type { Routing } from "./routing-side.js";
+import type { ScalingSide } from "./scaling-side.js";
 import type { SipSide } from "./sip-side.js";
 
 /** What changes while the service lives. */
@@ -35,6 +38,7 @@ export interface HttpSideInput {
   readonly routing: Routing;
   readonly jobs: NumberJobs;
   readonly inventory: Inventory;
+  readonly scaling: ScalingSide;
   readonly metrics: Registry;
   readonly state: State;
 }
@@ -54,6 +58,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     directory: routing.directory,
     schedule: jobs,
     carriers: inventory.carriers,
+    ...scalingDeps(input),
     adminKeyHash: adminKey.hash,
     readiness: () => readinessOf(input),
     isDraining: () => state.isDraining,
@@ -77,6 +82,19 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
   }
   url = urlOf(app.server.address() as AddressInfo);
   return url;
+}
+
+function scalingDeps({ infrastructure, ambient, scaling }: HttpSideInput): Pick<HttpDeps, "exhaustions" | "scaling"> {
+  const { jobs, metrics } = scaling;
+  const soon = (poolIds: readonly string[]): void => jobs.soon(poolIds);
+  const exhaustions = new ExhaustionCounter({
+    db: infrastructure.db,
+    ...ambient,
+    onUrgent: soon,
+    onExhausted: metrics.exhausted,
+  });
+  infrastructure.stack.push("exhaustion counter", () => exhaustions.stop());
+  return { exhaustions, scaling: { canBuy: jobs.canBuy, soon, decided: metrics.decided } };
 }
 
 function webhookDeps({ config, routing, metrics }: HttpSideInput, fallbackBaseUrl: () => string): WebhookDeps {

@@ -19,6 +19,7 @@ import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
 import { startInventory } from "./inventory-side.js";
 import { checkListenAddresses } from "./listen-check.js";
 import { startRouting } from "./routing-side.js";
+import { prepareScaling } from "./scaling-side.js";
 import { startSip } from "./sip-side.js";
 
 export interface Service {
@@ -61,31 +62,20 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   const jobs = new NumberJobs({ redisUrl, db, clock, log, works: config.roles.includes("jobs") });
   stack.push("jobs", () => jobs.stop());
   const inventory = startInventory({ config, infrastructure, ambient, ids, secrets });
+  const metrics = new Registry();
+  const { buyer } = inventory;
+  const scaling = prepareScaling({ config, infrastructure, ambient, ids, schedule: jobs, buyer, registry: metrics });
   const routing = await startRouting({ infrastructure, ids, secrets, ambient, schedule: jobs });
   const leader = new Leader({ database: db, clock, log, name: "timers" });
   stack.push("leader", () => leader.stop());
   leader.runEvery({ name: "sweep numbers", everyMs: SWEEP_EVERY_MS, work: () => jobs.sweepOnce() });
-  const metrics = new Registry();
   const onIdleNumbers = createIdleGauge(metrics);
   keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };
-  const httpUrl = config.roles.includes("http")
-    ? await startHttp({
-        config,
-        infrastructure,
-        ambient,
-        ids,
-        secrets,
-        adminKey,
-        routing,
-        jobs,
-        inventory,
-        metrics,
-        state,
-      })
-    : null;
+  const parts = { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, inventory, scaling };
+  const httpUrl = config.roles.includes("http") ? await startHttp({ ...parts, metrics, state }) : null;
   if (config.roles.includes("sip")) {
     const sip = await startSip({
       config,
@@ -102,6 +92,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool, leader });
   jobs.start();
   inventory.jobs.start();
+  scaling.jobs.start();
   if (config.roles.includes("jobs")) await leader.start();
   routing.callLog.start();
   return {

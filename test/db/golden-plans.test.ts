@@ -3,6 +3,7 @@ import type pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { CANDIDATES, LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
+import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { addInventory, ids, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
 
@@ -158,6 +159,21 @@ describe("hot queries go by index", () => {
     const nodes = await planOf(CANDIDATES.text, values);
     expectByIndex(nodes, []);
     expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);
+  });
+
+  it("a pool's unused numbers: those presented longest ago alone, and each one's latest calls", async () => {
+    await rows(
+      db,
+      `update promo_number set last_presented_at = '-infinity', locked_until = '-infinity', retained_until = '-infinity',
+         state_since = now() - interval '30 days' where e164 like '+186650000%'`,
+    );
+    for (const query of [COUNT_UNUSED, PICK_UNUSED]) {
+      const nodes = await planOf(query.text, [world.pool.id, 86_400, 1000]);
+      expectByIndex(nodes, ["promo_number_lru"]);
+      const calls = nodes.filter((n) => n["Relation Name"]?.startsWith("call_"));
+      expect(calls.length).toBeGreaterThan(0);
+      expect(calls.filter((n) => n["Node Type"] === "Seq Scan" && (n["Actual Rows"] ?? 0) > 0)).toEqual([]);
+    }
   });
 
   it("a renewal of locks: the visitor's own numbers", async () => {

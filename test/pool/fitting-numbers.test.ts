@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fits, fittingNumbers, type FittingPool, type NpaFallback } from "../../src/pool/fitting-numbers.js";
 import { listNumbers } from "../../src/pool/numbers.store.js";
-import { addNumbers, createPool, editPool, scalePool } from "../../src/pool/pool-changes.js";
+import { addNumbers, createPool, editPool } from "../../src/pool/pool-changes.js";
+import { scalePool } from "../../src/pool/scale-pool.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase } from "../support/database.js";
 import {
@@ -119,7 +120,7 @@ describe("filling a pool with a fallback", async () => {
     await expect(addNumbers(deps, { ...more, count: 1 })).rejects.toMatchObject({ code: "inventory_short" });
     await editPool(deps, { ...more, changes: { npaFallback: ["same_state"] }, destination: null });
     await addNumbers(deps, { ...more, count: 1 });
-    await scalePool(deps, { ...more, size: 3 });
+    await scalePool({ ...deps, canBuy: false }, { ...more, size: 3, buy: false });
     expect(await npas()).toEqual({ "206": 1, "425": 2 });
     const page = {
       accountId: null,

@@ -7,7 +7,8 @@ import { type Database, timestamp } from "../../src/db/database.js";
 import { AppError } from "../../src/kernel/errors.js";
 import { advanceNumber, releaseNumber } from "../../src/pool/number-moves.js";
 import { findNumber, type PromoNumber } from "../../src/pool/numbers.store.js";
-import { addNumbers, createPool, removeFromPool, scalePool } from "../../src/pool/pool-changes.js";
+import { addNumbers, createPool, removeFromPool } from "../../src/pool/pool-changes.js";
+import { scalePool } from "../../src/pool/scale-pool.js";
 import type { Pool } from "../../src/pool/pools.store.js";
 import { presentBatch, renewLocks } from "../../src/pool/presentations.store.js";
 import { defaultQuarantineSettings, writeQuarantineSettings } from "../../src/pool/quarantine-settings.js";
@@ -203,7 +204,9 @@ const release = (index: number) =>
 
 const scale = (size: number) =>
   command(`scaled to ${size}`, async (model, real) => {
-    expect(await done(scalePool(real.deps, { poolId: real.pool.id, size, actor: "test" }))).toBe(model.scale(size));
+    expect(
+      await done(scalePool({ ...real.deps, canBuy: false }, { poolId: real.pool.id, size, buy: false, actor: "test" })),
+    ).toBe(model.scale(size));
   });
 
 /** Every number is looked at afterwards, due or not, as a job that comes early or twice would. */

@@ -10,14 +10,8 @@ import {
   listDueNumbers,
   type PromoNumber,
 } from "../../src/pool/numbers.store.js";
-import {
-  addNumbers,
-  createPool,
-  deletePool,
-  editPool,
-  removeFromPool,
-  scalePool,
-} from "../../src/pool/pool-changes.js";
+import { addNumbers, createPool, deletePool, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
+import { scalePool } from "../../src/pool/scale-pool.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { canMove, NUMBER_STATES, type NumberState } from "../../src/pool/promo-number.js";
 import { defaultQuarantineSettings, writeQuarantineSettings } from "../../src/pool/quarantine-settings.js";
@@ -473,12 +467,14 @@ describe("pool changes", () => {
     const visitors = [0, 1, 2].map(() => allocationFor(world));
     for (const [i, request] of visitors.entries()) await presentBatch(db, [request], Date.now() - HOUR + i);
     const [n1, n2, n3] = world.numbers as [E164, E164, E164];
-    const scaled = await scalePool(movesOf(world), { poolId: world.pool.id, size: 2, actor: "test" });
-    expect(scaled).toMatchObject({ size: 2, overflowNumber: world.pool.overflowNumber });
+    const scale = (size: number) =>
+      scalePool({ ...movesOf(world), canBuy: false }, { poolId: world.pool.id, size, buy: false, actor: "test" });
+    const scaled = await scale(2);
+    expect(scaled.pool).toMatchObject({ size: 2, overflowNumber: world.pool.overflowNumber });
     expect((await numberOf(n1)).state).toBe("draining");
     expect((await numberOf(n2)).state).toBe("draining");
     expect((await numberOf(n3)).state).toBe("assigned");
-    await scalePool(movesOf(world), { poolId: world.pool.id, size: 0, actor: "test" });
+    await scale(0);
     // Nobody knows who saw the shared number when.
     expect((await numberOf(world.pool.overflowNumber as string)).state).toBe("draining");
   });

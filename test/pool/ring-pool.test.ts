@@ -52,8 +52,20 @@ describe("firstFill", () => {
 });
 
 describe("choosePool", () => {
-  const automatic = { id: "pool_a", campaign: null, overflow: "original_number" as const, sessionLifetimeS: 60 };
-  const spring = { id: "pool_s", campaign: "spring", overflow: "original_number" as const, sessionLifetimeS: 60 };
+  const automatic = {
+    id: "pool_a",
+    campaign: null,
+    overflow: "original_number" as const,
+    sessionLifetimeS: 60,
+    scaleIntervalS: null,
+  };
+  const spring = {
+    id: "pool_s",
+    campaign: "spring",
+    overflow: "original_number" as const,
+    sessionLifetimeS: 60,
+    scaleIntervalS: null,
+  };
   const destination = { number: "+18005550100", status: "tracked" as const, pools: [spring, automatic] };
 
   it("takes the campaign's pool for its visitors and the automatic one for all others", () => {

@@ -45,6 +45,11 @@ export async function addInventory(db: Database, numbers: readonly E164[]): Prom
   await insertNumbers(db, { numbers: entries, reason: "import", actor: "test" });
 }
 
+/** A billing day that no test run comes near: limits of a cycle are then the same at its start and end. */
+export function farBillingDay(): number {
+  return ((new Date().getUTCDate() + 13) % 28) + 1;
+}
+
 export interface World {
   readonly account: Account;
   readonly destination: Destination;

@@ -1,32 +1,87 @@
 /** Accounts and their API keys on the wire. */
 import { z } from "zod";
-import type { Account } from "../../account/accounts.store.js";
+import type { Account, AccountLimits } from "../../account/accounts.store.js";
 import { SCOPES } from "../../account/api-keys.store.js";
 import { toIso } from "../../kernel/clock.js";
 import { idIn, idOut, instantOut, nameIn } from "./scalars.js";
 
-export const newAccount = z.strictObject({ name: nameIn, auto_create_pools: z.boolean().default(false) });
+/** An account may hold no more than the platform's inventory could. */
+const NUMBERS_MAX = 10_000_000;
 
-export const accountChanges = z.strictObject({ name: nameIn.optional(), auto_create_pools: z.boolean().optional() });
+const limitIn = z.int().min(0).max(NUMBERS_MAX).nullable().optional();
+
+/** What the platform allows and how it bills: only its admin keys set these. */
+const limits = {
+  number_limit: limitIn.meta({ description: "Numbers held at once, draining ones included; null: no limit" }),
+  monthly_number_cap: limitIn.meta({ description: "Numbers newly taken in a billing cycle; null: no limit" }),
+  billing_day: z
+    .int()
+    .min(1)
+    .max(28)
+    .optional()
+    .meta({ description: "The cycle begins at midnight of this day; default 1" }),
+  time_zone: z
+    .string()
+    .max(64)
+    .refine(isTimeZone, "must be a time zone such as America/New_York")
+    .optional()
+    .meta({ description: "Of the billing cycle; default UTC", examples: ["America/New_York"] }),
+};
+
+/** A name of the time zone database; offsets and the abbreviations that PostgreSQL would read with the sign turned round are none. */
+function isTimeZone(text: string): boolean {
+  if (!/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*){0,2}$/.test(text)) return false;
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone !== "";
+  } catch (error) {
+    void error;
+    return false;
+  }
+}
+
+export const newAccount = z.strictObject({ name: nameIn, auto_create_pools: z.boolean().default(false), ...limits });
+
+export const accountChanges = z.strictObject({
+  name: nameIn.optional(),
+  auto_create_pools: z.boolean().optional(),
+  ...limits,
+});
+
+export function limitsIn(body: z.output<typeof accountChanges>): AccountLimits {
+  return {
+    numberLimit: body.number_limit,
+    monthlyNumberCap: body.monthly_number_cap,
+    billingDay: body.billing_day,
+    timeZone: body.time_zone,
+  };
+}
 
 export const accountOut = z.object({
   id: idOut,
   name: z.string(),
   tag_key: z.string().meta({ description: "Public: it stands in the page's source" }),
   auto_create_pools: z.boolean(),
+  number_limit: z.int().nullable(),
+  monthly_number_cap: z.int().nullable(),
+  billing_day: z.int(),
+  time_zone: z.string(),
   created_at: instantOut,
   updated_at: instantOut,
 });
 
 export function showAccount(account: Account): z.output<typeof accountOut> {
-  const { id, name, tagKey, autoCreatePools, createdAt, updatedAt } = account;
+  const { id, name, tagKey, autoCreatePools, numberLimit, monthlyNumberCap, billingDay, timeZone } = account;
   return {
     id,
     name,
     tag_key: tagKey,
     auto_create_pools: autoCreatePools,
-    created_at: toIso(createdAt),
-    updated_at: toIso(updatedAt),
+    number_limit: numberLimit,
+    monthly_number_cap: monthlyNumberCap,
+    billing_day: billingDay,
+    time_zone: timeZone,
+    created_at: toIso(account.createdAt),
+    updated_at: toIso(account.updatedAt),
   };
 }
 

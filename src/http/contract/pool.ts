@@ -129,7 +129,13 @@ export const moreNumbers = z
     "numbers must not name a number twice",
   );
 
-export const scaleBody = z.strictObject({ size: z.int().min(0).max(POOL_SIZE_MAX) });
+export const scaleBody = z.strictObject({
+  size: z.int().min(0).max(POOL_SIZE_MAX),
+  buy: z
+    .boolean()
+    .default(false)
+    .meta({ description: "true: order what the inventory lacks, within the account's limits" }),
+});
 
 export const poolNumberParams = z.strictObject({ id: idIn, number: e164In });
 export const removeQuery = z.strictObject({

@@ -1,13 +1,20 @@
 /** `/v1/accounts` and the API keys below it. Accounts are made by the platform; a key of an account sees and edits its own. */
-import { createAccount, getAccount, listAccounts, updateAccount } from "../../account/accounts.store.js";
+import {
+  type AccountLimits,
+  createAccount,
+  getAccount,
+  listAccounts,
+  updateAccount,
+} from "../../account/accounts.store.js";
 import { createApiKey, type Principal, revokeApiKey } from "../../account/api-keys.store.js";
 import { AppError } from "../../kernel/errors.js";
-import { principalOf } from "../auth.js";
+import { isAdmin, principalOf } from "../auth.js";
 import {
   accountChanges,
   accountOut,
   createdKey,
   keyParams,
+  limitsIn,
   newAccount,
   newKey,
   showAccount,
@@ -37,7 +44,7 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
     },
     async (request, reply) => {
       const { name, auto_create_pools: autoCreatePools } = request.body;
-      const account = await createAccount(deps, { name, autoCreatePools });
+      const account = await createAccount(deps, { name, autoCreatePools, ...limitsIn(request.body) });
       directoryChanged(deps);
       return reply.code(201).send(showAccount(account));
     },
@@ -88,6 +95,7 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
       config: { access: "write" },
       schema: {
         summary: "Change an account",
+        description: "Limits and billing cycle are the platform's: they need one of its admin keys.",
         tags,
         params: idParams,
         body: accountChanges,
@@ -98,7 +106,9 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
       const { id } = request.params;
       assertOwn(principalOf(request), id);
       const { name, auto_create_pools: autoCreatePools } = request.body;
-      const account = await updateAccount(deps.db, id, { name, autoCreatePools });
+      const limits = limitsIn(request.body);
+      assertMayLimit(principalOf(request), limits);
+      const account = await updateAccount(deps.db, id, { name, autoCreatePools, ...limits });
       directoryChanged(deps);
       return showAccount(account);
     },
@@ -140,6 +150,12 @@ function addKeys(app: HttpApp, deps: HttpDeps): void {
       return reply.code(204).send(null);
     },
   );
+}
+
+/** Whoever is limited must not lift the limit, nor begin a new cycle. */
+function assertMayLimit(principal: Principal, limits: AccountLimits): void {
+  if (isAdmin(principal) || Object.values(limits).every((value) => value === undefined)) return;
+  throw new AppError("forbidden", "Limits and billing cycle of an account need an admin key of the platform.");
 }
 
 function assertOwn(principal: Principal, accountId: string): void {

@@ -1,10 +1,10 @@
-/** Numbers in and out of a pool: by count, by name, one by one, or to an exact size. */
+/** Numbers in and out of a pool: by count, by name, one by one. To an exact size: pool-scaling.ts. */
 import { AppError } from "../../kernel/errors.js";
-import { addNumbers, removeFromPool, scalePool } from "../../pool/pool-changes.js";
+import { addNumbers, removeFromPool } from "../../pool/pool-changes.js";
 import { visibleNumbers } from "../../pool/numbers.store.js";
 import { actorOf, principalOf } from "../auth.js";
 import { numberOut, showNumber } from "../contract/number.js";
-import { moreNumbers, poolNumberParams, poolOut, removeQuery, scaleBody, showPool } from "../contract/pool.js";
+import { moreNumbers, poolNumberParams, poolOut, removeQuery, showPool } from "../contract/pool.js";
 import { idParams } from "../contract/scalars.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { readQuarantineFacts } from "../quarantine-facts.js";
@@ -15,7 +15,6 @@ const tags = ["Pools"];
 export function addPoolNumberRoutes(app: HttpApp, deps: HttpDeps): void {
   addAdd(app, deps);
   addRemove(app, deps);
-  addScale(app, deps);
 }
 
 function addAdd(app: HttpApp, deps: HttpDeps): void {
@@ -67,28 +66,6 @@ function addRemove(app: HttpApp, deps: HttpDeps): void {
       const removed = await removeFromPool(deps, { poolId, e164, skipDraining, reason, actor: actorOf(request) });
       const factsOf = await readQuarantineFacts(deps, [removed]);
       return showNumber(removed, factsOf(removed));
-    },
-  );
-}
-
-function addScale(app: HttpApp, deps: HttpDeps): void {
-  app.post(
-    "/v1/pools/:id/scale",
-    {
-      config: { access: "write" },
-      schema: {
-        summary: "Bring a pool to exactly this many numbers, the overflow number included",
-        description:
-          "What is too much drains, presented longest ago first. 409 like adding numbers; then nothing changed.",
-        tags,
-        params: idParams,
-        body: scaleBody,
-        response: { 200: poolOut },
-      },
-    },
-    async (request) => {
-      const { id: poolId } = await readablePool(deps, request, request.params.id);
-      return showPool(await scalePool(deps, { poolId, size: request.body.size, actor: actorOf(request) }));
     },
   );
 }

@@ -69,6 +69,8 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     log: recordingLog(lines),
     schedule,
     carriers: noCarriers,
+    exhaustions: { note: () => {} },
+    scaling: { canBuy: false, soon: () => {}, decided: () => {} },
     adminKeyHash: hashKey(ADMIN_KEY),
     readiness: async () => ({ ready: true, checks: { postgres: true } }),
     isDraining: () => false,
