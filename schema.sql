@@ -270,7 +270,9 @@ create table number_event (
   constraint number_event_number_id_fkey FOREIGN KEY (number_id) REFERENCES promo_number(id),
   constraint number_event_pkey PRIMARY KEY (id)
 );
+CREATE INDEX number_event_account ON public.number_event USING btree (account_id, number_id) WHERE (account_id IS NOT NULL);
 CREATE INDEX number_event_number ON public.number_event USING btree (number_id, id);
+CREATE INDEX number_event_pool ON public.number_event USING btree (pool_id, number_id) WHERE (pool_id IS NOT NULL);
 CREATE INDEX number_event_taken ON public.number_event USING btree (account_id, at) WHERE ((state = 'assigned'::text) AND (from_state <> ALL (ARRAY['assigned'::text, 'draining'::text])));
 
 create table number_order (

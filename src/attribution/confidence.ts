@@ -3,13 +3,7 @@
  * density of the delay between presentation and call and β the background rate of calls that no presentation caused (domain notes §5.2).
  * f falls with the delay, so the most probable visitor is the latest one; two presentations close together show as a low value. Pure.
  */
-
-/** The prior for f, until a pool has measured its own: 80 % exponential 5 min, 15 % exponential 4 h, 5 % uniform over 72 h. Per second. */
-const PRIOR = {
-  quick: { share: 0.8, meanS: 300 },
-  slow: { share: 0.15, meanS: 14_400 },
-  late: { share: 0.05, spanS: 259_200 },
-} as const;
+import { DELAY_PRIOR } from "../pool/delay-prior.js";
 
 /** How many visitors of a hundred call at all. Scales f so that it can be weighed against β. */
 const CALL_PROPENSITY = 0.03;
@@ -19,7 +13,7 @@ export const BACKGROUND_RATE_PER_S = 0.1 / 86_400;
 
 export function delayDensityPerS(delayMs: number): number {
   const s = Math.max(0, delayMs) / 1000;
-  const { quick, slow, late } = PRIOR;
+  const { quick, slow, late } = DELAY_PRIOR;
   const uniform = s <= late.spanS ? late.share / late.spanS : 0;
   return (
     (quick.share / quick.meanS) * Math.exp(-s / quick.meanS) +

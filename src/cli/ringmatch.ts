@@ -29,6 +29,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./numbers-import.js")).numbersCommand,
   },
   {
+    name: "pool size",
+    summary: "plan how many numbers a pool should have",
+    load: async () => (await import("./pool-size.js")).poolSizeCommand,
+  },
+  {
     name: "call",
     summary: "place one real SIP call to a running service",
     load: async () => (await import("./call.js")).callCommand,

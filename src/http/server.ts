@@ -31,7 +31,9 @@ import { addPresentationRoutes } from "./routes/presentations.js";
 import { addReportRoutes } from "./routes/reports.js";
 import { addSettingsRoutes } from "./routes/settings.js";
 import { addStaticNumberRoutes } from "./routes/static-numbers.js";
+import { addSizingRoutes } from "./routes/sizing.js";
 import { addTrunkRoutes } from "./routes/trunks.js";
+import { addUsageRoutes } from "./routes/usage.js";
 import { refuseUnsafeText } from "./unsafe-request.js";
 import { addUnknownRoutes } from "./unknown-route.js";
 import { serializerCompiler, validatorCompiler } from "./validation.js";
@@ -108,6 +110,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addPoolRoutes(scope, deps);
   addPoolNumberRoutes(scope, deps);
   addPoolScalingRoutes(scope, deps);
+  addSizingRoutes(scope, deps);
   addPresentationLogRoutes(scope, deps);
   addCallRoutes(scope, deps);
   addInterceptRoutes(scope, deps);
@@ -117,6 +120,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addCarrierRoutes(scope, deps);
   addInventoryRoutes(scope, deps);
   addStaticNumberRoutes(scope, deps);
+  addUsageRoutes(scope, deps);
 }
 
 function answerError(deps: HttpDeps, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -13,6 +13,7 @@
  *    longest ago is next, so a number that a whole day left alone was not needed at its peak;
  *  - else, a step an interval: for a week at least, which holds the weekend too.
  */
+import { erlangB } from "./erlang-b.js";
 import type { Instant } from "../kernel/clock.js";
 import { type AccountNumbers, roomOf } from "./account-room.js";
 import type { AutoscaleRule } from "./pools.store.js";
@@ -95,13 +96,6 @@ export function planScale(facts: ScaleFacts): ScalePlan {
   return need === null ? planShrink(facts, rule) : planGrowth(facts, rule, need);
 }
 
-/** Share of offers that find all `servers` busy, for a load of `erlangs`. */
-export function erlangB(servers: number, erlangs: number): number {
-  let blocked = 1;
-  for (let n = 1; n <= servers; n++) blocked = (erlangs * blocked) / (n + erlangs * blocked);
-  return blocked;
-}
-
 /** A share of the pool, its absolute cap, and one at least: a pool of two must be able to grow. */
 export function stepOf(rule: Pick<AutoscaleRule, "growthPercent" | "maxStep">, size: number): number {
   const share = Math.floor((size * rule.growthPercent) / 100);
@@ -115,7 +109,7 @@ function needOf(facts: ScaleFacts): string | null {
   }
   if (size < minSize) return `the pool holds ${size} numbers and should hold ${minSize}`;
   if (usable === 0) return "the pool has no number for visitors";
-  const overflow = erlangB(usable, locked);
+  const overflow = erlangB(locked, usable);
   if (overflow <= OVERFLOW_SHARE_MAX) return null;
   return `${locked} of ${usable} numbers are locked, so that ${percent(overflow)} of visitors would find none (limit ${percent(OVERFLOW_SHARE_MAX)})`;
 }
@@ -193,7 +187,7 @@ export function inputsOf(facts: ScaleFacts): Record<string, unknown> {
     max_size: facts.maxSize,
     exhaustions: facts.exhaustions,
     since: iso(facts.seenAt),
-    expected_overflow_share: erlangB(facts.usable, facts.locked),
+    expected_overflow_share: erlangB(facts.locked, facts.usable),
     horizon_s: facts.horizonS,
     last_tried_at: facts.triedAt === null ? null : iso(facts.triedAt),
     on_order: facts.onOrder,

@@ -21,7 +21,16 @@ function ringmatch(...words: string[]): Promise<{ code: number; stdout: string; 
 describe("ringmatch", () => {
   it("lists its commands, and explains each", async () => {
     const { stdout } = await ringmatch("--help");
-    for (const name of ["start", "migrate", "keys create", "config check", "numbers import", "call", "demo"]) {
+    for (const name of [
+      "start",
+      "migrate",
+      "keys create",
+      "config check",
+      "numbers import",
+      "pool size",
+      "call",
+      "demo",
+    ]) {
       expect(stdout).toContain(name);
       expect((await ringmatch(...name.split(" "), "--help")).stdout).toMatch(new RegExp(`^Usage: ringmatch ${name}`));
     }

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AccountNumbers } from "../../src/pool/account-room.js";
 import { roomOf } from "../../src/pool/account-room.js";
+import { erlangB } from "../../src/pool/erlang-b.js";
 import {
   BOUNDARY_IDLE_S,
   BOUNDARY_S,
-  erlangB,
   inputsOf,
   OVERFLOW_SHARE_MAX,
   planScale,
@@ -256,7 +256,7 @@ describe("for any facts", () => {
         expect(given.exhaustions).toBe(0);
         expect(given.size - planned.wanted).toBeGreaterThanOrEqual(given.minSize);
         expect(planned.wanted).toBeLessThanOrEqual(given.idleForBoundary);
-        expect(erlangB(given.usable - planned.wanted, given.locked)).toBeLessThanOrEqual(OVERFLOW_SHARE_MAX);
+        expect(erlangB(given.locked, given.usable - planned.wanted)).toBeLessThanOrEqual(OVERFLOW_SHARE_MAX);
         if (given.account.cycleEndsAt - NOW > BOUNDARY_S * 1000) {
           expect(planned.idleS).toBe(ROLLING_IDLE_S);
           expect(planned.wanted).toBeLessThanOrEqual(
@@ -305,7 +305,7 @@ describe("Erlang's B formula", () => {
     (load, forOne, forTenth) => {
       const needed = (share: number): number => {
         let n = 0;
-        while (erlangB(n, load) > share) n++;
+        while (erlangB(load, n) > share) n++;
         return n;
       };
       expect([needed(0.01), needed(0.001)]).toEqual([forOne, forTenth]);
@@ -313,7 +313,7 @@ describe("Erlang's B formula", () => {
   );
 
   it("is 4.4 % for 34 erlangs on 40 numbers", () => {
-    expect(erlangB(40, 34)).toBeCloseTo(0.044, 3);
+    expect(erlangB(34, 40)).toBeCloseTo(0.044, 3);
     expect(erlangB(0, 0)).toBe(1);
     expect(erlangB(1, 0)).toBe(0);
   });
