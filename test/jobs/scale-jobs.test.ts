@@ -110,6 +110,9 @@ async function startRedis(port: number): Promise<{ stop(): Promise<void> }> {
   };
 }
 
+/** BullMQ's worker looks again 15 s after it failed to reach Redis, perhaps twice. */
+const BACK_MS_MAX = 60_000;
+
 describe("the scaling jobs", () => {
   it("look at every due pool in their rounds, one schedule for all processes, and each pool is scaled once", async () => {
     const worlds = [await exhausted(), await exhausted(), await exhausted()];
@@ -169,11 +172,11 @@ describe("the scaling jobs", () => {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect(await sizeOf(world)).toBe(5);
     link.mend();
-    await until("grown after the outage", async () => (await sizeOf(world)) === 6);
+    await until("grown after the outage", async () => (await sizeOf(world)) === 6, BACK_MS_MAX);
     expect(await decisionsOf(world)).toHaveLength(1);
     await jobs.stop();
     await link.close();
-  });
+  }, 90_000);
 
   it("go on by themselves when Redis itself is restarted and has lost everything", async () => {
     const port = await freePort();
@@ -184,11 +187,11 @@ describe("the scaling jobs", () => {
     await first.stop();
     const world = await exhausted();
     const second = await startRedis(port);
-    await until("grown after the restart", async () => (await sizeOf(world)) === 6);
+    await until("grown after the restart", async () => (await sizeOf(world)) === 6, BACK_MS_MAX);
     expect([await decisionsOf(before), await decisionsOf(world)].map((decisions) => decisions.length)).toEqual([1, 1]);
     await jobs.stop();
     await second.stop();
-  });
+  }, 90_000);
 
   it("buy what the inventory lacks, and ask again for what is still to come", async () => {
     const carrier = new StandInCarrier(db);

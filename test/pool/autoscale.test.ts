@@ -291,34 +291,6 @@ describe("for any facts", () => {
   });
 });
 
-describe("Erlang's B formula", () => {
-  it.each([
-    [5, 11, 14],
-    [10, 18, 21],
-    [20, 30, 35],
-    [34, 46, 52],
-    [50, 64, 71],
-    [100, 117, 128],
-    [200, 221, 238],
-  ])(
-    "a load of %d needs %d numbers for an overflow of one in a hundred and %d for one in a thousand",
-    (load, forOne, forTenth) => {
-      const needed = (share: number): number => {
-        let n = 0;
-        while (erlangB(load, n) > share) n++;
-        return n;
-      };
-      expect([needed(0.01), needed(0.001)]).toEqual([forOne, forTenth]);
-    },
-  );
-
-  it("is 4.4 % for 34 erlangs on 40 numbers", () => {
-    expect(erlangB(34, 40)).toBeCloseTo(0.044, 3);
-    expect(erlangB(0, 0)).toBe(1);
-    expect(erlangB(1, 0)).toBe(0);
-  });
-});
-
 describe("the room of an account", () => {
   it("is without end where there is no limit, and an order's own place is its own", () => {
     expect(roomOf(unlimited)).toMatchObject({ count: Number.POSITIVE_INFINITY, code: null });

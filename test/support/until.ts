@@ -4,8 +4,12 @@ const LOOK_EVERY_MS = 10;
 const GIVE_UP_MS = 20_000;
 
 /** @returns the first result that is neither null, undefined nor false. @throws when that never comes, naming `what` */
-export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  for (const giveUpAt = performance.now() + GIVE_UP_MS; ; ) {
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  withinMs: number = GIVE_UP_MS,
+): Promise<NonNullable<T>> {
+  for (const giveUpAt = performance.now() + withinMs; ; ) {
     const seen = await look();
     if (seen !== null && seen !== undefined && seen !== false) return seen;
     if (performance.now() > giveUpAt) throw new Error(`never happened: ${what}`);
