@@ -5,7 +5,8 @@
 
 /** Calls a second. Fixed, so that results of different days can be compared. */
 export const LADDER: readonly number[] = [
-  200, 300, 400, 500, 600, 700, 800, 900, 1000, 1100, 1200, 1350, 1500, 1750, 2000, 2500, 3000,
+  200, 300, 400, 500, 600, 700, 800, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800, 1900, 2000, 2250, 2500,
+  3000,
 ];
 /** At this share of failed calls and above a step has not passed. */
 const FAILED_SHARE_MAX = 0.001;
