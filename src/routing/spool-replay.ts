@@ -6,8 +6,8 @@ import { inHalves } from "../db/in-halves.js";
 import type { CallId } from "../kernel/ids.js";
 import type { SpoolEntry } from "./spooled-call.js";
 
-/** Lines of one round. */
-const ROUND_MAX = 256;
+/** Lines of one round: of a call in a rush there are four, and many calls at a time cost little more than one. */
+const ROUND_MAX = 1_024;
 
 type Opening = SpoolEntry & { readonly kind: "open" };
 type Events = SpoolEntry & { readonly kind: "events" };

@@ -60,10 +60,12 @@ export class Reference {
   }
 
   remove(n: Num): boolean {
-    if (n.state !== "assigned") return false;
+    if (n.state !== "assigned" && n.state !== "draining") return false;
     const retainedUntil = n.retained === NEVER ? null : n.retained;
     const removal = removalOf({ retainedUntil, drainS: RULE.drain / 1000, skipDraining: false, now: this.now });
     if (removal.to === "quarantined") this.quarantine(n);
+    // It drains already; whoever removes it again after its time is quicker than the job.
+    else if (n.state === "draining") return false;
     else Object.assign(n, { state: "draining", holder: null, due: removal.until });
     return true;
   }
