@@ -7,7 +7,9 @@ import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
 import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
 import { Leader } from "../jobs/leader.js";
+import { ORDERS_SWEEP_EVERY_MS } from "../jobs/inventory-jobs.js";
 import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
+import { POOLS_SWEEP_EVERY_MS } from "../jobs/scale-jobs.js";
 import { createIdSource, type IdSource } from "../kernel/ids.js";
 import { createSecrets, type Secrets } from "../kernel/secrets.js";
 import { parseDrachtioUrl } from "../sip/drachtio-link.js";
@@ -69,6 +71,8 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   const leader = new Leader({ database: db, clock, log, name: "timers" });
   stack.push("leader", () => leader.stop());
   leader.runEvery({ name: "sweep numbers", everyMs: SWEEP_EVERY_MS, work: () => jobs.sweepOnce() });
+  leader.runEvery({ name: "sweep orders", everyMs: ORDERS_SWEEP_EVERY_MS, work: () => inventory.jobs.sweepOnce() });
+  leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
   const onIdleNumbers = createIdleGauge(metrics);
   keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);

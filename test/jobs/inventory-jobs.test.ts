@@ -7,6 +7,7 @@ import { freshDatabase, rows } from "../support/database.js";
 import { startFakeTwilio } from "../support/fake-twilio.js";
 import { startLink } from "../support/severable-link.js";
 import { passTime, putTwilio, shopOf } from "../support/shop.js";
+import { startSweeping } from "../support/sweeping.js";
 import { until } from "../support/until.js";
 import { ids } from "../support/world.js";
 
@@ -16,11 +17,17 @@ const fake = await startFakeTwilio();
 afterAll(() => fake.stop());
 const shop = shopOf(db, fake.url);
 
-function startJobs(redisUrl: string, sweepEveryMs: number) {
+async function startJobs(redisUrl: string, sweepEveryMs: number) {
   const prefix = `{test-${randomBytes(6).toString("hex")}}`;
-  const jobs = new InventoryJobs({ ...shop, redisUrl, works: true, sweepEveryMs, prefix });
+  const jobs = new InventoryJobs({ ...shop, redisUrl, works: true, prefix });
   jobs.start();
-  return jobs;
+  const leader = await startSweeping(db, jobs, sweepEveryMs);
+  return {
+    stop: async () => {
+      await leader.stop();
+      await jobs.stop();
+    },
+  };
 }
 
 /** An order whose first purchase fails, so that somebody has to go on with it. */
@@ -38,7 +45,7 @@ async function leftInTheMiddle(): Promise<string> {
 
 describe("the inventory jobs", () => {
   it("go on with an order left in the middle, when its time has come", async () => {
-    const jobs = startJobs(inject("redisUrl"), 100);
+    const jobs = await startJobs(inject("redisUrl"), 100);
     const key = await leftInTheMiddle();
     await until("done", async () => (await findOrder(db, key))?.state === "done");
     expect(fake.bought).toHaveLength(2);
@@ -47,8 +54,8 @@ describe("the inventory jobs", () => {
 
   it("compare every carrier account once, and then an hour later", async () => {
     await rows(db, "delete from carrier_reconcile");
-    const jobs = [startJobs(inject("redisUrl"), 50), startJobs(inject("redisUrl"), 50)];
     fake.add("+14152018000");
+    const jobs = [await startJobs(inject("redisUrl"), 50), await startJobs(inject("redisUrl"), 50)];
     await until(
       "compared",
       async () => (await rows(db, "select 1 from carrier_reconcile where finished_at is not null")).length > 0,
@@ -64,7 +71,7 @@ describe("the inventory jobs", () => {
 
   it("come late when Redis is away, never twice", async () => {
     const link = await startLink(inject("redisUrl"));
-    const jobs = startJobs(link.url, 100);
+    const jobs = await startJobs(link.url, 100);
     link.cut();
     const key = await leftInTheMiddle();
     await passTime(db);

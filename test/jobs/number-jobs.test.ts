@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, inject, it } from "vitest";
-import { Leader } from "../../src/jobs/leader.js";
 import { NumberJobs } from "../../src/jobs/number-jobs.js";
 import { systemClock } from "../../src/kernel/clock.js";
 import { silentLog } from "../../src/kernel/log.js";
@@ -11,6 +10,7 @@ import { presentBatch } from "../../src/pool/presentations.store.js";
 import { defaultQuarantineSettings, writeQuarantineSettings } from "../../src/pool/quarantine-settings.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { startLink } from "../support/severable-link.js";
+import { startSweeping } from "../support/sweeping.js";
 import { until } from "../support/until.js";
 import { allocationFor, ids, makeWorld } from "../support/world.js";
 
@@ -22,14 +22,6 @@ function startJobs(redisUrl: string) {
   const jobs = new NumberJobs({ redisUrl, db, clock: systemClock, log: silentLog, works: true, prefix });
   jobs.start();
   return jobs;
-}
-
-/** As the service composes it, only quicker. */
-async function startSweeping(jobs: NumberJobs): Promise<Leader> {
-  const leader = new Leader({ database: db, clock: systemClock, log: silentLog, name: randomBytes(6).toString("hex") });
-  leader.runEvery({ name: "sweep numbers", everyMs: 200, work: () => jobs.sweepOnce() });
-  await leader.start();
-  return leader;
 }
 
 async function stateOf(e164: string): Promise<unknown> {
@@ -87,7 +79,7 @@ describe("the number jobs", () => {
   it("survive a Redis that goes away and comes back", async () => {
     const link = await startLink(inject("redisUrl"));
     const away = startJobs(link.url);
-    const leader = await startSweeping(away);
+    const leader = await startSweeping(db, away, 200);
     await until("up", () => away.isUp());
     link.cut();
     await until("down", async () => !(await away.isUp()));

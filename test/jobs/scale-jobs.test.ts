@@ -14,14 +14,17 @@ import { scalePool } from "../../src/pool/scale-pool.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { startLink } from "../support/severable-link.js";
 import { StandInCarrier } from "../support/stand-in-carrier.js";
+import { startSweeping } from "../support/sweeping.js";
 import { until } from "../support/until.js";
 import { addInventory, ids, makeWorld, RecordingSchedule, tollFreeNumbers, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
 const rule = { enabled: true, growthPercent: 20, maxStep: 50, intervalS: 300, minSize: 1 };
 const redisUrl = inject("redisUrl");
-const running: ScaleJobs[] = [];
-afterAll(() => Promise.all(running.map((jobs) => jobs.stop())));
+const running: { stop(): Promise<void> }[] = [];
+afterAll(() => Promise.all(running.map((part) => part.stop())));
+
+type Changes = Partial<ScaleJobsOptions> & { readonly sweepEveryMs?: number };
 
 interface Started {
   readonly jobs: ScaleJobs;
@@ -29,7 +32,7 @@ interface Started {
   readonly decisions: ScaleDecision[];
 }
 
-function startJobs(changes: Partial<ScaleJobsOptions> = {}): Started {
+async function startJobs({ sweepEveryMs = 60_000, ...changes }: Changes = {}): Promise<Started> {
   const prefix = changes.prefix ?? `{test-${randomBytes(6).toString("hex")}}`;
   const decisions: ScaleDecision[] = [];
   const jobs = new ScaleJobs({
@@ -43,11 +46,12 @@ function startJobs(changes: Partial<ScaleJobsOptions> = {}): Started {
     works: true,
     onDecision: (decision) => decisions.push(decision),
     roundEveryMs: 200,
-    sweepEveryMs: 60_000,
     ...changes,
     prefix,
   });
   jobs.start();
+  // Sweeping is for processes with the jobs role.
+  if (changes.works !== false) running.push(await startSweeping(db, jobs, sweepEveryMs));
   running.push(jobs);
   return { jobs, prefix, decisions };
 }
@@ -116,8 +120,8 @@ const BACK_MS_MAX = 60_000;
 describe("the scaling jobs", () => {
   it("look at every due pool in their rounds, one schedule for all processes, and each pool is scaled once", async () => {
     const worlds = [await exhausted(), await exhausted(), await exhausted()];
-    const first = startJobs();
-    const others = [1, 2].map(() => startJobs({ prefix: first.prefix }));
+    const first = await startJobs();
+    const others = await Promise.all([1, 2].map(() => startJobs({ prefix: first.prefix })));
     await until("grown", async () => (await Promise.all(worlds.map(sizeOf))).every((size) => size === 6));
     const redis = new Redis(redisUrl);
     expect(await redis.zcard(`${first.prefix}:pool-scaling:repeat`)).toBe(1);
@@ -131,8 +135,8 @@ describe("the scaling jobs", () => {
 
   it("look at an exhausted pool at once, doubled jobs doing no harm, and sent by a process that does not work itself", async () => {
     const world = await exhausted();
-    const worker = startJobs(SLOW);
-    const sender = startJobs({ ...SLOW, prefix: worker.prefix, works: false });
+    const worker = await startJobs(SLOW);
+    const sender = await startJobs({ ...SLOW, prefix: worker.prefix, works: false });
     for (let i = 0; i < 5; i++) {
       sender.jobs.soon([world.pool.id]);
       worker.jobs.soon([world.pool.id]);
@@ -143,7 +147,7 @@ describe("the scaling jobs", () => {
   });
 
   it("go on after Redis lost everything: the sweeper puts the schedule back and sends what is overdue", async () => {
-    const { jobs, prefix } = startJobs({ roundEveryMs: 300 });
+    const { jobs, prefix } = await startJobs({ roundEveryMs: 300 });
     await until("scheduled", async () => (await jobs.sweepOnce()) >= 0);
     await flush(prefix);
     const world = await exhausted();
@@ -163,7 +167,7 @@ describe("the scaling jobs", () => {
 
   it("come late, and once, when Redis was away", async () => {
     const link = await startLink(redisUrl);
-    const { jobs } = startJobs({ redisUrl: link.url, roundEveryMs: 300, sweepEveryMs: 200 });
+    const { jobs } = await startJobs({ redisUrl: link.url, roundEveryMs: 300, sweepEveryMs: 200 });
     await until("scheduled", async () => (await jobs.sweepOnce().catch(() => -1)) >= 0);
     link.cut();
     const world = await exhausted();
@@ -181,7 +185,7 @@ describe("the scaling jobs", () => {
   it("go on by themselves when Redis itself is restarted and has lost everything", async () => {
     const port = await freePort();
     const first = await startRedis(port);
-    const { jobs } = startJobs({ redisUrl: `redis://127.0.0.1:${port}`, roundEveryMs: 300, sweepEveryMs: 200 });
+    const { jobs } = await startJobs({ redisUrl: `redis://127.0.0.1:${port}`, roundEveryMs: 300, sweepEveryMs: 200 });
     const before = await exhausted();
     await until("grown", async () => (await sizeOf(before)) === 6);
     await first.stop();
@@ -198,7 +202,7 @@ describe("the scaling jobs", () => {
     carrier.atOnce = 1;
     const world = await makeWorld(db, 2, { maxSize: 10 });
     await rows(db, "update promo_number set state = 'retired' where state = 'available'");
-    const { jobs, decisions } = startJobs({ ...SLOW, buyer: carrier });
+    const { jobs, decisions } = await startJobs({ ...SLOW, buyer: carrier });
     const deps = { db, ids, schedule: new RecordingSchedule(), canBuy: jobs.canBuy };
     await scalePool(deps, { poolId: world.pool.id, size: 5, buy: true, actor: "key:1" });
     jobs.soon([world.pool.id]);
@@ -221,7 +225,7 @@ describe("the scaling jobs", () => {
       info: (event: string) => void events.push(event),
       warn: (event: string) => void events.push(event),
     };
-    const { jobs } = startJobs({ ...SLOW, log });
+    const { jobs } = await startJobs({ ...SLOW, log });
     jobs.soon(["pool_gone"]);
     await until("looked at", () => events.length > 0);
     expect(events).toEqual(["scaling.pool_gone"]);
