@@ -7,14 +7,8 @@ import { assertAccountRoom, lockAccountNumbers } from "./account-room.store.js";
 import { roomOf } from "./account-room.js";
 import { describeFitting, fits, fittingNumbers } from "./fitting-numbers.js";
 import { assignNumber, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
-import {
-  lockNumber,
-  lockNumbersOfPool,
-  type LockedNumber,
-  pickAvailable,
-  pickLeastRecentlyPresented,
-  type PromoNumber,
-} from "./numbers.store.js";
+import { lockNumbersOfPool, pickAvailable, pickLeastRecentlyPresented } from "./number-picks.store.js";
+import { lockNumber, type LockedNumber, type PromoNumber } from "./numbers.store.js";
 import {
   insertPool,
   getPool,

@@ -6,12 +6,12 @@
 import type { Database } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";
-import { type E164, parseE164 } from "../telephony/e164.js";
-import { classifyNumber } from "../telephony/npa.js";
+import type { E164 } from "../telephony/e164.js";
 import { CarrierFault } from "./carrier-inventory/carrier-fault.js";
 import type { Carriers } from "./carrier-inventory/carriers.js";
 import type { BuyOutcome, NumberCarrier } from "./carrier-inventory/number-carrier.js";
 import { webhooksOf } from "./carrier-inventory/number-webhooks.js";
+import { CarrierStock } from "./carrier-stock.js";
 import { ATTEMPTS_MAX, markOf, retryDelayMs } from "./number-order.js";
 import {
   claimOrder,
@@ -40,10 +40,6 @@ export interface OrderDeps {
 
 /** Longer than any request to a carrier takes with its time limit: who is silent for longer has stopped. */
 const LEASE_MS = 60_000;
-/** Numbers looked at beyond those needed: some are taken by others meanwhile. */
-const SPARE_STOCK = 20;
-/** Twilio shows no more on a page of stock that is worth reading. */
-const STOCK_MAX = 200;
 /** Other numbers tried for one item in one run. */
 const TAKEN_MAX = 20;
 /** The credential is gone or cannot buy: a person must act. */
@@ -54,7 +50,7 @@ interface Run extends OrderDeps {
   readonly order: OrderedNumbers;
   readonly held: HeldOrder;
   readonly carrier: NumberCarrier;
-  readonly stock: Stock;
+  readonly stock: CarrierStock;
 }
 
 /** sells_none: what was begun is gone on with, nothing new is · stop: nothing can be done now · lost: another one has the order. */
@@ -72,7 +68,7 @@ export async function runOrder(deps: OrderDeps, input: { orderId: string; budget
   const carrier = await deps.carriers.open(order);
   if (carrier === null) await withoutCarrier(deps, held);
   else {
-    const stock = new Stock(carrier, order);
+    const stock = new CarrierStock(carrier, order);
     await workOn({ ...deps, order, held, carrier, stock }, deps.clock.monotonicMs() + budgetMs);
   }
   await settleOrder(deps.db, held);
@@ -279,42 +275,4 @@ function changeOf(item: OrderItem): ItemChange {
 function asFault(error: unknown): CarrierFault {
   if (error instanceof CarrierFault) return error;
   throw error;
-}
-
-/** What the carrier has to sell, best area code first, read when it is needed; no number is offered twice in a run. */
-class Stock {
-  private readonly offered = new Set<E164>();
-  private waiting: E164[] = [];
-  private isEmpty = false;
-
-  constructor(
-    private readonly carrier: NumberCarrier,
-    private readonly order: OrderedNumbers,
-  ) {}
-
-  /** @returns null when there is no more. @throws CarrierFault */
-  async next(): Promise<E164 | null> {
-    if (this.waiting.length === 0 && !this.isEmpty) await this.read();
-    const number = this.waiting.shift() ?? null;
-    if (number !== null) this.offered.add(number);
-    return number;
-  }
-
-  private async read(): Promise<void> {
-    const { numberType: type, npas, count } = this.order;
-    const limit = Math.min(count + SPARE_STOCK, STOCK_MAX);
-    for (const npa of npas ?? [null]) {
-      const stock = await this.carrier.searchStock({ type, npa, limit });
-      this.waiting.push(...stock.filter((number) => this.fits(number, npa) && !this.offered.has(number)));
-      if (this.waiting.length >= limit) return;
-    }
-    // Nothing new came: asking again would show the same.
-    this.isEmpty = this.waiting.length === 0;
-  }
-
-  /** A carrier may show neighbours of what was asked for. */
-  private fits(number: E164, npa: string | null): boolean {
-    const is = classifyNumber(number);
-    return parseE164(number) !== null && is.type === this.order.numberType && (npa === null || is.npa === npa);
-  }
 }

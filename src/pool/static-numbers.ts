@@ -10,7 +10,8 @@ import type { E164 } from "../telephony/e164.js";
 import type { NumberType } from "../telephony/npa.js";
 import { fittingNumbers } from "./fitting-numbers.js";
 import { type MoveDeps, removeNumber } from "./number-moves.js";
-import { type LockedNumber, lockNumber, pickAvailable, writeMove } from "./numbers.store.js";
+import { pickAvailable } from "./number-picks.store.js";
+import { type LockedNumber, lockNumber, writeMove } from "./numbers.store.js";
 import { canMove } from "./promo-number.js";
 import {
   endStatic,

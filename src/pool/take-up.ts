@@ -9,7 +9,7 @@ import { lockAccountNumbers } from "./account-room.store.js";
 import { assignNumber } from "./number-moves.js";
 import { fits, fittingNumbers } from "./fitting-numbers.js";
 import type { NumberBuyer, OrderOutcome } from "./number-buyer.js";
-import { pickNamed } from "./numbers.store.js";
+import { pickNamed } from "./number-picks.store.js";
 import { getPool, lockPool, type Pool } from "./pools.store.js";
 import { lacksOverflow } from "./ring-pool.js";
 import { listOnOrder, lockOnOrder, type ScaleDecision, updateOrder } from "./scale-decisions.store.js";

@@ -5,7 +5,8 @@ import { CANDIDATES, LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match
 import type { Database } from "../../src/db/database.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
-import { addInventory, ids, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
+import { nodesOf, type PlanNode, planOf } from "../support/plans.js";
+import { addInventory, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
 const SIZE = 20_000;
@@ -76,45 +77,9 @@ function allocationOf({ account, pool }: World, mark: string): unknown[] {
   ];
 }
 
-interface Node {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly "Index Name"?: string;
-  readonly "Actual Rows"?: number;
-  readonly "Actual Loops"?: number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly Plans?: readonly Node[];
-}
-
-function* nodesOf(node: Node): Generator<Node> {
-  yield node;
-  for (const child of node.Plans ?? []) yield* nodesOf(child);
-}
-
-/** As a prepared statement in a session runs it after a while: with the generic plan. */
-async function planOf(text: string, values: readonly unknown[]): Promise<Node[]> {
-  return db.transaction(async (tx) => {
-    await tx.query({ name: "", text: "set local plan_cache_mode = force_generic_plan" });
-    const name = `plan_${ids.next("req")}`;
-    await tx.query({ name: "", text: `prepare ${name} as ${text}` });
-    const literals = values.map(literal).join(", ");
-    const [row] = await tx.query<{ "QUERY PLAN": [{ Plan: Node }] }>({
-      name: "",
-      text: `explain (analyze, format json) execute ${name} (${literals})`,
-    });
-    return [...nodesOf((row as { "QUERY PLAN": [{ Plan: Node }] })["QUERY PLAN"][0].Plan)];
-  });
-}
-
-function literal(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `'{${value.join(",")}}'`;
-  return typeof value === "number" ? String(value) : `'${String(value)}'`;
-}
-
 const BIG = /^(promo_number|presentation|visitor|static_number)/;
 
-function expectByIndex(nodes: readonly Node[], indexes: readonly string[]): void {
+function expectByIndex(nodes: readonly PlanNode[], indexes: readonly string[]): void {
   const scans = nodes.filter((n) => BIG.test(n["Relation Name"] ?? ""));
   expect(
     scans.filter(
@@ -124,24 +89,24 @@ function expectByIndex(nodes: readonly Node[], indexes: readonly string[]): void
   const used = nodes.flatMap((n) => n["Index Name"] ?? []);
   for (const index of indexes) expect(used.some((name) => name.startsWith(index))).toBe(true);
   // An index that reads a whole table is no better.
-  const read = (n: Node): number =>
+  const read = (n: PlanNode): number =>
     ((n["Actual Rows"] ?? 0) + (n["Rows Removed by Filter"] ?? 0)) * (n["Actual Loops"] ?? 1);
   expect(scans.filter((n) => read(n) >= 1_000)).toEqual([]);
 }
 
 describe("hot queries go by index", () => {
   it("a match: one probe of the number", async () => {
-    expectByIndex(await planOf(MATCH_NUMBER.text, [["+18665000100", "+18665000101"]]), ["promo_number_e164_key"]);
+    expectByIndex(await planOf(db, MATCH_NUMBER.text, [["+18665000100", "+18665000101"]]), ["promo_number_e164_key"]);
   });
 
   it("a match of a static number: its source by index as well", async () => {
-    const nodes = await planOf(MATCH_NUMBER.text, [["+18555000100", "+18555000101"]]);
+    const nodes = await planOf(db, MATCH_NUMBER.text, [["+18555000100", "+18555000101"]]);
     expectByIndex(nodes, ["promo_number_e164_key", "static_number_number_id_ownership_epoch_key"]);
   });
 
   it("a late match: the latest entry of the number's log", async () => {
     const values = [[world.account.id], [100], [1], [new Date().toISOString()], [world.pool.id]];
-    const nodes = await planOf(LATEST_AT.text, values);
+    const nodes = await planOf(db, LATEST_AT.text, values);
     expectByIndex(nodes, []);
     expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);
   });
@@ -156,7 +121,7 @@ describe("hot queries go by index", () => {
       [at, at],
     ];
     const values = [...two, [world.pool.id, world.pool.id], 200];
-    const nodes = await planOf(CANDIDATES.text, values);
+    const nodes = await planOf(db, CANDIDATES.text, values);
     expectByIndex(nodes, []);
     expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);
   });
@@ -168,7 +133,7 @@ describe("hot queries go by index", () => {
          state_since = now() - interval '30 days' where e164 like '+186650000%'`,
     );
     for (const query of [COUNT_UNUSED, PICK_UNUSED]) {
-      const nodes = await planOf(query.text, [world.pool.id, 86_400, 1000]);
+      const nodes = await planOf(db, query.text, [world.pool.id, 86_400, 1000]);
       expectByIndex(nodes, ["promo_number_lru"]);
       const calls = nodes.filter((n) => n["Relation Name"]?.startsWith("call_"));
       expect(calls.length).toBeGreaterThan(0);
@@ -210,11 +175,11 @@ describe("hot queries go by index", () => {
 });
 
 /** Plans of the statements inside a function, as auto_explain reports them. */
-async function nestedPlans(client: pg.Client, text: string, values: unknown[]): Promise<Node[][]> {
-  const plans: Node[][] = [];
+async function nestedPlans(client: pg.Client, text: string, values: unknown[]): Promise<PlanNode[][]> {
+  const plans: PlanNode[][] = [];
   client.on("notice", ({ message }) => {
     const json = /plan:\s*(\{[\s\S]*\})\s*$/.exec(message ?? "")?.[1];
-    if (json !== undefined) plans.push([...nodesOf((JSON.parse(json) as { Plan: Node }).Plan)]);
+    if (json !== undefined) plans.push([...nodesOf((JSON.parse(json) as { Plan: PlanNode }).Plan)]);
   });
   await client.query("load 'auto_explain'");
   await client.query(`set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on;

@@ -3,8 +3,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { ONE_ACCOUNT } from "../../src/attribution/usage.store.js";
 import { READ_ARRIVALS, READ_DELAYS, READ_VISITS } from "../../src/pool/traffic.store.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { type PlanNode, planOf } from "../support/plans.js";
 import { writeCalls, writeEvenLog } from "../support/pool-log.js";
-import { ids, makeWorld } from "../support/world.js";
+import { makeWorld } from "../support/world.js";
 
 const { db } = await freshDatabase();
 const small = await makeWorld(db, 10);
@@ -47,40 +48,15 @@ beforeAll(async () => {
   await client.end();
 });
 
-interface Node {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly "Index Name"?: string;
-  readonly "Actual Rows"?: number;
-  readonly "Actual Loops"?: number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly Plans?: readonly Node[];
+/** What of a plan reads a table or an index. */
+async function scansOf(text: string, values: readonly unknown[]): Promise<PlanNode[]> {
+  const nodes = await planOf(db, text, values);
+  return nodes.filter((node) => node["Relation Name"] !== undefined || node["Index Name"] !== undefined);
 }
 
-function* nodesOf(node: Node): Generator<Node> {
-  yield node;
-  for (const child of node.Plans ?? []) yield* nodesOf(child);
-}
-
-/** With the generic plan, as a prepared statement runs after a while. */
-async function scansOf(text: string, values: readonly (string | number)[]): Promise<Node[]> {
-  return db.transaction(async (tx) => {
-    await tx.query({ name: "", text: "set local plan_cache_mode = force_generic_plan" });
-    const name = `plan_${ids.next("req")}`;
-    await tx.query({ name: "", text: `prepare ${name} as ${text}` });
-    const literals = values.map((value) => (typeof value === "number" ? value : `'${value}'`)).join(", ");
-    const [row] = await tx.query<{ "QUERY PLAN": [{ Plan: Node }] }>({
-      name: "",
-      text: `explain (analyze, format json) execute ${name} (${literals})`,
-    });
-    const nodes = [...nodesOf((row as { "QUERY PLAN": [{ Plan: Node }] })["QUERY PLAN"][0].Plan)];
-    return nodes.filter((node) => node["Relation Name"] !== undefined || node["Index Name"] !== undefined);
-  });
-}
-
-function expectFewRows(scans: readonly Node[], index: RegExp): void {
+function expectFewRows(scans: readonly PlanNode[], index: RegExp): void {
   expect(scans.some((node) => index.test(node["Index Name"] ?? ""))).toBe(true);
-  const read = (node: Node): number =>
+  const read = (node: PlanNode): number =>
     ((node["Actual Rows"] ?? 0) + (node["Rows Removed by Filter"] ?? 0)) * (node["Actual Loops"] ?? 1);
   const greedy = scans.filter((node) => read(node) > 500);
   expect(greedy.map((node) => [node["Node Type"], node["Relation Name"], read(node)])).toEqual([]);
