@@ -1,6 +1,6 @@
 /**
  * Micro-batching of presentations: everybody waiting in this process is allocated by ONE statement, answered after its commit. No timer: what
- * arrives while a statement runs is the next batch (storage notes §C measured 4x the rate of one statement a request).
+ * arrives in one turn of the event loop, or while statements run, is the next batch (storage notes §C measured 4x the rate of one statement a request).
  */
 import type { Database } from "../db/database.js";
 import { sqlState } from "../db/database.js";
@@ -15,8 +15,13 @@ import { type Allocation, type AllocationRequest, type BatchOutcome, presentBatc
 export const BATCH_MAX = 256;
 /** No account takes more of a batch while others wait. */
 export const ACCOUNT_SHARE_MAX = 0.5;
-/** One batch at a time a process: a second one in flight measured no better, and this one's order is simple. */
-const IN_FLIGHT_MAX = 1;
+/**
+ * While PostgreSQL works on one batch, this process reads the requests of the next: over HTTP that was measured a third faster than one at a time, and a
+ * third one in flight no faster. A visitor who is in both is busy in the second, and served after it.
+ */
+const IN_FLIGHT_MAX = 2;
+/** A statement for fewer than these costs more than it saves: they wait for the one under way. */
+const WORTHWHILE_BATCH = 8;
 /** About half a second of work at the measured rate; beyond it the page keeps its original numbers. */
 export const WAITING_MAX = 10_000;
 /** The tag gives up after 1.5 s; who has waited longer than this is answered without a number. */
@@ -46,6 +51,7 @@ export interface AllocationBatchOptions {
 export class AllocationBatch {
   private readonly queue = new FairQueue<Waiting>();
   private inFlight = 0;
+  private turnEnd: NodeJS.Immediate | null = null;
   private readonly underWay = new Set<Waiting>();
   private watch: NodeJS.Timeout | null = null;
 
@@ -64,12 +70,21 @@ export class AllocationBatch {
     return new Promise((resolve, reject) => {
       const since = this.options.clock.monotonicMs();
       this.queue.push(request.accountId, { request, since, resolve, reject, isOver: false });
-      this.pump();
+      // Not at once: the requests of one turn of the event loop go together.
+      this.turnEnd ??= setImmediate(() => {
+        this.turnEnd = null;
+        this.pump();
+      });
     });
   }
 
+  private mayBegin(): boolean {
+    if (this.queue.size === 0 || this.inFlight >= IN_FLIGHT_MAX) return false;
+    return this.inFlight === 0 || this.queue.size >= WORTHWHILE_BATCH;
+  }
+
   private pump(): void {
-    while (this.inFlight < IN_FLIGHT_MAX && this.queue.size > 0) {
+    while (this.mayBegin()) {
       const batch = this.nextBatch();
       if (batch.length === 0) continue;
       this.inFlight++;
@@ -77,7 +92,7 @@ export class AllocationBatch {
       this.watch ??= setInterval(() => this.endLongWaits(), LOOK_EVERY_MS);
       void this.serve(batch).finally(() => {
         this.inFlight--;
-        this.underWay.clear();
+        for (const waiting of batch) this.underWay.delete(waiting);
         this.pump();
         if (this.inFlight === 0 && this.watch !== null) {
           clearInterval(this.watch);

@@ -26,15 +26,19 @@ afterEach(async () => {
 const batchOn = (database: Database): AllocationBatch =>
   new AllocationBatch({ db: database, clock: systemClock, log: silentLog });
 
-/** The real database, with every batch that goes by written down. */
-function watched(database: Database): { database: Database; batches: string[][] } {
+/** The real database, with every batch that goes by written down, and answered when `until` says so. */
+function watched(database: Database, until = Promise.resolve()): { database: Database; batches: string[][] } {
   const batches: string[][] = [];
-  const query = <R = Row>(named: NamedQuery, values?: readonly unknown[]): Promise<R[]> => {
+  const query = async <R = Row>(named: NamedQuery, values?: readonly unknown[]): Promise<R[]> => {
     if (named.name === PRESENT_BATCH.name) batches.push(values?.[0] as string[]);
-    return database.query<R>(named, values);
+    const found = await database.query<R>(named, values);
+    await until;
+    return found;
   };
   return { database: { ...database, query }, batches };
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
 async function proxied(): Promise<{ proxy: CuttableProxy; database: Database }> {
   const proxy = await CuttableProxy.start(url);
@@ -58,12 +62,38 @@ const badRequests: readonly (readonly [string, Partial<AllocationRequest>])[] = 
 ];
 
 describe("AllocationBatch", () => {
-  it("serves everybody waiting with few statements", async () => {
+  it("serves everybody of one turn with one statement", async () => {
     const { database, batches } = watched(db);
     const batch = batchOn(database);
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => batch.allocate(allocationFor(world))));
     expect(new Set(outcomes.map((o) => o.kind === "presented" && o.promoNumber)).size).toBe(100);
-    expect(batches.map((b) => b.length)).toEqual([1, 99]);
+    expect(batches.map((b) => b.length)).toEqual([100]);
+  });
+
+  it("serves many who come while a statement runs at once, a few with the next one", async () => {
+    let release = (): void => undefined;
+    const { database, batches } = watched(db, new Promise((resolve) => (release = resolve)));
+    const batch = batchOn(database);
+    const visitorId = ids.next("vis");
+    const early = [visitorId, ids.next("vis")].map((id) => batch.allocate(allocationFor(world, id)));
+    await nextTurn();
+    const few = [batch.allocate(allocationFor(world))];
+    await nextTurn();
+    expect(batches.map((b) => b.length)).toEqual([2]);
+    const many = Array.from({ length: 8 }, () => batch.allocate(allocationFor(world)));
+    // The same visitor on a second page, while the first page's statement runs.
+    const again = batch.allocate(allocationFor(world, visitorId));
+    await nextTurn();
+    expect(batches.map((b) => b.length)).toEqual([2, 10]);
+    const late = Array.from({ length: 20 }, () => batch.allocate(allocationFor(world)));
+    await nextTurn();
+    expect(batches.map((b) => b.length)).toEqual([2, 10]);
+    release();
+    const outcomes = await Promise.all([...early, ...few, ...many, again, ...late]);
+    const numbers = outcomes.map((o) => ("promoNumber" in o ? o.promoNumber : null));
+    expect(numbers).not.toContain(null);
+    expect(await again).toMatchObject({ promoNumber: numbers[0] });
+    expect(new Set(numbers).size).toBe(outcomes.length - 1);
   });
 
   it("has every answered presentation in the log", async () => {
@@ -105,19 +135,16 @@ describe("one bad request among 256", () => {
       const lone = await makeWorld(db, 256);
       const { database, batches } = watched(db);
       const batch = batchOn(database);
-      // Occupies the one statement in flight, so that the 256 wait together.
-      const first = batch.allocate(allocationFor(lone));
       const requests = Array.from({ length: 256 }, (_, i) => ({
         ...allocationFor(lone),
         ...(i === 200 ? change : {}),
       }));
       const settled = await Promise.all(requests.map((request) => settle(batch.allocate(request))));
-      expect((await first).kind).toBe("presented");
-      expect(batches[1]).toHaveLength(256);
+      expect(batches[0]).toHaveLength(256);
       expect(settled[200]).toEqual({ kind: "refused", code: "invalid_value" });
       expect(settled.filter((s) => s.kind === "presented")).toHaveLength(255);
       // Halving: about two statements a level.
-      expect(batches.length).toBeLessThan(2 + 2 * Math.log2(256) + 2);
+      expect(batches.length).toBeLessThan(1 + 2 * Math.log2(256) + 2);
     });
   }
 
@@ -142,7 +169,7 @@ describe("fairness and limits", () => {
     const trickle = Array.from({ length: 150 }, () => batch.allocate(allocationFor(rival)));
     await Promise.all([...flood, ...trickle]);
     const countOf = (accounts: string[], of: World): number => accounts.filter((a) => a === of.account.id).length;
-    const [, full, second] = batches as [string[], string[], string[]];
+    const [full, second] = batches as [string[], string[]];
     expect([countOf(full, world), countOf(full, rival)]).toEqual([shareMax, shareMax]);
     // The rest of the trickle leaves room, which the flood may use.
     expect([countOf(second, world), countOf(second, rival)]).toEqual([BATCH_MAX - (150 - shareMax), 150 - shareMax]);
