@@ -91,6 +91,7 @@ create table call (
   updated_at timestamp with time zone not null,
   diversion_enc bytea,
   diversion_last4 text,
+  caller_name_enc bytea,
   constraint call_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
   constraint call_caller_last4_check CHECK ((length(caller_last4) <= 4)),
   constraint call_check CHECK (((attribution = 'matched'::text) = (presentation_id IS NOT NULL))),
@@ -190,6 +191,8 @@ create table destination (
   caller_id text not null default 'caller'::text,
   pass_ids boolean not null default false,
   discovered_at timestamp with time zone,
+  whisper text,
+  record_announcement text,
   constraint destination_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   constraint destination_account_id_number_key UNIQUE (account_id, number),
   constraint destination_caller_id_check CHECK ((caller_id = ANY (ARRAY['caller'::text, 'promo_number'::text]))),
@@ -197,8 +200,10 @@ create table destination (
   constraint destination_number_check CHECK ((number ~ '^\+[1-9][0-9]{6,14}$'::text)),
   constraint destination_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
   constraint destination_pkey PRIMARY KEY (id),
+  constraint destination_record_announcement_check CHECK (((length(record_announcement) >= 1) AND (length(record_announcement) <= 500))),
   constraint destination_ring_timeout_s_check CHECK (((ring_timeout_s >= 1) AND (ring_timeout_s <= 300))),
-  constraint destination_status_check CHECK ((status = ANY (ARRAY['tracked'::text, 'discovered'::text, 'ignored'::text])))
+  constraint destination_status_check CHECK ((status = ANY (ARRAY['tracked'::text, 'discovered'::text, 'ignored'::text]))),
+  constraint destination_whisper_check CHECK (((length(whisper) >= 1) AND (length(whisper) <= 200)))
 );
 CREATE INDEX destination_discovered ON public.destination USING btree (account_id, discovered_at) WHERE (discovered_at IS NOT NULL);
 CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.destination FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
@@ -581,9 +586,19 @@ create table webhook_delivery (
   content_type text not null,
   answer text not null,
   received_at timestamp with time zone not null default now(),
+  commands jsonb not null default '[]'::jsonb,
   constraint webhook_delivery_pkey PRIMARY KEY (carrier, delivery_key)
 );
 CREATE INDEX webhook_delivery_age ON public.webhook_delivery USING btree (received_at);
+
+create table webhook_nonce (
+  carrier text not null,
+  nonce text not null,
+  delivery_key text not null,
+  received_at timestamp with time zone not null default now(),
+  constraint webhook_nonce_pkey PRIMARY KEY (carrier, nonce)
+);
+CREATE INDEX webhook_nonce_age ON public.webhook_nonce USING btree (received_at);
 
 CREATE OR REPLACE FUNCTION public.account_numbers(p_account text, p_now timestamp with time zone, OUT number_limit integer, OUT monthly_number_cap integer, OUT held integer, OUT taken integer, OUT on_order integer, OUT cycle_starts_at timestamp with time zone, OUT cycle_ends_at timestamp with time zone)
  RETURNS record

@@ -106,6 +106,7 @@ async function call(db: Database, latenciesMs: number[]): Promise<void> {
         ingressCallId: callId,
         promoNumber,
         caller: "+14155550123",
+        callerName: null,
         diversion: null,
         verstat: null,
         node: "bench",

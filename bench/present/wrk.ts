@@ -23,8 +23,8 @@ function request()
 end
 function done(summary, latency)
   local errors = summary.errors
-  io.write(string.format('{"requests":%d,"durationUs":%d,"errors":%d}\\n', summary.requests, summary.duration,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+  io.write(string.format('{"requests":%d,"durationUs":%d,"refused":%d,"broken":%d,"late":%d}\\n', summary.requests, summary.duration,
+    errors.status, errors.connect + errors.read + errors.write, errors.timeout))
 end
 `;
 
@@ -70,8 +70,13 @@ export async function viewPages(dir: string, views: PageViews): Promise<Answers>
       ),
     ),
   );
-  const failed = runs.reduce((sum, run) => sum + run.errors, 0);
-  if (failed > 0) throw new Error(`${failed} requests were not answered with 200.`);
+  const [refused, broken, late] = (["refused", "broken", "late"] as const).map((kind) =>
+    runs.reduce((sum, run) => sum + run[kind], 0),
+  );
+  if (refused || broken || late)
+    throw new Error(
+      `Requests were not answered with 200: ${refused} refused, ${broken} broken off, ${late} after more than 2 s.`,
+    );
   return {
     requests: runs.reduce((sum, run) => sum + run.requests, 0),
     perSecond: runs.reduce((sum, run) => sum + run.requests / (run.durationUs / 1e6), 0),
@@ -81,7 +86,9 @@ export async function viewPages(dir: string, views: PageViews): Promise<Answers>
 interface Run {
   readonly requests: number;
   readonly durationUs: number;
-  readonly errors: number;
+  readonly refused: number;
+  readonly broken: number;
+  readonly late: number;
 }
 
 async function runWrk(words: readonly string[], withinMs: number): Promise<Run> {

@@ -37,13 +37,17 @@ export interface DestinationFacts {
   readonly maxConcurrentCalls: number | null;
   readonly callerId: CallerId;
   readonly passIds: boolean;
+  /** Spoken to the business before a carrier connects the caller; null: nothing. */
+  readonly whisper: string | null;
+  /** Spoken to callers before a carrier records the call; null: no recording. */
+  readonly recordAnnouncement: string | null;
 }
 
 export const MATCH_NUMBER = sql(
   "match_number",
   `select clock_timestamp() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch,
      n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until,
-     coalesce(s.touch, n.touch) as touch, n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
+     coalesce(s.touch, n.touch) as touch, n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement
    from unnest($1::text[]) with ordinality as asked (e164, position) left join promo_number n on n.e164 = asked.e164
      left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
      left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)
@@ -76,6 +80,8 @@ interface MatchRow {
   max_concurrent_calls: number | null;
   caller_id: CallerId | null;
   pass_ids: boolean | null;
+  whisper: string | null;
+  record_announcement: string | null;
 }
 
 /** A number as the database had it at `now`, its own time; null when it is none of ours. */
@@ -105,7 +111,7 @@ const FACTS_AT = sql(
   `select now() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch, n.credential_id,
      n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
      '-infinity'::timestamptz as retained_until, s.touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
-     d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids
+     d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement
    from unnest($1::text[], $2::timestamptz[]) with ordinality as asked (e164, at, position)
      left join lateral (
        select p.id, p.e164, p.former_account_id, p.credential_id, p.host_account_id, e.state, e.role, e.account_id, e.pool_id, e.ownership_epoch
@@ -272,6 +278,8 @@ function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null): N
             maxConcurrentCalls: row.max_concurrent_calls,
             callerId: row.caller_id ?? "caller",
             passIds: row.pass_ids ?? false,
+            whisper: row.whisper,
+            recordAnnouncement: row.record_announcement,
           },
   };
 }

@@ -32,6 +32,11 @@ const PURGE_DELIVERIES = sql(
   "housekeeping_deliveries",
   `delete from webhook_delivery where received_at < now() - interval '7 days'`,
 );
+/** As long as the deliveries they came with. */
+const PURGE_NONCES = sql(
+  "housekeeping_nonces",
+  `delete from webhook_nonce where received_at < now() - interval '7 days'`,
+);
 const PURGE_CALL_KEYS = sql(
   "housekeeping_call_keys",
   `delete from call_key where received_at < now() - interval '30 days'`,
@@ -62,7 +67,8 @@ export function keepHouse(leader: Pick<Leader, "runEvery">, options: Housekeepin
 }
 
 async function purge(db: Database): Promise<void> {
-  for (const query of [PURGE_IDEMPOTENCY, PURGE_DELIVERIES, PURGE_CALL_KEYS, PURGE_BOT_HOURS]) await db.query(query);
+  for (const query of [PURGE_IDEMPOTENCY, PURGE_DELIVERIES, PURGE_NONCES, PURGE_CALL_KEYS, PURGE_BOT_HOURS])
+    await db.query(query);
 }
 
 /** Which numbers they are is listed by GET /v1/numbers?idle=true. */

@@ -18,6 +18,9 @@ export type Decision =
       readonly maxConcurrentCalls: number | null;
       readonly callerId: CallerId;
       readonly passIds: boolean;
+      /** Calls by webhook only; see DestinationFacts. */
+      readonly whisper: string | null;
+      readonly recordAnnouncement: string | null;
     }
   /** Held by no business: logged, never connected to one. */
   | { readonly kind: "intercept" }
@@ -40,6 +43,8 @@ export function decide(
     maxConcurrentCalls: destination.maxConcurrentCalls,
     callerId: destination.callerId,
     passIds: destination.passIds,
+    whisper: destination.whisper,
+    recordAnnouncement: destination.recordAnnouncement,
   };
 }
 

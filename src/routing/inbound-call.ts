@@ -13,6 +13,8 @@ export interface InboundCall {
   readonly caller: string | null;
   /** E.164 of the party that forwarded the call to us, as a trusted ingress names it; null when none did. */
   readonly diversion: string | null;
+  /** As the carrier looked it up or the network sent it; null when none was. */
+  readonly callerName: string | null;
   /** STIR/SHAKEN verdict as the trusted carrier gave it. */
   readonly verstat: string | null;
   /** The node that holds the dialog; null when the carrier does. */

@@ -23,7 +23,8 @@ const COLLECT_MS = 20;
 const SINGLE_READS_MAX = 500;
 
 const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", d.number, d.sip_uri as "sipUri", d.failover,
-  d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds"`;
+  d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
+  d.whisper, d.record_announcement as "recordAnnouncement"`;
 const FROM = `promo_number n
   left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
   left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)`;
@@ -135,11 +136,31 @@ export class RoutingTable {
   }
 
   private put(row: Row): void {
-    const { number, sipUri, failover, ringTimeoutS, maxConcurrentCalls, callerId, passIds } = row;
+    const {
+      number,
+      sipUri,
+      failover,
+      ringTimeoutS,
+      maxConcurrentCalls,
+      callerId,
+      passIds,
+      whisper,
+      recordAnnouncement,
+    } = row;
     const destination =
       (number as string | null) === null
         ? null
-        : { number, sipUri, failover, ringTimeoutS, maxConcurrentCalls, callerId, passIds };
+        : {
+            number,
+            sipUri,
+            failover,
+            ringTimeoutS,
+            maxConcurrentCalls,
+            callerId,
+            passIds,
+            whisper,
+            recordAnnouncement,
+          };
     this.numbers.set(row.e164, { isRouted: isRouted(row.state), destination, accountId: row.accountId });
   }
 }

@@ -6,12 +6,13 @@ import type { Database } from "../db/database.js";
 import type { HttpDeps } from "../http/http-deps.js";
 import { buildHttpServer } from "../http/server.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
+import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { AllocationBatch } from "../pool/allocation-batch.js";
 import { ExhaustionCounter } from "../pool/exhaustion-counter.js";
 import { carrierWebhooks, type WebhookDeps } from "../webhooks/inbound/inbound-route.js";
-import { twilio } from "../webhooks/inbound/twilio.js";
+import { CARRIER_ADAPTERS } from "../webhooks/inbound/carrier-adapters.js";
 import type { AdminKey } from "./admin-key.js";
 import type { Infrastructure } from "./infrastructure.js";
 import type { Inventory } from "./inventory-side.js";
@@ -68,7 +69,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     plugins: [
       carrierWebhooks(
         webhookDeps(input, () => url),
-        [twilio],
+        CARRIER_ADAPTERS,
       ),
     ],
     onDirectoryChange: () => routing.directory.clear(),
@@ -103,6 +104,7 @@ function webhookDeps({ config, routing, metrics }: HttpSideInput, fallbackBaseUr
     publicBaseUrl: config.publicBaseUrl,
     fallbackBaseUrl,
     metrics,
+    sendCommands: () => Promise.reject(new AppError("carrier_unavailable", "No carrier is commanded yet.")),
     onCredentialsChanged: (listener) =>
       routing.onChange((what) => {
         if (what === null || what === "carrier_credential") listener();

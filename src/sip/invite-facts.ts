@@ -41,6 +41,8 @@ export function readInvite(invite: InviteView, input: { trunk: Trunk; node: stri
       ingressCallId: callId,
       promoNumber,
       caller: caller.kind === "number" ? caller.number : null,
+      // A display name in From is the caller's own word.
+      callerName: null,
       diversion: divertedFrom(invite, { trunk, called: promoNumber }),
       verstat,
       node,

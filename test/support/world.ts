@@ -125,6 +125,7 @@ export function inboundCall(promoNumber: string, changes: Partial<InboundCall> =
     ingressCallId,
     promoNumber,
     caller: "+14155550123",
+    callerName: null,
     diversion: null,
     verstat: null,
     node: "node-test",

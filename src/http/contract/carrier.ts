@@ -28,14 +28,23 @@ const common = {
   }),
 };
 
+/** Two sets while the first is being rotated: what signed until now still counts. */
+const rotated = <Shape extends z.ZodRawShape>(shape: Shape) => ({
+  ...shape,
+  previous: z
+    .strictObject(shape)
+    .optional()
+    .meta({ description: "Secrets that are being replaced and may still sign" }),
+});
+
 const bodies = {
   twilio: z.strictObject({ ...common, ...authTokens, account_sid: accountSid }),
   signalwire: z.strictObject({ ...common, ...authTokens }),
   plivo: z.strictObject({ ...common, ...authTokens }),
-  telnyx: z.strictObject({ ...common, public_key: secret }),
-  vonage: z.strictObject({ ...common, signature_secret: secret }),
-  sinch: z.strictObject({ ...common, key: secret, secret }),
-  bandwidth: z.strictObject({ ...common, username: secret, password: secret }),
+  telnyx: z.strictObject({ ...common, ...rotated({ public_key: secret }), api_key: secret.optional() }),
+  vonage: z.strictObject({ ...common, ...rotated({ signature_secret: secret }) }),
+  sinch: z.strictObject({ ...common, ...rotated({ key: secret, secret }) }),
+  bandwidth: z.strictObject({ ...common, ...rotated({ username: secret, password: secret }) }),
 } as const satisfies Record<Carrier, z.ZodType>;
 
 export const carrierParams = z.strictObject({ carrier: z.enum(CARRIERS) });
@@ -44,7 +53,7 @@ export const carrierQuery = z.strictObject(accountQuery);
 /** For the documentation; which of them holds is the path's word, so the check itself is readCarrierBody's. */
 export const carrierIn = z.record(z.string(), z.unknown()).meta({
   description:
-    "By carrier: auth_tokens (twilio, signalwire, plivo), for twilio also account_sid, to buy numbers; public_key (telnyx); signature_secret (vonage); key and secret (sinch); username and password (bandwidth)",
+    "By carrier: auth_tokens (twilio, signalwire, plivo), for twilio also account_sid, to buy numbers; public_key (telnyx), for Call Control also api_key; signature_secret (vonage); key and secret (sinch); username and password (bandwidth); previous: the same fields again while they are being replaced",
   anyOf: Object.values(bodies).map((schema) => {
     const { $schema: _, ...shape } = z.toJSONSchema(schema, { io: "input" });
     return shape;
@@ -78,16 +87,19 @@ export const credentialOut = z
     account_id: idOut.nullable().meta({ description: "Null: the platform's own" }),
     intercept: z.enum(["reject", "announce"]),
   })
-  .catchall(z.union([masked, z.array(masked), z.null()]))
+  .catchall(z.union([masked, z.array(masked), z.record(z.string(), masked), z.null()]))
   .meta({ description: "The carrier's own fields beside these, masked" });
 
 export function showCredential(credential: CarrierCredential): z.output<typeof credentialOut> {
   const { id, carrier, accountId, intercept, secrets } = credential;
-  const shown: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(secrets)) {
-    shown[name] = Array.isArray(value) ? value.map(maskSecret) : maskSecret(value);
-  }
+  const shown = Object.fromEntries(Object.entries(secrets).map(([name, value]) => [name, maskOf(value)]));
   return { ...shown, credential_id: id, carrier, account_id: accountId, intercept };
+}
+
+function maskOf(value: unknown): string | string[] | Record<string, string> {
+  if (Array.isArray(value)) return value.map(maskSecret);
+  if (typeof value !== "object" || value === null) return maskSecret(value);
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, maskSecret(inner)]));
 }
 
 function maskSecret(value: unknown): string {

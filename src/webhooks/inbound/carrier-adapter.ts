@@ -10,25 +10,45 @@ import type { CallEvent, ReleasedBy } from "../../telephony/call-event.js";
 import type { E164 } from "../../telephony/e164.js";
 import type { CallFailure } from "../../telephony/sip-status.js";
 
-/** voice: a call came, what to do? · dial: a target we named is over, what now? · status: progress or outcome, nothing to decide. */
-export const WEBHOOK_KINDS = ["voice", "dial", "status"] as const;
+/**
+ * voice: a call came, what to do? · dial: a target we named is over, what now? · status: progress or outcome, nothing to decide · whisper: the business
+ * picked up, what is it told before it is connected? The contract's paths are the first three.
+ */
+export const WEBHOOK_KINDS = ["voice", "dial", "status", "whisper"] as const;
 export type WebhookKind = (typeof WEBHOOK_KINDS)[number];
 
 export interface CarrierRequest {
+  readonly method: "GET" | "POST";
   /** As the carrier signed it: the public base URL and the request target exactly as received. */
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** Empty for GET. */
   readonly rawBody: Buffer;
+}
+
+/** What a good signature brings along. */
+export interface Verified {
+  /**
+   * What the carrier makes new for every request it signs (Plivo's nonce, Vonage's jti): one that comes again with another delivery is refused. Null:
+   * this carrier has none.
+   */
+  readonly nonce: string | null;
 }
 
 /** What every request tells of its call. */
 export interface CallReport {
-  /** The carrier's id of the caller's leg: 1 to 128 printable characters. */
+  /** The carrier's id of the caller's leg, the same in every webhook of the call: 1 to 256 printable characters. */
   readonly carrierCallId: string;
+  /** What the carrier's API needs to act on the caller's leg, where that is not the id above; null elsewhere. Holds no caller. */
+  readonly handle: string | null;
   /** Null when withheld or no E.164 number. */
   readonly caller: E164 | null;
-  /** STIR/SHAKEN verdict in the carrier's spelling. */
+  /** As the carrier looked it up or the network sent it (CNAM); null when it says none. At most 128 characters, no control characters. */
+  readonly callerName: string | null;
+  /** STIR/SHAKEN verdict in the carrier's spelling; 1 to 64 word characters and hyphens. */
   readonly verstat: string | null;
+  /** E.164 of who forwarded the call to the promo number, where the carrier says so. */
+  readonly diversion: E164 | null;
   /** The same for every repetition of this delivery, and for nothing else of its kind. Printable, holds no caller. */
   readonly deliveryKey: string;
 }
@@ -57,37 +77,72 @@ export interface StatusReport extends CallReport {
   readonly elapsedMs: number;
 }
 
+/** A request to the carrier's own API, for carriers that are not answered but commanded (Telnyx Call Control). Doing it twice must be harmless. */
+export interface CarrierCommand {
+  /** Below the carrier's API base, e.g. `/v2/calls/…/actions/transfer`. */
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
 /** An answer in the carrier's language, status 200. Holds no caller: it is stored. */
 export interface CarrierAnswer {
   readonly contentType: string;
   readonly text: string;
+  /** In order, before the answer is given; a carrier that gets no 2xx asks again. None for most carriers. */
+  readonly commands?: readonly CarrierCommand[];
 }
 
 export interface AttemptPlan {
   readonly target: Target;
   readonly ringTimeoutS: number;
+  /** The promo number that was dialled. */
+  readonly promoNumber: string;
+  /** Of the caller's leg; see CallReport. */
+  readonly carrierCallId: string;
+  readonly handle: string | null;
   /** Where the carrier reports the end of this attempt and asks what next. */
   readonly dialUrl: string;
   /** Where it reports the progress of the business's leg. */
   readonly statusUrl: string;
+  /** Where it asks what the business hears before it is connected; null: it hears nothing. */
+  readonly whisperUrl: string | null;
+  /** Null: no recording. `announcement`: what the caller hears before the call is connected; null after the first attempt, for it was heard then. */
+  readonly recording: { readonly announcement: string | null } | null;
 }
+
+/** Who is rung without asking us: a document that can be kept anywhere and needs no webhook of ours. */
+export interface FallbackPlan {
+  /** The business's number, E.164. */
+  readonly number: E164;
+  readonly ringTimeoutS: number;
+}
+
+/** What a refusal or an end needs to know of its call. */
+export type CallHandle = Pick<CallReport, "carrierCallId" | "handle">;
 
 /** reject: hung up on without an answer, where the carrier can · announce: told that the number is not in service · busy: busy tone. */
 export type Refusal = "reject" | "announce" | "busy";
 
 export interface CarrierAdapter {
   readonly carrier: Carrier;
-  /** Bodies of other media types are refused with 415. */
+  /** Bodies of other media types are refused with 415. A carrier with two languages has an adapter for each, told apart by these. */
   readonly contentTypes: readonly string[];
+  /** Whether webhooks come as GET as well, their fields in the query (Vonage). */
+  readonly takesGet: boolean;
 
-  /** The called number as sent, for choosing the credential; nothing else is read before the signature passes. Null when there is none. */
-  peekCalledNumber(rawBody: Buffer): string | null;
   /**
-   * Whether one of the credential's secrets signed this very request; in constant time.
+   * The called number as sent, with its + even where the carrier leaves it out, for choosing the credential; nothing else is read before the signature
+   * passes. Null when there is none. @throws AppError("unreadable_body")
+   */
+  peekCalledNumber(request: CarrierRequest): string | null;
+  /**
+   * Whether one of the credential's secrets signed this very request, lately where the carrier signs the time; in constant time. Null: no.
    * @throws AppError("unreadable_body")
    */
-  verify(request: CarrierRequest, credential: CarrierCredential): boolean;
+  verify(request: CarrierRequest, input: { credential: CarrierCredential; now: Instant }): Verified | null;
 
+  /** What the request is, whichever path it came by: carriers that send every event to one URL tell by the event. Called after `verify` only. */
+  kindOf(request: CarrierRequest, path: WebhookKind): WebhookKind;
   /** The parse functions are called after `verify` only. @throws AppError("invalid_value") */
   parseVoice(request: CarrierRequest): CallReport;
   parseDial(request: CarrierRequest): DialReport;
@@ -95,9 +150,15 @@ export interface CarrierAdapter {
   parseStatus(request: CarrierRequest, input: { attempt: number; now: Instant }): StatusReport;
 
   renderAttempt(plan: AttemptPlan): CarrierAnswer;
-  renderRefusal(refusal: Refusal): CarrierAnswer;
+  renderRefusal(refusal: Refusal, call: CallHandle): CarrierAnswer;
   /** Ends a call whose hunt is over. */
-  renderHangup(): CarrierAnswer;
+  renderHangup(call: CallHandle): CarrierAnswer;
   /** Nothing to do, thank you. */
   renderEmpty(): CarrierAnswer;
+  /**
+   * The static answer of a number, for the carrier's fallback URL: it rings the business with Ringmatch down. Null: this carrier takes no document.
+   */
+  readonly renderFallback: ((plan: FallbackPlan) => CarrierAnswer) | null;
+  /** What the business hears before it is connected; null: this carrier's verbs have no such thing, and plans have no `whisperUrl`. */
+  readonly renderWhisper: ((text: string) => CarrierAnswer) | null;
 }

@@ -47,7 +47,7 @@ export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, 
   const { ref, decision, isRepeat } = await routeCall(deps, call);
   const { callId } = ref;
   if (decision.kind !== "route") {
-    return { callId, answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential)) };
+    return { callId, answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential), report) };
   }
   const target = targetsOf(decision)[0] as Target;
   // A repetition does not start the attempt again.
@@ -55,7 +55,7 @@ export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, 
   const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
   // Not awaited: recording is not what rings the phone.
   void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
-  return { callId, answer: attempt(webhook, { decision, target, index: 0 }) };
+  return { callId, answer: attempt(webhook, { decision, target, index: 0 }, report) };
 }
 
 export async function answerDial(
@@ -70,13 +70,21 @@ export async function answerDial(
   const events = dialEvents({ result, context, next, now: deps.databaseClock.now() });
   const limitMs = next === null ? RECORD_LIMIT_MS : STEP_LIMIT_MS;
   const callId = await record(deps, webhook, { report, events, elapsedMs, limitMs });
-  return { callId, answer: next === null ? webhook.adapter.renderHangup() : attempt(webhook, next) };
+  return { callId, answer: next === null ? webhook.adapter.renderHangup(report) : attempt(webhook, next, report) };
 }
 
 export async function takeStatus(deps: RouteCallDeps, webhook: InboundWebhook, report: StatusReport): Promise<Acted> {
   const { events, elapsedMs } = report;
   const callId = await record(deps, webhook, { report, events, elapsedMs, limitMs: RECORD_LIMIT_MS });
   return { callId, answer: webhook.adapter.renderEmpty() };
+}
+
+/** What the destination says now; a business that has nothing to say any more is connected at once. */
+export function answerWhisper(webhook: InboundWebhook): Acted {
+  const { adapter, hosting } = webhook;
+  const text = hosting.number?.destination?.whisper ?? null;
+  const answer = text === null || adapter.renderWhisper === null ? adapter.renderEmpty() : adapter.renderWhisper(text);
+  return { callId: null, answer };
 }
 
 function callOf(webhook: InboundWebhook, report: CallReport): InboundCall {
@@ -87,7 +95,8 @@ function callOf(webhook: InboundWebhook, report: CallReport): InboundCall {
     ingressCallId: report.carrierCallId,
     promoNumber: webhook.called,
     caller: report.caller,
-    diversion: null,
+    callerName: report.callerName,
+    diversion: report.diversion,
     verstat: report.verstat,
     node: null,
   };
@@ -119,14 +128,26 @@ interface Attempt {
   readonly index: number;
 }
 
-function attempt(webhook: InboundWebhook, { decision, target, index }: Attempt): CarrierAnswer {
+function attempt(
+  webhook: InboundWebhook,
+  { decision, target, index }: Attempt,
+  { carrierCallId, handle }: CallReport,
+): CarrierAnswer {
   const { adapter, baseUrl, called } = webhook;
   const context = { called, attempt: index, destination: decision.destinationNumber };
+  const urlOf = (kind: "dial" | "status" | "whisper"): string =>
+    callbackUrl({ baseUrl, carrier: adapter.carrier, kind }, context);
+  const { recordAnnouncement } = decision;
   return adapter.renderAttempt({
     target,
     ringTimeoutS: decision.ringTimeoutS,
-    dialUrl: callbackUrl({ baseUrl, carrier: adapter.carrier, kind: "dial" }, context),
-    statusUrl: callbackUrl({ baseUrl, carrier: adapter.carrier, kind: "status" }, context),
+    promoNumber: called,
+    carrierCallId,
+    handle,
+    dialUrl: urlOf("dial"),
+    statusUrl: urlOf("status"),
+    whisperUrl: decision.whisper === null || adapter.renderWhisper === null ? null : urlOf("whisper"),
+    recording: recordAnnouncement === null ? null : { announcement: index === 0 ? recordAnnouncement : null },
   });
 }
 

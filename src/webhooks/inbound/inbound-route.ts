@@ -1,10 +1,12 @@
 /**
- * `POST /webhooks/{carrier}/{voice,dial,status}`: raw body → called number → its credential → signature → stored answer, or act and store. Before
+ * `/webhooks/{carrier}/{voice,dial,status,whisper}`: raw body → called number → its credential → signature → stored answer, or act and store. Before
  * the signature passes, nothing but the called number is read and nothing is stored. Registered by the HTTP server; problems go to its error handler.
  */
-import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { Counter, type Registry } from "prom-client";
+import type { Carrier, CarrierCredential } from "../../account/carrier-credentials.store.js";
 import { AppError } from "../../kernel/errors.js";
+import { invariant } from "../../kernel/invariant.js";
 import { printableDialled } from "../../routing/inbound-call.js";
 import type { RouteCallDeps } from "../../routing/route-call.js";
 import { normalizeNumber } from "../../telephony/e164.js";
@@ -12,13 +14,22 @@ import { callbackContextOf, type CallbackContext } from "./callback-url.js";
 import {
   type CarrierAdapter,
   type CarrierAnswer,
+  type CarrierCommand,
   type CarrierRequest,
+  type Verified,
   WEBHOOK_KINDS,
   type WebhookKind,
 } from "./carrier-adapter.js";
-import { findDelivery, storeDelivery } from "./deliveries.store.js";
+import { type DeliveryId, findDelivery, storeDelivery, useNonce } from "./deliveries.store.js";
 import { CredentialCache, type Hosting, hostingOf } from "./hosting.js";
-import { type Acted, answerDial, answerVoice, type InboundWebhook, takeStatus } from "./inbound-calls.js";
+import {
+  type Acted,
+  answerDial,
+  answerVoice,
+  answerWhisper,
+  type InboundWebhook,
+  takeStatus,
+} from "./inbound-calls.js";
 import { STEP_LIMIT_MS, within } from "./within.js";
 
 /** Carriers send about 1 kB; the largest documented are far below. */
@@ -32,6 +43,7 @@ export interface WebhookDeps extends RouteCallDeps {
   /** Where the service listens, e.g. `http://127.0.0.1:8080`; used without PUBLIC_BASE_URL. */
   readonly fallbackBaseUrl: () => string;
   readonly metrics: Registry;
+  readonly sendCommands: SendCommands;
   /** Calls its listener whenever a carrier credential was changed, so that a revoked secret does not speak from memory. */
   readonly onCredentialsChanged?: (listener: () => void) => void;
 }
@@ -41,6 +53,9 @@ interface Receiving extends WebhookDeps {
   readonly adapter: CarrierAdapter;
   readonly credentials: CredentialCache;
 }
+
+/** To the carrier's API. @throws AppError("carrier_unavailable") when one was not accepted in time: the carrier's webhook is then refused, and comes again */
+export type SendCommands = (credential: CarrierCredential, commands: readonly CarrierCommand[]) => Promise<void>;
 
 /** Throws AppErrors to the enclosing error handler: bad_signature, unreadable_body, invalid_value, too_large, unsupported_media_type, 503s. */
 export function carrierWebhooks(deps: WebhookDeps, adapters: readonly CarrierAdapter[]): FastifyPluginAsync {
@@ -53,34 +68,52 @@ export function carrierWebhooks(deps: WebhookDeps, adapters: readonly CarrierAda
     registers: [deps.metrics],
   });
   return async (app) => {
-    for (const adapter of adapters) await app.register(routesOf({ ...deps, adapter, credentials }, webhooks));
+    for (const carrier of new Set(adapters.map((adapter) => adapter.carrier))) {
+      const spoken = adapters.filter((adapter) => adapter.carrier === carrier);
+      await app.register(routesOf({ ...deps, credentials }, { carrier, spoken, webhooks }));
+    }
   };
 }
 
-function routesOf(deps: Receiving, webhooks: Counter): FastifyPluginAsync {
-  const { adapter } = deps;
+function routesOf(
+  deps: Omit<Receiving, "adapter">,
+  input: { carrier: Carrier; spoken: readonly CarrierAdapter[]; webhooks: Counter },
+): FastifyPluginAsync {
+  const { carrier, spoken, webhooks } = input;
   return async (app: FastifyInstance) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(
-      [...adapter.contentTypes],
+      spoken.flatMap(({ contentTypes }) => contentTypes),
       { parseAs: "buffer", bodyLimit: WEBHOOK_BYTES_MAX },
       (_request, body, done) => done(null, body),
     );
-    const count = (kind: WebhookKind, outcome: WebhookOutcome) =>
-      webhooks.inc({ carrier: adapter.carrier, kind, outcome });
+    const count = (kind: WebhookKind, outcome: WebhookOutcome) => webhooks.inc({ carrier, kind, outcome });
+    const method = spoken.some(({ takesGet }) => takesGet) ? ["GET", "POST"] : "POST";
     for (const kind of WEBHOOK_KINDS) {
       const errorHandler = (error: FastifyError): never => {
         const known = asAppError(error);
         count(kind, outcomeOf(known));
         throw known;
       };
-      app.post(`/webhooks/${adapter.carrier}/${kind}`, { errorHandler }, async (request, reply) => {
-        const { answer, isReplay } = await receive(deps, { kind, request });
+      const url = `/webhooks/${carrier}/${kind}`;
+      const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+        const adapter = adapterFor(spoken, request);
+        const { answer, isReplay } = await receive({ ...deps, adapter }, { path: kind, request });
         count(kind, isReplay ? "replayed" : "answered");
         return reply.type(answer.contentType).send(answer.text);
-      });
+      };
+      // HEAD would be a GET that nobody signed.
+      app.route({ method, url, exposeHeadRoute: false, errorHandler, handler });
     }
   };
+}
+
+/** The one whose media type it is; a GET, or a body without any type, goes to the first. */
+function adapterFor(spoken: readonly CarrierAdapter[], request: FastifyRequest): CarrierAdapter {
+  const [mediaType = ""] = (request.headers["content-type"] ?? "").toLowerCase().split(";", 1);
+  const adapter = spoken.find(({ contentTypes }) => contentTypes.includes(mediaType.trim())) ?? spoken[0];
+  invariant(adapter !== undefined, "a carrier's routes have an adapter");
+  return adapter;
 }
 
 function outcomeOf(error: unknown): WebhookOutcome {
@@ -93,26 +126,41 @@ interface Received {
   readonly isReplay: boolean;
 }
 
-async function receive(deps: Receiving, input: { kind: WebhookKind; request: FastifyRequest }): Promise<Received> {
-  const { kind, request } = input;
+async function receive(deps: Receiving, input: { path: WebhookKind; request: FastifyRequest }): Promise<Received> {
+  const { path, request } = input;
   const { adapter } = deps;
   const baseUrl = (deps.publicBaseUrl ?? deps.fallbackBaseUrl()).replace(/\/+$/, "");
   const target = request.raw.url ?? "";
   const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const carried: CarrierRequest = { url: baseUrl + target, headers: request.headers, rawBody };
+  const method = request.method === "GET" ? "GET" : "POST";
+  const carried: CarrierRequest = { method, url: baseUrl + target, headers: request.headers, rawBody };
 
-  const context = callbackContextOf(kind, target);
-  const called = calledNumber(context.called ?? adapter.peekCalledNumber(rawBody));
+  const context = callbackContextOf(path, target);
+  const called = calledNumber(context.called ?? adapter.peekCalledNumber(carried));
   const hosting = await hostingOf(deps, { carrier: adapter.carrier, called: called ?? "" });
-  const credential = assertSigned(adapter, carried, hosting);
+  const { credential, nonce } = assertSigned(deps, carried, hosting);
   if (called === null) throw new AppError("invalid_value", "The request names no called number.");
   if (hosting.isDatabaseUp) deps.credentials.put(adapter.carrier, called, credential);
 
+  const kind = adapter.kindOf(carried, path);
   const webhook: InboundWebhook = { adapter, hosting, credential, called, baseUrl };
   const { deliveryKey, act } = understand(deps, webhook, { kind, carried, context });
   const id = { carrier: adapter.carrier, key: `${credential.id}|${kind}|${context.attempt}|${deliveryKey}` };
+  if (nonce !== null && hosting.isDatabaseUp) await assertNewNonce(deps, id, { credentialId: credential.id, nonce });
+  const received = await answerOnce(deps, { id, act, isDatabaseUp: hosting.isDatabaseUp });
+  const { commands = [] } = received.answer;
+  // Again for a repeated delivery: perhaps the first one failed at this.
+  if (commands.length > 0) await deps.sendCommands(credential, commands);
+  return received;
+}
+
+async function answerOnce(
+  deps: Receiving,
+  input: { id: DeliveryId; act: () => Promise<Acted>; isDatabaseUp: boolean },
+): Promise<Received> {
+  const { id, act, isDatabaseUp } = input;
   const find = { step: "find_delivery", ms: STEP_LIMIT_MS };
-  const known = hosting.isDatabaseUp ? await within(deps.log, find, findDelivery(deps.db, id)) : null;
+  const known = isDatabaseUp ? await within(deps.log, find, findDelivery(deps.db, id)) : null;
   if (known !== null && known.value !== null) return { answer: known.value, isReplay: true };
 
   const acted = await act();
@@ -130,17 +178,29 @@ function calledNumber(text: string | null): string | null {
 
 /** @throws AppError("bad_signature") also when nobody may sign for the number */
 function assertSigned(
-  adapter: CarrierAdapter,
+  { adapter, clock }: Receiving,
   carried: CarrierRequest,
-  hosting: Hosting,
-): NonNullable<Hosting["credential"]> {
-  const { credential } = hosting;
-  if (credential === null || !adapter.verify(carried, credential))
+  { credential }: Hosting,
+): Verified & { readonly credential: CarrierCredential } {
+  const verified = credential === null ? null : adapter.verify(carried, { credential, now: clock.now() });
+  if (credential === null || verified === null)
     throw new AppError(
       "bad_signature",
-      "Neither of the credential's secrets signed this request; check PUBLIC_BASE_URL and the secrets.",
+      "None of the credential's secrets signed this request lately; check PUBLIC_BASE_URL, the secrets and this machine's clock.",
     );
-  return credential;
+  return { ...verified, credential };
+}
+
+/** With the database away nobody knows; the call's key still keeps its record single. @throws AppError("bad_signature") */
+async function assertNewNonce(
+  deps: Receiving,
+  id: DeliveryId,
+  input: { credentialId: string; nonce: string },
+): Promise<void> {
+  const use = { step: "use_nonce", ms: STEP_LIMIT_MS };
+  const used = await within(deps.log, use, useNonce(deps.db, id, input));
+  if (used !== null && !used.value)
+    throw new AppError("bad_signature", "The signature's nonce was used before, with another delivery.");
 }
 
 /** Parsed once; what follows speaks our words. */
@@ -160,6 +220,11 @@ function understand(
       const report = adapter.parseDial(carried);
       return { deliveryKey: report.deliveryKey, act: () => answerDial(deps, webhook, { report, context }) };
     }
+    case "whisper":
+      return {
+        deliveryKey: adapter.parseVoice(carried).deliveryKey,
+        act: () => Promise.resolve(answerWhisper(webhook)),
+      };
     case "status": {
       const now = deps.databaseClock.now();
       const report = adapter.parseStatus(carried, { attempt: context.attempt, now });

@@ -18,14 +18,18 @@ import type {
   DialResult,
   StatusReport,
 } from "./carrier-adapter.js";
+import { authTokensOf } from "./secret-sets.js";
+import { safeNameOf } from "./caller-name.js";
 import { type FormParams, parseForm, peekFormField } from "./form-body.js";
-import { dialTwiml, emptyTwiml, hangupTwiml, refusalTwiml } from "./twiml.js";
+import { dialTwiml, emptyTwiml, fallbackTwiml, hangupTwiml, refusalTwiml, whisperTwiml } from "./twiml.js";
 
 export const twilio: CarrierAdapter = {
   carrier: "twilio",
   contentTypes: ["application/x-www-form-urlencoded"],
-  peekCalledNumber: (rawBody) => peekFormField(rawBody, "To"),
-  verify: isSigned,
+  takesGet: false,
+  peekCalledNumber: ({ rawBody }) => peekFormField(rawBody, "To"),
+  verify: (request, { credential }) => (isSigned(request, credential) ? { nonce: null } : null),
+  kindOf: (_request, path) => path,
   parseVoice: (request) => {
     const params = parseForm(request.rawBody);
     // One answer a call, whatever a repetition adds (ErrorCode at a fallback URL) or says of the status by then.
@@ -37,6 +41,8 @@ export const twilio: CarrierAdapter = {
   renderRefusal: refusalTwiml,
   renderHangup: hangupTwiml,
   renderEmpty: emptyTwiml,
+  renderFallback: fallbackTwiml,
+  renderWhisper: whisperTwiml,
 };
 
 /** Every token is tried, so that two can be valid during rotation; twilio's own helper compares in constant time. */
@@ -44,15 +50,9 @@ function isSigned(request: CarrierRequest, credential: CarrierCredential): boole
   const signature = request.headers["x-twilio-signature"];
   if (typeof signature !== "string" || !URL.canParse(request.url)) return false;
   const params = parseForm(request.rawBody);
-  return tokensOf(credential)
+  return authTokensOf(credential)
     .map((token) => validateRequest(token, signature, request.url, params))
     .includes(true);
-}
-
-function tokensOf(credential: CarrierCredential): string[] {
-  const tokens = credential.secrets["auth_tokens"];
-  // An empty token would be a signature anybody can make.
-  return Array.isArray(tokens) ? tokens.filter((token) => typeof token === "string" && token !== "") : [];
 }
 
 /**
@@ -157,15 +157,22 @@ function childEvents(
 
 function callOf(params: FormParams, idField: "CallSid" | "ParentCallSid"): Omit<CallReport, "deliveryKey"> {
   text(params, "To");
-  return { carrierCallId: callIdOf(params, idField), caller: callerOf(params), verstat: verstatOf(params) };
+  return {
+    carrierCallId: callIdOf(params, idField),
+    handle: null,
+    caller: callerOf(params),
+    callerName: callerNameOf(params),
+    verstat: verstatOf(params),
+    diversion: parseE164(text(params, "ForwardedFrom")),
+  };
 }
 
 /** Twilio's are 34 characters; those of carriers that speak its language are longer. */
-const CALL_ID = /^[\x21-\x7e]{1,128}$/;
+const CALL_ID = /^[\x21-\x7e]{1,256}$/;
 
 function callIdOf(params: FormParams, name: string): string {
   const id = text(params, name);
-  if (!CALL_ID.test(id)) throw invalid(name, "must be 1 to 128 printable characters");
+  if (!CALL_ID.test(id)) throw invalid(name, "must be 1 to 256 printable characters");
   return id;
 }
 
@@ -175,6 +182,11 @@ const WITHHELD: ReadonlySet<string> = new Set(["+7378742833", "+2562533", "+8656
 function callerOf(params: FormParams): E164 | null {
   const from = text(params, "From");
   return WITHHELD.has(from) ? null : parseE164(from);
+}
+
+/** Only with Caller ID Lookup on the number (twilio.com/docs/voice/twiml, "CallerName"). */
+function callerNameOf(params: FormParams): string | null {
+  return safeNameOf(text(params, "CallerName"));
 }
 
 function verstatOf(params: FormParams): string | null {

@@ -1,8 +1,8 @@
 /** Our answers as TwiML (twilio.com/docs/voice/twiml). For Twilio, and for the carriers that speak its language. */
 import VoiceResponse from "twilio/lib/twiml/VoiceResponse.js";
-import type { AttemptPlan, CarrierAnswer, Refusal } from "./carrier-adapter.js";
+import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "./carrier-adapter.js";
 
-const NOT_IN_SERVICE = "The number you have dialed is not in service.";
+export const NOT_IN_SERVICE = "The number you have dialed is not in service.";
 
 /** Reported of the business's leg: what the record's post-dial delay, ring time and answer come from. */
 const LEG_EVENTS: ("ringing" | "answered" | "completed")[] = ["ringing", "answered", "completed"];
@@ -12,12 +12,23 @@ const LEG_EVENTS: ("ringing" | "answered" | "completed")[] = ["ringing", "answer
  * leg is answered, and billed, only when the business answers (twilio.com/docs/voice/twiml/dial).
  */
 export function dialTwiml(plan: AttemptPlan): CarrierAnswer {
-  const { target, ringTimeoutS: timeout, dialUrl: action, statusUrl: statusCallback } = plan;
+  const { target, ringTimeoutS: timeout, dialUrl: action, statusUrl: statusCallback, whisperUrl, recording } = plan;
   const response = new VoiceResponse();
-  const dial = response.dial({ answerOnBridge: true, timeout, action, method: "POST" });
-  const reports = { statusCallback, statusCallbackEvent: LEG_EVENTS, statusCallbackMethod: "POST" };
+  // It answers the call, and from then on the caller pays: the price of a consent.
+  if (recording !== null && recording.announcement !== null) say(response, recording.announcement);
+  const record = recording === null ? {} : { record: "record-from-answer-dual" as const };
+  const dial = response.dial({ answerOnBridge: true, timeout, action, method: "POST", ...record });
+  const whisper = whisperUrl === null ? {} : { url: whisperUrl, method: "POST" };
+  const reports = { statusCallback, statusCallbackEvent: LEG_EVENTS, statusCallbackMethod: "POST", ...whisper };
   if (target.kind === "number") dial.number(reports, target.number);
   else dial.sip(reports, target.uri);
+  return twiml(response);
+}
+
+/** One <Dial> alone: a second one would ring the next business when the first conversation is over. */
+export function fallbackTwiml({ number, ringTimeoutS: timeout }: FallbackPlan): CarrierAnswer {
+  const response = new VoiceResponse();
+  response.dial({ answerOnBridge: true, timeout }).number(number);
   return twiml(response);
 }
 
@@ -32,7 +43,7 @@ export function refusalTwiml(refusal: Refusal): CarrierAnswer {
       response.reject({ reason: "busy" });
       break;
     case "announce":
-      response.say({ language: "en-US" }, NOT_IN_SERVICE);
+      say(response, NOT_IN_SERVICE);
       response.hangup();
       break;
   }
@@ -46,8 +57,19 @@ export function hangupTwiml(): CarrierAnswer {
   return twiml(response);
 }
 
+/** To the business alone, before the caller is connected (twilio.com/docs/voice/twiml/number, "url"). */
+export function whisperTwiml(text: string): CarrierAnswer {
+  const response = new VoiceResponse();
+  say(response, text);
+  return twiml(response);
+}
+
 export function emptyTwiml(): CarrierAnswer {
   return twiml(new VoiceResponse());
+}
+
+function say(response: VoiceResponse, text: string): void {
+  response.say({ language: "en-US" }, text);
 }
 
 function twiml(response: VoiceResponse): CarrierAnswer {

@@ -3,6 +3,7 @@ import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { until } from "../../support/until.js";
 import { allocationFor, makeWorld } from "../../support/world.js";
+import { tablesHolding } from "../support/leaks.js";
 import { CALLER, dialled, incomingCall } from "../support/twilio-stand-in.js";
 import { putTwilio, recordOf, startWebhooks } from "../support/webhook-service.js";
 
@@ -50,26 +51,8 @@ it(`${CALLS} calls at once each find their own visitor, complete, and nothing ho
     });
   }
   expect(await rows(db, "select 1 from call")).toHaveLength(CALLS);
-  expect(await tablesHolding(CALLER.slice(1))).toEqual([]);
-  expect(await tablesHolding((calls[0] as { CallSid: string }).CallSid)).toEqual(
+  expect(await tablesHolding(db, CALLER.slice(1))).toEqual([]);
+  expect(await tablesHolding(db, (calls[0] as { CallSid: string }).CallSid)).toEqual(
     expect.arrayContaining(["call_key", "webhook_delivery"]),
   );
 });
-
-/** Every table that has the text in any row, as text or as bytes. */
-async function tablesHolding(text: string): Promise<string[]> {
-  const hex = Buffer.from(text).toString("hex");
-  const tables = await rows<{ name: string }>(
-    db,
-    `select quote_ident(tablename) as name from pg_tables where schemaname = 'public'`,
-  );
-  const holding: string[] = [];
-  for (const { name } of tables) {
-    const found = await rows(db, `select 1 from ${name} as t where t::text like $1 or t::text like $2 limit 1`, [
-      `%${text}%`,
-      `%${hex}%`,
-    ]);
-    if (found.length > 0) holding.push(name);
-  }
-  return holding;
-}

@@ -5,8 +5,9 @@ import { putCredential } from "../../../src/account/carrier-credentials.store.js
 import { type CallRecord, findCallByKey, getCall } from "../../../src/attribution/calls.store.js";
 import type { Database } from "../../../src/db/database.js";
 import { appErrorOf, sendAppError } from "../../../src/http/problem.js";
+import type { CarrierCommand } from "../../../src/webhooks/inbound/carrier-adapter.js";
 import { carrierWebhooks } from "../../../src/webhooks/inbound/inbound-route.js";
-import { twilio } from "../../../src/webhooks/inbound/twilio.js";
+import { CARRIER_ADAPTERS } from "../../../src/webhooks/inbound/carrier-adapters.js";
 import { rows } from "../../support/database.js";
 import { startRouting, type TestRouting } from "../../support/routing.js";
 import { until } from "../../support/until.js";
@@ -23,6 +24,8 @@ export interface WebhookService {
   readonly twilio: TwilioStandIn;
   /** Another Twilio account's. */
   twilioWith(token: string): TwilioStandIn;
+  /** What a carrier's API was told, in order. */
+  readonly commands: readonly CarrierCommand[];
   /** How often webhooks had this outcome. */
   counted(outcome: string): Promise<number>;
   stop(): Promise<void>;
@@ -41,13 +44,25 @@ export async function startWebhooks(
     return known === null ? reply.code(500).send(String(error)) : sendAppError(reply, known);
   });
   let server = "";
-  const deps = { ...routing.deps, publicBaseUrl, fallbackBaseUrl: () => server, metrics };
-  await app.register(carrierWebhooks(deps, [twilio]));
+  const commands: CarrierCommand[] = [];
+  const sendCommands = (_credential: unknown, told: readonly CarrierCommand[]): Promise<void> => {
+    commands.push(...told);
+    return Promise.resolve();
+  };
+  const deps = {
+    ...routing.deps,
+    publicBaseUrl,
+    fallbackBaseUrl: () => server,
+    metrics,
+    sendCommands,
+  };
+  await app.register(carrierWebhooks(deps, CARRIER_ADAPTERS));
   server = await app.listen({ host: "127.0.0.1", port: 0 });
   const twilioWith = (token: string) => twilioStandIn({ server, publicUrl: publicBaseUrl ?? server, token });
   return {
     routing,
     server,
+    commands,
     twilio: twilioWith(PLATFORM_TOKEN),
     twilioWith,
     counted: async (outcome) => {
