@@ -131,6 +131,13 @@ describe("the business's leg", () => {
     expect(await rows(db, "select id from call where ingress_call_id = $1", [call.id])).toHaveLength(1);
   });
 
+  it("is of the A leg's call, by whichever id it names itself", async () => {
+    const { call, heard } = await ringing();
+    await legEvent(call, heard, { CallUUID: "leg-b", Event: "DialAnswer", DialAction: "answer" });
+    await speaker.recordWhen(call, ({ status }) => status === "in_progress");
+    expect(await rows(db, "select id from call where promo_number = $1", [call.to])).toHaveLength(1);
+  });
+
   it("that ends unanswered is one attempt of the hunt, not the call's end", async () => {
     const { call, heard } = await ringing({ failover: [SECOND] });
     await legEvent(call, heard, {
