@@ -13,6 +13,9 @@ export interface RoutedNumber {
   readonly isRouted: boolean;
   readonly destination: DestinationFacts | null;
   readonly accountId: string | null;
+  /** Whose webhooks speak for it; see credentialFor(). */
+  readonly credentialId: string | null;
+  readonly hostAccountId: string | null;
 }
 
 /** Rows read at a time; keeps a full load from holding a million rows twice. */
@@ -22,7 +25,8 @@ const COLLECT_MS = 20;
 /** Above this many single moves waiting, reading everything is cheaper. */
 const SINGLE_READS_MAX = 500;
 
-const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", d.number, d.sip_uri as "sipUri", d.failover,
+const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
+  d.number, d.sip_uri as "sipUri", d.failover,
   d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
   d.whisper, d.record_announcement as "recordAnnouncement"`;
 const FROM = `promo_number n
@@ -39,6 +43,8 @@ interface Row extends DestinationFacts {
   e164: string;
   state: NumberState;
   accountId: string | null;
+  credentialId: string | null;
+  hostAccountId: string | null;
 }
 
 export interface RoutingTableOptions {
@@ -161,6 +167,7 @@ export class RoutingTable {
             whisper,
             recordAnnouncement,
           };
-    this.numbers.set(row.e164, { isRouted: isRouted(row.state), destination, accountId: row.accountId });
+    const { accountId, credentialId, hostAccountId } = row;
+    this.numbers.set(row.e164, { isRouted: isRouted(row.state), destination, accountId, credentialId, hostAccountId });
   }
 }
