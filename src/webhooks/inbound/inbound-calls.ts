@@ -14,6 +14,7 @@ import { routeCall, type RouteCallDeps } from "../../routing/route-call.js";
 import type { CallEvent } from "../../telephony/call-event.js";
 import { type CallbackContext, callbackUrl } from "./callback-url.js";
 import type {
+  AttemptPlan,
   CallReport,
   CarrierAdapter,
   CarrierAnswer,
@@ -57,7 +58,9 @@ export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, 
     // Not awaited: recording is not what rings the phone.
     void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
   }
-  return { callId, answer: attempt(webhook, { decision, target, index: 0 }, report) };
+  const announcement = decision.recordAnnouncement;
+  const recording = announcement === null ? null : { announcement };
+  return { callId, answer: attempt(webhook, { decision, target, index: 0, recording }, report) };
 }
 
 export async function answerDial(
@@ -128,18 +131,19 @@ interface Attempt {
   readonly decision: Route;
   readonly target: Target;
   readonly index: number;
+  readonly recording: AttemptPlan["recording"];
 }
 
 function attempt(
   webhook: InboundWebhook,
-  { decision, target, index }: Attempt,
+  { decision, target, index, recording }: Attempt,
   { carrierCallId, handle }: CallReport,
 ): CarrierAnswer {
   const { adapter, baseUrl, called } = webhook;
-  const context = { called, attempt: index, destination: decision.destinationNumber };
+  const destination = decision.destinationNumber;
+  const context = { called, attempt: index, destination, isAnnounced: recording !== null };
   const urlOf = (kind: "dial" | "status" | "whisper"): string =>
     callbackUrl({ baseUrl, carrier: adapter.carrier, kind }, context);
-  const { recordAnnouncement } = decision;
   return adapter.renderAttempt({
     target,
     ringTimeoutS: decision.ringTimeoutS,
@@ -149,7 +153,7 @@ function attempt(
     dialUrl: urlOf("dial"),
     statusUrl: urlOf("status"),
     whisperUrl: decision.whisper === null || adapter.renderWhisper === null ? null : urlOf("whisper"),
-    recording: recordAnnouncement === null ? null : { announcement: index === 0 ? recordAnnouncement : null },
+    recording,
   });
 }
 
@@ -165,7 +169,11 @@ async function nextAttempt(
   if (decision.kind !== "route" || decision.destinationNumber !== context.destination) return null;
   const index = context.attempt + 1;
   const target = targetsOf(decision)[index];
-  return target === undefined ? null : { decision, target, index };
+  // Whoever was not told at the first attempt is not recorded, though the destination says so by now.
+  const isRecorded = context.isAnnounced && decision.recordAnnouncement !== null;
+  return target === undefined
+    ? null
+    : { decision, target, index, recording: isRecorded ? { announcement: null } : null };
 }
 
 /** Carriers measure in whole seconds: an answer time computed from a duration is this much too early at worst. */
