@@ -2,5 +2,6 @@
 import type { CarrierVoice } from "./carrier-voice.js";
 import { plivoVoice } from "./plivo-voice.js";
 import { twilioVoice } from "./twilio-voice.js";
+import { vonageGetVoice, vonageVoice } from "./vonage-voice.js";
 
-export const CARRIER_VOICES: readonly CarrierVoice[] = [plivoVoice, twilioVoice];
+export const CARRIER_VOICES: readonly CarrierVoice[] = [plivoVoice, twilioVoice, vonageGetVoice, vonageVoice];

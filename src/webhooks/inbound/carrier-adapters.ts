@@ -2,5 +2,6 @@
 import type { CarrierAdapter } from "./carrier-adapter.js";
 import { plivo } from "./plivo.js";
 import { twilio } from "./twilio.js";
+import { vonage } from "./vonage.js";
 
-export const CARRIER_ADAPTERS: readonly CarrierAdapter[] = [plivo, twilio];
+export const CARRIER_ADAPTERS: readonly CarrierAdapter[] = [plivo, twilio, vonage];
