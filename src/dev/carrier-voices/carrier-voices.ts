@@ -1,5 +1,7 @@
 /** Every voice, one for each language in which calls can come. */
 import type { CarrierVoice } from "./carrier-voice.js";
+import { signalwireVoice } from "./signalwire-voice.js";
+import { telnyxTexmlVoice } from "./telnyx-texml-voice.js";
 import { twilioVoice } from "./twilio-voice.js";
 
-export const CARRIER_VOICES: readonly CarrierVoice[] = [twilioVoice];
+export const CARRIER_VOICES: readonly CarrierVoice[] = [signalwireVoice, telnyxTexmlVoice, twilioVoice];
