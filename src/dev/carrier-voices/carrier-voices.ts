@@ -1,7 +1,13 @@
 /** Every voice, one for each language in which calls can come. */
 import type { CarrierVoice } from "./carrier-voice.js";
 import { signalwireVoice } from "./signalwire-voice.js";
+import { telnyxCallControlVoice } from "./telnyx-call-control-voice.js";
 import { telnyxTexmlVoice } from "./telnyx-texml-voice.js";
 import { twilioVoice } from "./twilio-voice.js";
 
-export const CARRIER_VOICES: readonly CarrierVoice[] = [signalwireVoice, telnyxTexmlVoice, twilioVoice];
+export const CARRIER_VOICES: readonly CarrierVoice[] = [
+  signalwireVoice,
+  telnyxCallControlVoice,
+  telnyxTexmlVoice,
+  twilioVoice,
+];

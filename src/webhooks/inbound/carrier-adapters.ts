@@ -1,7 +1,8 @@
 /** Every carrier that calls can come from. A carrier with two languages is here twice, told apart by the media type of its requests. */
 import type { CarrierAdapter } from "./carrier-adapter.js";
 import { signalwire } from "./signalwire.js";
+import { telnyxCallControl } from "./telnyx-call-control.js";
 import { telnyxTexml } from "./telnyx-texml.js";
 import { twilio } from "./twilio.js";
 
-export const CARRIER_ADAPTERS: readonly CarrierAdapter[] = [signalwire, telnyxTexml, twilio];
+export const CARRIER_ADAPTERS: readonly CarrierAdapter[] = [signalwire, telnyxTexml, telnyxCallControl, twilio];

@@ -7,7 +7,7 @@ import type { Carrier } from "../../account/carrier-credentials.store.js";
 import type { Instant } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";
 import type { CallEvent, ReleasedBy, TerminalStatus } from "../../telephony/call-event.js";
-import { type E164, parseE164 } from "../../telephony/e164.js";
+import { parseE164 } from "../../telephony/e164.js";
 import { type CallFailure, huntsOn } from "../../telephony/sip-status.js";
 import type {
   CallReport,
@@ -18,6 +18,7 @@ import type {
   StatusReport,
 } from "./carrier-adapter.js";
 import { safeNameOf } from "./caller-name.js";
+import { callerNumberOf } from "./caller-number.js";
 import { type FormParams, parseForm, peekFormField } from "./form-body.js";
 import { dialTwiml, emptyTwiml, fallbackTwiml, hangupTwiml, refusalTwiml, whisperTwiml } from "./twiml.js";
 
@@ -195,7 +196,7 @@ function callOf(
   return {
     carrierCallId: callIdOf(params, idField),
     handle: null,
-    caller: callerOf(params),
+    caller: callerNumberOf(text(params, "From")),
     callerName: safeNameOf(text(params, dialect.nameField)),
     verstat: dialect.verstatOf(params),
     diversion: parseE164(text(params, "ForwardedFrom")),
@@ -209,14 +210,6 @@ function callIdOf(params: FormParams, name: string): string {
   const id = text(params, name);
   if (!CALL_ID.test(id)) throw invalid(name, "must be 1 to 256 printable characters");
   return id;
-}
-
-/** RESTRICTED, BLOCKED, UNKNOWN, ANONYMOUS and UNAVAILABLE on a phone's keys: what Twilio, and who follows it, puts into From when the number is withheld. */
-const WITHHELD: ReadonlySet<string> = new Set(["+7378742833", "+2562533", "+8656696", "+266696687", "+86282452253"]);
-
-function callerOf(params: FormParams): E164 | null {
-  const from = text(params, "From");
-  return WITHHELD.has(from) ? null : parseE164(from);
 }
 
 function sipStatusOf(params: FormParams, name: string): number | null {
