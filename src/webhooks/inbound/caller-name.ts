@@ -3,7 +3,7 @@
 /** CNAM has 15 characters; carriers that look names up send longer ones. */
 const NAME_CHARS_MAX = 128;
 
-/** Carriers that know no name give the number again, and a name is stored as it is. */
+/** Carriers that know no name give the number again: that is no name. */
 const NUMBER = /^[+\d\s().@:/-]*\d[+\d\s().@:/-]*$/;
 
 /** @returns null when nothing is left to show */

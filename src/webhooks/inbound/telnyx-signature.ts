@@ -34,13 +34,17 @@ export function verifyTelnyx(
 
 /** What stands before the 32 bytes of an Ed25519 key in its DER form (RFC 8410 §4). */
 const DER_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
-const KEY_BYTES = 32;
+/** 32 bytes in base64, as they must be written. */
+const PUBLIC_KEY = /^[A-Za-z0-9+/]{43}=$/;
 
 /** As the portal shows it, 32 bytes in base64. Null: no such key, so it signed nothing. */
 function publicKeyOf(text: string): KeyObject | null {
-  const bytes = Buffer.from(text, "base64");
-  if (bytes.length !== KEY_BYTES) return null;
-  return createPublicKey({ key: Buffer.concat([DER_PREFIX, bytes]), format: "der", type: "spki" });
+  if (!PUBLIC_KEY.test(text)) return null;
+  return createPublicKey({
+    key: Buffer.concat([DER_PREFIX, Buffer.from(text, "base64")]),
+    format: "der",
+    type: "spki",
+  });
 }
 
 /**
