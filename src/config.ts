@@ -41,6 +41,8 @@ export interface Config {
   readonly presentTrustedCidrs: readonly string[];
   /** Twilio's REST API; another address for tests and proxies. Never taken from a request. */
   readonly twilioApiUrl: string;
+  /** Telnyx's API, where its Call Control is commanded; another address for tests and proxies. Never taken from a request. */
+  readonly telnyxApiUrl: string;
   /** What numbers are bought from when nobody says; null: Twilio, and the simulated carrier only on one machine and by name. */
   readonly numberCarrier: "twilio" | "simulated" | null;
   /** No DATABASE_URL: everything on this machine, for trying out, development and small sites. */
@@ -72,6 +74,7 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   INTERCEPT_URI: "sip:… of an announcement for calls to quarantined numbers; unset: 404",
   PRESENT_TRUSTED_CIDRS: "networks exempt from bot rules and address limits. Embedded default 127.0.0.0/8,::1/128",
   TWILIO_API_URL: "https://… of Twilio's REST API, for a proxy or tests. Default https://api.twilio.com",
+  TELNYX_API_URL: "https://… of Telnyx's API, for a proxy or tests. Default https://api.telnyx.com",
   NUMBER_CARRIER:
     "twilio or simulated: what numbers are bought from when an order names no carrier. simulated numbers ring nowhere but here. Default twilio",
 };
@@ -111,6 +114,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     interceptUri: v.INTERCEPT_URI ?? null,
     presentTrustedCidrs: v.PRESENT_TRUSTED_CIDRS ?? (isEmbedded ? ["127.0.0.0/8", "::1/128"] : []),
     twilioApiUrl: v.TWILIO_API_URL,
+    telnyxApiUrl: v.TELNYX_API_URL,
     numberCarrier: v.NUMBER_CARRIER ?? null,
     isEmbedded,
     searchPath: environment["PATH"] ?? "",
@@ -259,5 +263,6 @@ const schema = z.object({
     "must be a list of networks like 10.0.0.0/8",
   ).optional(),
   TWILIO_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.twilio.com"),
+  TELNYX_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.telnyx.com"),
   NUMBER_CARRIER: z.enum(["twilio", "simulated"], { error: "must be twilio or simulated" }).optional(),
 });

@@ -33,6 +33,7 @@ function shown(config: Config): Record<string, string> {
     trusted_cidrs: config.presentTrustedCidrs.join(", ") || "none",
     number_carrier: config.numberCarrier ?? "twilio",
     twilio_api_url: config.twilioApiUrl,
+    telnyx_api_url: config.telnyxApiUrl,
     log_level: config.logLevel,
   };
 }

@@ -6,13 +6,13 @@ import type { Database } from "../db/database.js";
 import type { HttpDeps } from "../http/http-deps.js";
 import { buildHttpServer } from "../http/server.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
-import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { AllocationBatch } from "../pool/allocation-batch.js";
 import { ExhaustionCounter } from "../pool/exhaustion-counter.js";
 import { carrierWebhooks, type WebhookDeps } from "../webhooks/inbound/inbound-route.js";
 import { CARRIER_ADAPTERS } from "../webhooks/inbound/carrier-adapters.js";
+import { commandSender } from "../webhooks/inbound/send-commands.js";
 import type { AdminKey } from "./admin-key.js";
 import type { Infrastructure } from "./infrastructure.js";
 import type { Inventory } from "./inventory-side.js";
@@ -104,7 +104,7 @@ function webhookDeps({ config, routing, metrics }: HttpSideInput, fallbackBaseUr
     publicBaseUrl: config.publicBaseUrl,
     fallbackBaseUrl,
     metrics,
-    sendCommands: () => Promise.reject(new AppError("carrier_unavailable", "No carrier is commanded yet.")),
+    sendCommands: commandSender({ ...routing.deps, apiUrl: config.telnyxApiUrl }),
     onCredentialsChanged: (listener) =>
       routing.onChange((what) => {
         if (what === null || what === "carrier_credential") listener();

@@ -3,18 +3,7 @@
  * a customer who signs a URL of his own makes only his own carrier's call end.
  */
 import type { Carrier } from "../../account/carrier-credentials.store.js";
-import type { WebhookKind } from "./carrier-adapter.js";
-
-export interface CallbackContext {
-  /** The promo number; callbacks about the business's leg name the business's number as called. */
-  readonly called: string | null;
-  /** Index of the hunt; 0 is the first target. */
-  readonly attempt: number;
-  /** The business the call was routed to; it is hunted on only while the number still belongs there. */
-  readonly destination: string | null;
-  /** The caller was told at the first attempt that the call is recorded: without it no later attempt is. */
-  readonly isAnnounced: boolean;
-}
+import type { CallbackContext, WebhookKind } from "./carrier-adapter.js";
 
 export function callbackUrl(
   base: { readonly baseUrl: string; readonly carrier: Carrier; readonly kind: Exclude<WebhookKind, "voice"> },

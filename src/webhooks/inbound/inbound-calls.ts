@@ -12,9 +12,10 @@ import type { InboundCall } from "../../routing/inbound-call.js";
 import { openCall, type OpenedCall } from "../../routing/open-call.js";
 import { routeCall, type RouteCallDeps } from "../../routing/route-call.js";
 import type { CallEvent } from "../../telephony/call-event.js";
-import { type CallbackContext, callbackUrl } from "./callback-url.js";
+import { callbackUrl } from "./callback-url.js";
 import type {
   AttemptPlan,
+  CallbackContext,
   CallReport,
   CarrierAdapter,
   CarrierAnswer,
@@ -48,7 +49,13 @@ export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, 
   const { ref, decision, isRepeat, attemptsBefore } = await routeCall(deps, call);
   const { callId } = ref;
   if (decision.kind !== "route") {
-    return { callId, answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential), report) };
+    return {
+      callId,
+      answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential), {
+        ...report,
+        called: webhook.called,
+      }),
+    };
   }
   const target = targetsOf(decision)[0] as Target;
   // A repetition does not start the attempt again: the stored answer names who is rung, whatever the destination is by now.
@@ -72,7 +79,8 @@ export async function answerDial(
   const { result } = report;
   const elapsedMs = result.kind === "completed" ? (result.talkMs ?? 0) : 0;
   const next = await nextAttempt(deps, webhook, { result, context });
-  const events = dialEvents({ result, context, next, now: deps.databaseClock.now() });
+  const now = deps.databaseClock.now();
+  const events = dialEvents({ result, context, next, endedAt: Math.min(report.at ?? now, now), now });
   const limitMs = next === null ? RECORD_LIMIT_MS : STEP_LIMIT_MS;
   const callId = await record(deps, webhook, { report, events, elapsedMs, limitMs });
   return { callId, answer: next === null ? webhook.adapter.renderHangup(report) : attempt(webhook, next, report) };
@@ -81,7 +89,7 @@ export async function answerDial(
 export async function takeStatus(deps: RouteCallDeps, webhook: InboundWebhook, report: StatusReport): Promise<Acted> {
   const { events, elapsedMs } = report;
   const callId = await record(deps, webhook, { report, events, elapsedMs, limitMs: RECORD_LIMIT_MS });
-  return { callId, answer: webhook.adapter.renderEmpty() };
+  return { callId, answer: report.answer ?? webhook.adapter.renderEmpty() };
 }
 
 /** What the destination says now; a business that has nothing to say any more is connected at once. */
@@ -183,9 +191,10 @@ function dialEvents(input: {
   result: DialResult;
   context: CallbackContext;
   next: Attempt | null;
+  endedAt: Instant;
   now: Instant;
 }): CallEvent[] {
-  const { result, context, next, now: at } = input;
+  const { result, context, next, endedAt: at, now } = input;
   const index = context.attempt;
   const ended = { kind: "ended", authority: 2, at } as const;
   switch (result.kind) {
@@ -205,7 +214,7 @@ function dialEvents(input: {
       const { failure, sipStatus } = result;
       const failed: CallEvent = { kind: "attempt_failed", index, sipStatus, cause: failure, at };
       if (next === null) return [failed, { ...ended, status: failure, cause: failure, releasedBy: null, talkMs: null }];
-      return [failed, { kind: "attempt_started", index: next.index, target: textOf(next.target), at }];
+      return [failed, { kind: "attempt_started", index: next.index, target: textOf(next.target), at: now }];
     }
   }
 }

@@ -10,8 +10,11 @@ import { invariant } from "../../kernel/invariant.js";
 import { printableDialled } from "../../routing/inbound-call.js";
 import type { RouteCallDeps } from "../../routing/route-call.js";
 import { normalizeNumber } from "../../telephony/e164.js";
-import { callbackContextOf, type CallbackContext } from "./callback-url.js";
+import { callbackContextOf } from "./callback-url.js";
 import {
+  CALLER,
+  type CallbackContext,
+  type CallReport,
   type CarrierAdapter,
   type CarrierCommand,
   type CarrierRequest,
@@ -131,7 +134,7 @@ async function receive(deps: Receiving, input: { path: WebhookKind; request: Fas
   const method = request.method === "GET" ? "GET" : "POST";
   const carried: CarrierRequest = { method, url: baseUrl + target, headers: request.headers, rawBody };
 
-  const context = callbackContextOf(path, target);
+  const context = contextOf(adapter, carried, { path, target });
   const called = calledNumber(context.called ?? adapter.peekCalledNumber(carried));
   const hosting = await hostingOf(deps, { carrier: adapter.carrier, called: called ?? "" });
   const { credential, nonce } = assertSigned(deps, carried, hosting);
@@ -140,14 +143,32 @@ async function receive(deps: Receiving, input: { path: WebhookKind; request: Fas
   const kind = adapter.kindOf(carried, path);
   const { isDatabaseUp } = hosting;
   const webhook: InboundWebhook = { adapter, isDatabaseUp, credential, called, baseUrl };
-  const { deliveryKey, act } = understand(deps, webhook, { kind, carried, context });
+  const { deliveryKey, caller, act } = understand(deps, webhook, { kind, carried, context });
   const id = { carrier: adapter.carrier, key: `${credential.id}|${kind}|${context.attempt}|${deliveryKey}` };
   if (nonce !== null && isDatabaseUp) await assertNewNonce(deps, id, { credentialId: credential.id, nonce });
   const received = await answerOnce(deps, { kind, id, act, isDatabaseUp });
   const { commands = [] } = received.answer;
   // Again for a repeated delivery: perhaps the first one failed at this.
-  if (commands.length > 0) await deps.sendCommands(credential, commands);
+  if (commands.length > 0) await deps.sendCommands(credential, withCaller(commands, caller));
   return received;
+}
+
+function contextOf(
+  adapter: CarrierAdapter,
+  carried: CarrierRequest,
+  { path, target }: { path: WebhookKind; target: string },
+): CallbackContext {
+  const inUrl = callbackContextOf(path, target);
+  return inUrl.called === null ? (adapter.contextOf?.(carried) ?? inUrl) : inUrl;
+}
+
+/** The only place where a command gets to know the caller: on its way out, never where it is stored. */
+function withCaller(commands: readonly CarrierCommand[], caller: string | null): CarrierCommand[] {
+  return commands.map(({ bodyWithCaller, ...command }) => {
+    if (bodyWithCaller === undefined || caller === null) return command;
+    const filled = Object.entries(bodyWithCaller).map(([name, value]) => [name, value === CALLER ? caller : value]);
+    return { ...command, body: { ...command.body, ...Object.fromEntries(filled) } };
+  });
 }
 
 /** With the database away the call's key alone keeps the record single, and the same number gets the same answer. */
@@ -208,27 +229,24 @@ function understand(
   deps: RouteCallDeps,
   webhook: InboundWebhook,
   input: { kind: WebhookKind; carried: CarrierRequest; context: CallbackContext },
-): { deliveryKey: string; act: () => Promise<Acted> } {
+): Pick<CallReport, "deliveryKey" | "caller"> & { readonly act: () => Promise<Acted> } {
   const { adapter } = webhook;
   const { kind, carried, context } = input;
   switch (kind) {
     case "voice": {
       const report = adapter.parseVoice(carried);
-      return { deliveryKey: report.deliveryKey, act: () => answerVoice(deps, webhook, report) };
+      return { ...report, act: () => answerVoice(deps, webhook, report) };
     }
     case "dial": {
       const report = adapter.parseDial(carried);
-      return { deliveryKey: report.deliveryKey, act: () => answerDial(deps, webhook, { report, context }) };
+      return { ...report, act: () => answerDial(deps, webhook, { report, context }) };
     }
     case "whisper":
-      return {
-        deliveryKey: adapter.parseVoice(carried).deliveryKey,
-        act: () => answerWhisper(deps, webhook),
-      };
+      return { ...adapter.parseVoice(carried), act: () => answerWhisper(deps, webhook) };
     case "status": {
       const now = deps.databaseClock.now();
       const report = adapter.parseStatus(carried, { attempt: context.attempt, now });
-      return { deliveryKey: report.deliveryKey, act: () => takeStatus(deps, webhook, report) };
+      return { ...report, act: () => takeStatus(deps, webhook, report) };
     }
   }
 }

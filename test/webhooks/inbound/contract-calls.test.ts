@@ -93,7 +93,8 @@ describe.each(CARRIER_VOICES)("$name", (voice) => {
       const over = voice.callEnded(call, { outcome, baseUrl });
       if (over !== null) expect((await speaker.send(over)).status).toBe(200);
       const record = await speaker.recordWhen(call, ({ status }) => status === "completed");
-      expect(record).toMatchObject({ talkMs: 12_000, hangupCause: null });
+      const talkMs: unknown = voice.tellsTalk === false ? expect.any(Number) : 12_000;
+      expect(record).toMatchObject({ talkMs, hangupCause: null });
       expect(record.answeredAt).not.toBeNull();
       expect([releasedBy, null]).toContain(record.releasedBy);
       expect(record.progress.attempts).toMatchObject([{ target: BUSINESS, cause: null }]);
