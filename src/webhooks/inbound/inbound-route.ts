@@ -151,7 +151,7 @@ async function receive(deps: Receiving, input: { path: WebhookKind; request: Fas
   const { commands = [] } = received.answer;
   // Again for a repeated delivery: perhaps the first one failed at this.
   if (commands.length > 0) await deps.sendCommands(credential, commands);
-  return received;
+  return { ...received, answer: adapter.withSecrets?.(received.answer, credential) ?? received.answer };
 }
 
 async function answerOnce(

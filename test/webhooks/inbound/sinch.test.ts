@@ -231,7 +231,7 @@ describe("an incoming call", () => {
       await ring(call, { cli, rdnis: "18005550177" });
       const record = await speaker.record(call);
       expect(record.caller.last4).toBe(CALLER.slice(-4));
-      expect(record.diversion.last4).toBe("0177");
+      expect(record.diversion?.last4).toBe("0177");
       expect(record.verstat).toBe(null);
     }
   });
