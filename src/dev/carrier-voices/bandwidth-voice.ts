@@ -73,7 +73,7 @@ const VERIFIED = {
 /** Which our <Transfer> sets; `hear` refuses one that does not. */
 const TAG = "ringmatch";
 
-/** c-8 digits-4 groups of a UUID's length. */
+/** As in Bandwidth's examples: "c-", eight hexadecimal digits, and a UUID. */
 function makeCallId(random: Random): string {
   return `c-${random.bytes(4).toString("hex")}-${random.uuid()}`;
 }
