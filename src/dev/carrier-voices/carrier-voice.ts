@@ -97,6 +97,8 @@ export interface CarrierVoice {
   ): SpokenRequest | null;
   /** The attempt is over: the request by which the carrier asks what next, or by which it tells the end where it does not ask. */
   dialEnded(call: SpokenCall, input: { heard: Dialled; outcome: Outcome; baseUrl: string }): SpokenRequest;
+  /** The business's leg is over, by carriers that tell its times beside `dialEnded`; left out: this carrier's `dialEnded` has them. */
+  legEnded?(call: SpokenCall, input: { heard: Dialled; outcome: Outcome; baseUrl: string }): SpokenRequest;
   /** The whole call is over, as told beside `dialEnded`; null: this carrier tells nothing more. */
   callEnded(call: SpokenCall, input: { outcome: Outcome; baseUrl: string }): SpokenRequest | null;
   /**

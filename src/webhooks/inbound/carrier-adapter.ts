@@ -190,4 +190,9 @@ export interface CarrierAdapter {
   readonly renderFallback: ((plan: FallbackPlan) => CarrierAnswer) | null;
   /** What the business hears before it is connected; null: this carrier's verbs have no such thing, and plans have no `whisperUrl`. */
   readonly renderWhisper: ((text: string) => CarrierAnswer) | null;
+  /**
+   * Fills in what an answer must not hold while it is stored, and the carrier must be told all the same (Bandwidth: the password of its callbacks). Done
+   * when the answer is sent, also a stored one. Left out: this carrier needs none.
+   */
+  withSecrets?(answer: CarrierAnswer, credential: CarrierCredential): CarrierAnswer;
 }

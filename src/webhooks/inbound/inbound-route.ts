@@ -150,7 +150,7 @@ async function receive(deps: Receiving, input: { path: WebhookKind; request: Fas
   const { commands = [] } = received.answer;
   // Again for a repeated delivery: perhaps the first one failed at this.
   if (commands.length > 0) await deps.sendCommands(credential, withCaller(commands, caller));
-  return received;
+  return { ...received, answer: adapter.withSecrets?.(received.answer, credential) ?? received.answer };
 }
 
 function contextOf(

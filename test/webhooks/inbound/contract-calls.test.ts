@@ -90,6 +90,8 @@ describe.each(CARRIER_VOICES)("$name", (voice) => {
       }
       const outcome: Outcome = { ...ANSWERED, releasedBy };
       expect((await speaker.send(voice.dialEnded(call, { heard, outcome, baseUrl }))).status).toBe(200);
+      const leg = voice.legEnded?.(call, { heard, outcome, baseUrl });
+      if (leg !== undefined) expect((await speaker.send(leg)).status).toBe(200);
       const over = voice.callEnded(call, { outcome, baseUrl });
       if (over !== null) expect((await speaker.send(over)).status).toBe(200);
       const record = await speaker.recordWhen(call, ({ status }) => status === "completed");
