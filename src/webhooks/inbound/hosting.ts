@@ -8,7 +8,7 @@ import type { Clock } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";
 import { isRouted } from "../../pool/promo-number.js";
 import type { RouteCallDeps } from "../../routing/route-call.js";
-import type { RoutedNumber } from "../../routing/routing-table.js";
+import type { RoutedNumber } from "../../routing/routed-numbers.store.js";
 import { CREDENTIAL_EXTRA_MS, CREDENTIAL_LIMIT_MS, within } from "./within.js";
 
 export interface Hosting {
