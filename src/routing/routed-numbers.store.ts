@@ -7,6 +7,9 @@ export interface RoutedNumber {
   readonly isRouted: boolean;
   readonly destination: DestinationFacts | null;
   readonly accountId: string | null;
+  /** Whose webhooks speak for it; see credentialFor(). */
+  readonly credentialId: string | null;
+  readonly hostAccountId: string | null;
   /** Whose it is at the carrier's: of its credential, else as it was entered; null when nobody said. */
   readonly carrier: string | null;
 }
@@ -20,8 +23,8 @@ export interface ReadNumber {
 /** Rows read at a time; keeps a full load from holding a million rows twice. */
 const PAGE = 10_000;
 
-const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", coalesce(c.carrier, n.carrier) as carrier, d.number, d.sip_uri as "sipUri",
-  d.failover, d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
+const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
+  coalesce(c.carrier, n.carrier) as carrier, d.number, d.sip_uri as "sipUri", d.failover, d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
   d.whisper, d.record_announcement as "recordAnnouncement"`;
 const FROM = `promo_number n
   left join carrier_credential c on c.id = n.credential_id
@@ -38,6 +41,8 @@ interface Row extends DestinationFacts {
   e164: string;
   state: NumberState;
   accountId: string | null;
+  credentialId: string | null;
+  hostAccountId: string | null;
   carrier: string | null;
 }
 
@@ -57,12 +62,9 @@ export async function readRoutedOf(db: Queryable, e164s: readonly string[]): Pro
 }
 
 function numberOf(row: Row): ReadNumber {
-  const { id, e164, state, accountId, carrier, ...destination } = row;
+  const { id, e164, state, accountId, credentialId, hostAccountId, carrier, ...destination } = row;
   // Joined from the left: without a destination every column of it is null.
   const isNowhere = (destination.number as string | null) === null;
-  return {
-    id,
-    e164,
-    routed: { isRouted: isRouted(state), destination: isNowhere ? null : destination, accountId, carrier },
-  };
+  const held = { accountId, credentialId, hostAccountId, carrier };
+  return { id, e164, routed: { isRouted: isRouted(state), destination: isNowhere ? null : destination, ...held } };
 }

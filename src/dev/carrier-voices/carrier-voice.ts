@@ -76,6 +76,10 @@ export interface CarrierVoice {
   readonly canHunt: boolean;
   /** Whether a request that was signed some minutes ago is refused. */
   readonly signsTime: boolean;
+  /** Whether a nonce is signed that may come with one delivery alone. */
+  readonly signsNonce: boolean;
+  /** False: the request carries a password, and nothing keeps its body but TLS. */
+  readonly signsBody: boolean;
   /** New keys. */
   makeKeys(random: Random): CarrierKeys;
   makeCallId(random: Random): string;

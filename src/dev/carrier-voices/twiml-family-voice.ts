@@ -41,6 +41,8 @@ export function twimlFamilyVoice(dialect: TwimlDialect): CarrierVoice {
     name,
     canHunt: true,
     signsTime: false,
+    signsNonce: false,
+    signsBody: true,
     makeKeys: (random) => {
       const token = random.bytes(TOKEN_BYTES).toString("hex");
       return {

@@ -23,12 +23,12 @@ import type {
   Refusal,
   StatusReport,
 } from "./carrier-adapter.js";
-import type { Hosting } from "./hosting.js";
+import { hostedNumber } from "./hosting.js";
 import { RECORD_LIMIT_MS, STEP_LIMIT_MS, within } from "./within.js";
 
 export interface InboundWebhook {
   readonly adapter: CarrierAdapter;
-  readonly hosting: Hosting;
+  readonly isDatabaseUp: boolean;
   readonly credential: CarrierCredential;
   /** E.164, or what was dialled when it is no such number. */
   readonly called: string;
@@ -45,17 +45,19 @@ type Route = Extract<Decision, { kind: "route" }>;
 
 export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, report: CallReport): Promise<Acted> {
   const call = callOf(webhook, report);
-  const { ref, decision, isRepeat } = await routeCall(deps, call);
+  const { ref, decision, isRepeat, attemptsBefore } = await routeCall(deps, call);
   const { callId } = ref;
   if (decision.kind !== "route") {
     return { callId, answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential), report) };
   }
   const target = targetsOf(decision)[0] as Target;
-  // A repetition does not start the attempt again.
-  const at = isRepeat ? ref.receivedAt : deps.databaseClock.now();
-  const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
-  // Not awaited: recording is not what rings the phone.
-  void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
+  // A repetition does not start the attempt again: the stored answer names who is rung, whatever the destination is by now.
+  if (attemptsBefore === 0) {
+    const at = isRepeat ? ref.receivedAt : deps.databaseClock.now();
+    const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
+    // Not awaited: recording is not what rings the phone.
+    void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
+  }
   const announcement = decision.recordAnnouncement;
   const recording = announcement === null ? null : { announcement };
   return { callId, answer: attempt(webhook, { decision, target, index: 0, recording }, report) };
@@ -69,7 +71,7 @@ export async function answerDial(
   const { report, context } = input;
   const { result } = report;
   const elapsedMs = result.kind === "completed" ? (result.talkMs ?? 0) : 0;
-  const next = nextAttempt(webhook, { result, context });
+  const next = await nextAttempt(deps, webhook, { result, context });
   const events = dialEvents({ result, context, next, now: deps.databaseClock.now() });
   const limitMs = next === null ? RECORD_LIMIT_MS : STEP_LIMIT_MS;
   const callId = await record(deps, webhook, { report, events, elapsedMs, limitMs });
@@ -83,9 +85,9 @@ export async function takeStatus(deps: RouteCallDeps, webhook: InboundWebhook, r
 }
 
 /** What the destination says now; a business that has nothing to say any more is connected at once. */
-export function answerWhisper(webhook: InboundWebhook): Acted {
-  const { adapter, hosting } = webhook;
-  const text = hosting.number?.destination?.whisper ?? null;
+export async function answerWhisper(deps: RouteCallDeps, webhook: InboundWebhook): Promise<Acted> {
+  const { adapter } = webhook;
+  const text = (await hostedNumber(deps, webhook))?.destination?.whisper ?? null;
   const answer = text === null || adapter.renderWhisper === null ? adapter.renderEmpty() : adapter.renderWhisper(text);
   return { callId: null, answer };
 }
@@ -156,10 +158,14 @@ function attempt(
 }
 
 /** Where the hunt goes on, by the destination as it is stored now. It ends when the number left that business during the call. */
-function nextAttempt(webhook: InboundWebhook, input: { result: DialResult; context: CallbackContext }): Attempt | null {
+async function nextAttempt(
+  deps: RouteCallDeps,
+  webhook: InboundWebhook,
+  input: { result: DialResult; context: CallbackContext },
+): Promise<Attempt | null> {
   const { result, context } = input;
   if (result.kind !== "failed" || !result.huntsOn) return null;
-  const decision = decide(webhook.hosting.number);
+  const decision = decide(await hostedNumber(deps, webhook));
   if (decision.kind !== "route" || decision.destinationNumber !== context.destination) return null;
   const index = context.attempt + 1;
   const target = targetsOf(decision)[index];
@@ -228,11 +234,11 @@ async function recordOf(
   input: { call: InboundCall; elapsedMs: number },
 ): Promise<CallRef | null> {
   const { call, elapsedMs } = input;
-  const { number, isDatabaseUp } = webhook.hosting;
+  const { isDatabaseUp } = webhook;
   const step = { step: "find_call", ms: STEP_LIMIT_MS };
   const found = isDatabaseUp ? await within(deps.log, step, findCallByKey(deps.db, call.ingressKey)) : null;
   if (found !== null && found.value !== null) return found.value;
-  if (number === null) return null;
+  if ((await hostedNumber(deps, webhook)) === null) return null;
 
   const callId = deps.ids.next("call");
   const arrivedAt = deps.databaseClock.now() - elapsedMs;
