@@ -24,6 +24,8 @@ export type Role = (typeof ROLES)[number];
 export interface Config {
   readonly httpListen: HostPort;
   readonly publicBaseUrl: string | null;
+  /** Where the files of `ringmatch fallback export` are served; null: carriers ask the service itself. */
+  readonly fallbackBaseUrl: string | null;
   /** Null: the service starts its own. */
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
@@ -58,6 +60,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   HTTP_LISTEN:
     "host:port of the HTTP API; port 0 = any free one. Default 127.0.0.1:8080 embedded, 0.0.0.0:8080 otherwise",
   PUBLIC_BASE_URL: "https://… as carriers and browsers see the service; carriers sign this URL",
+  FALLBACK_BASE_URL:
+    "https://… of the files that `ringmatch fallback export` writes, on another host: set at carriers as what numbers answer while the service does not. Unset: the service gives them itself",
   DATABASE_URL: "postgres://…; unset: an own PostgreSQL in the data directory",
   REDIS_URL:
     "redis://… or rediss://…, several separated by commas for a cluster; unset: an own Redis in the data directory",
@@ -101,6 +105,7 @@ export function loadConfig(environment: Environment = process.env): Config {
   return {
     httpListen: v.HTTP_LISTEN ?? { host: isEmbedded ? "127.0.0.1" : "0.0.0.0", port: 8080 },
     publicBaseUrl: v.PUBLIC_BASE_URL ?? null,
+    fallbackBaseUrl: v.FALLBACK_BASE_URL ?? null,
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
     drachtioUrls: v.DRACHTIO_URL ?? [],
@@ -225,12 +230,15 @@ function urlWith(...protocols: string[]) {
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null;
 }
 
+function parseBaseUrl(text: string): string | null {
+  const url = urlWith("http:", "https:")(text);
+  return url === null || new URL(url).search !== "" || new URL(url).hash !== "" ? null : url.replace(/\/+$/, "");
+}
+
 const schema = z.object({
   HTTP_LISTEN: parsedBy(parseHostPort, "must be host:port, e.g. 127.0.0.1:8080 or [::1]:8080").optional(),
-  PUBLIC_BASE_URL: parsedBy((text) => {
-    const url = urlWith("http:", "https:")(text);
-    return url === null || new URL(url).search !== "" || new URL(url).hash !== "" ? null : url.replace(/\/+$/, "");
-  }, "must be an http(s) URL without query or fragment").optional(),
+  PUBLIC_BASE_URL: parsedBy(parseBaseUrl, "must be an http(s) URL without query or fragment").optional(),
+  FALLBACK_BASE_URL: parsedBy(parseBaseUrl, "must be an http(s) URL without query or fragment").optional(),
   DATABASE_URL: parsedBy(urlWith("postgres:", "postgresql:"), "must be a postgres:// URL").optional(),
   REDIS_URL: parsedBy(
     (text) => (listOf(text).every((url) => urlWith("redis:", "rediss:")(url) !== null) ? text : null),

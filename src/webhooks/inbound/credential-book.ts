@@ -13,7 +13,7 @@ import type { Clock } from "../../kernel/clock.js";
 import { messageOf } from "../../kernel/errors.js";
 import type { Log } from "../../kernel/log.js";
 import type { Secrets } from "../../kernel/secrets.js";
-import type { RoutedNumber } from "../../routing/routing-table.js";
+import type { RoutedNumber } from "../../routing/routed-numbers.store.js";
 
 /** About 1 kB each. Of further ones nothing is known with the database away. */
 export const CREDENTIALS_MAX = 50_000;

@@ -7,7 +7,7 @@ import { readNumberFacts } from "../../attribution/match.store.js";
 import { AppError } from "../../kernel/errors.js";
 import { isRouted } from "../../pool/promo-number.js";
 import type { RouteCallDeps } from "../../routing/route-call.js";
-import type { RoutedNumber } from "../../routing/routing-table.js";
+import type { RoutedNumber } from "../../routing/routed-numbers.store.js";
 import type { CredentialBook } from "./credential-book.js";
 import { CREDENTIAL_EXTRA_MS, CREDENTIAL_LIMIT_MS, STEP_LIMIT_MS, within } from "./within.js";
 

@@ -4,16 +4,15 @@ import { updateDestination } from "../../../src/account/destinations.store.js";
 import { openDatabase } from "../../../src/db/database.js";
 import { attributesOf, textOf } from "../../../src/dev/carrier-voices/read-xml.js";
 import type { Dialled } from "../../../src/dev/carrier-voices/carrier-voice.js";
-import { twilioVoice } from "../../../src/dev/carrier-voices/twilio-voice.js";
+import { hearTwiml } from "../../../src/dev/carrier-voices/twiml-family-voice.js";
 import { silentLog } from "../../../src/kernel/log.js";
 import { freshDatabase } from "../../support/database.js";
 import { startLink } from "../../support/severable-link.js";
 import { until } from "../../support/until.js";
 import { makeWorld, type World } from "../../support/world.js";
 import { tablesHolding } from "../support/leaks.js";
-import { CALLER, speakAs } from "../support/speaking.js";
-import { attribute, incomingCall } from "../support/twilio-stand-in.js";
-import { PUBLIC_URL, startWebhooks } from "../support/webhook-service.js";
+import { attribute, CALLER, incomingCall } from "../support/twilio-stand-in.js";
+import { PUBLIC_URL, putTwilio, startWebhooks } from "../support/webhook-service.js";
 
 const FAILOVER = "+14155550111";
 const WHISPER = 'Spring & "summer" <campaign>';
@@ -22,11 +21,9 @@ const CONSENT = "This call is recorded.";
 const { db, url } = await freshDatabase();
 const link = await startLink(url);
 const linked = openDatabase({ url: link.url, log: silentLog });
+await putTwilio(db);
 const service = await startWebhooks(linked);
-const speaker = await speakAs({ db, service, voice: twilioVoice, credential: { auth_tokens: ["t"] } });
-// The credential's only token, so that both ways of signing are one.
-const { twilioWith, routing } = service;
-const twilio = twilioWith("t");
+const { twilio, routing } = service;
 afterEach(() => link.mend());
 afterAll(async () => {
   link.mend();
@@ -63,8 +60,8 @@ async function ring(number: string) {
   return { call, answer, heard: heardIn(answer) };
 }
 
-function heardIn(answer: { status: number; contentType: string; text: string }): Dialled {
-  const heard = twilioVoice.hear({ ...answer, commands: [] }, speaker.call("+18885550100"));
+function heardIn(answer: { text: string }): Dialled {
+  const heard = hearTwiml(answer.text);
   if (heard.kind !== "dial") throw new Error(`not connected: ${answer.text}`);
   return heard;
 }
