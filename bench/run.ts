@@ -4,6 +4,7 @@ import { benchAllocate } from "./allocate.js";
 import { benchInvite } from "./invite.js";
 import { benchMatch } from "./match.js";
 import { benchPresent } from "./present.js";
+import { benchWebhook } from "./webhook.js";
 import { type BenchResult, isMet, jsonLine, table } from "./result.js";
 
 interface Options {
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   allocate: benchAllocate,
   match: benchMatch,
   present: benchPresent,
+  webhook: benchWebhook,
   invite: benchInvite,
 };
 

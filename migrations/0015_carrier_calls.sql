@@ -21,3 +21,11 @@ create table webhook_nonce (
   primary key (carrier, nonce)
 );
 create index webhook_nonce_age on webhook_nonce (received_at);
+
+-- Whose webhooks speak for a number is kept in memory as well.
+drop trigger number_moved on promo_number;
+create trigger number_moved after update on promo_number for each row
+  when (old.state <> new.state or old.account_id is distinct from new.account_id or old.pool_id is distinct from new.pool_id
+        or old.role is distinct from new.role or old.credential_id is distinct from new.credential_id
+        or old.host_account_id is distinct from new.host_account_id)
+  execute function notify_number();

@@ -24,6 +24,8 @@ export type Role = (typeof ROLES)[number];
 export interface Config {
   readonly httpListen: HostPort;
   readonly publicBaseUrl: string | null;
+  /** Where the files of `ringmatch fallback export` are served; null: carriers ask the service itself. */
+  readonly fallbackBaseUrl: string | null;
   /** Null: the service starts its own. */
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
@@ -41,6 +43,8 @@ export interface Config {
   readonly presentTrustedCidrs: readonly string[];
   /** Twilio's REST API; another address for tests and proxies. Never taken from a request. */
   readonly twilioApiUrl: string;
+  /** Telnyx's API, where its Call Control is commanded; another address for tests and proxies. Never taken from a request. */
+  readonly telnyxApiUrl: string;
   /** What numbers are bought from when nobody says; null: Twilio, and the simulated carrier only on one machine and by name. */
   readonly numberCarrier: "twilio" | "simulated" | null;
   /** No DATABASE_URL: everything on this machine, for trying out, development and small sites. */
@@ -56,6 +60,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   HTTP_LISTEN:
     "host:port of the HTTP API; port 0 = any free one. Default 127.0.0.1:8080 embedded, 0.0.0.0:8080 otherwise",
   PUBLIC_BASE_URL: "https://… as carriers and browsers see the service; carriers sign this URL",
+  FALLBACK_BASE_URL:
+    "https://… of the files that `ringmatch fallback export` writes, on another host: set at carriers as what numbers answer while the service does not. Unset: the service gives them itself",
   DATABASE_URL: "postgres://…; unset: an own PostgreSQL in the data directory",
   REDIS_URL:
     "redis://… or rediss://…, several separated by commas for a cluster; unset: an own Redis in the data directory",
@@ -72,6 +78,7 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   INTERCEPT_URI: "sip:… of an announcement for calls to quarantined numbers; unset: 404",
   PRESENT_TRUSTED_CIDRS: "networks exempt from bot rules and address limits. Embedded default 127.0.0.0/8,::1/128",
   TWILIO_API_URL: "https://… of Twilio's REST API, for a proxy or tests. Default https://api.twilio.com",
+  TELNYX_API_URL: "https://… of Telnyx's API, for a proxy or tests. Default https://api.telnyx.com",
   NUMBER_CARRIER:
     "twilio or simulated: what numbers are bought from when an order names no carrier. simulated numbers ring nowhere but here. Default twilio",
 };
@@ -98,6 +105,7 @@ export function loadConfig(environment: Environment = process.env): Config {
   return {
     httpListen: v.HTTP_LISTEN ?? { host: isEmbedded ? "127.0.0.1" : "0.0.0.0", port: 8080 },
     publicBaseUrl: v.PUBLIC_BASE_URL ?? null,
+    fallbackBaseUrl: v.FALLBACK_BASE_URL ?? null,
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
     drachtioUrls: v.DRACHTIO_URL ?? [],
@@ -111,6 +119,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     interceptUri: v.INTERCEPT_URI ?? null,
     presentTrustedCidrs: v.PRESENT_TRUSTED_CIDRS ?? (isEmbedded ? ["127.0.0.0/8", "::1/128"] : []),
     twilioApiUrl: v.TWILIO_API_URL,
+    telnyxApiUrl: v.TELNYX_API_URL,
     numberCarrier: v.NUMBER_CARRIER ?? null,
     isEmbedded,
     searchPath: environment["PATH"] ?? "",
@@ -221,12 +230,15 @@ function urlWith(...protocols: string[]) {
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null;
 }
 
+function parseBaseUrl(text: string): string | null {
+  const url = urlWith("http:", "https:")(text);
+  return url === null || new URL(url).search !== "" || new URL(url).hash !== "" ? null : url.replace(/\/+$/, "");
+}
+
 const schema = z.object({
   HTTP_LISTEN: parsedBy(parseHostPort, "must be host:port, e.g. 127.0.0.1:8080 or [::1]:8080").optional(),
-  PUBLIC_BASE_URL: parsedBy((text) => {
-    const url = urlWith("http:", "https:")(text);
-    return url === null || new URL(url).search !== "" || new URL(url).hash !== "" ? null : url.replace(/\/+$/, "");
-  }, "must be an http(s) URL without query or fragment").optional(),
+  PUBLIC_BASE_URL: parsedBy(parseBaseUrl, "must be an http(s) URL without query or fragment").optional(),
+  FALLBACK_BASE_URL: parsedBy(parseBaseUrl, "must be an http(s) URL without query or fragment").optional(),
   DATABASE_URL: parsedBy(urlWith("postgres:", "postgresql:"), "must be a postgres:// URL").optional(),
   REDIS_URL: parsedBy(
     (text) => (listOf(text).every((url) => urlWith("redis:", "rediss:")(url) !== null) ? text : null),
@@ -259,5 +271,6 @@ const schema = z.object({
     "must be a list of networks like 10.0.0.0/8",
   ).optional(),
   TWILIO_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.twilio.com"),
+  TELNYX_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.telnyx.com"),
   NUMBER_CARRIER: z.enum(["twilio", "simulated"], { error: "must be twilio or simulated" }).optional(),
 });

@@ -4,6 +4,7 @@ import { type MeasuredProcess, startMeasured } from "../child.js";
 import type { CleanUp } from "../clean-up.js";
 
 const MAIN = join(import.meta.dirname, "..", "..", "src", "main.js");
+export const ADMIN_KEY = "an-admin-key-for-the-bench-only";
 const IDLE = join(import.meta.dirname, "idle-route.js");
 
 export interface SideInput {
@@ -24,7 +25,7 @@ export async function startService({ dir, cleanUp }: SideInput, databaseUrl: str
       RINGMATCH_DATA_DIR: join(dir, name),
       HTTP_LISTEN: "127.0.0.1:0",
       ROLES: "http",
-      ADMIN_API_KEY: "an-admin-key-for-the-bench-only",
+      ADMIN_API_KEY: ADMIN_KEY,
       SECRETS_KEY: "a secret for the benchmark only",
       PRESENT_TRUSTED_CIDRS: "127.0.0.0/8",
     },

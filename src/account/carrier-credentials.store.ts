@@ -46,6 +46,24 @@ const SELECT_ALL_OF = sql(
   "credential_select_all_of",
   `select ${COLUMNS} from carrier_credential where carrier = $1 and ($2::text is null or account_id = $2) order by id`,
 );
+// As credentialFor() chooses, in one look from the number: every branch is one probe of an index.
+export const SELECT_OF_NUMBER = sql(
+  "credential_select_of_number",
+  `with number as (
+     select n.credential_id, coalesce(n.host_account_id, n.account_id) as host from (values (1)) as one left join promo_number n on n.e164 = $2
+   ), found as (
+     select 1 as place, c.* from number n join carrier_credential c on c.id = n.credential_id and c.carrier = $1
+     union all
+     select 2, c.* from number n join carrier_credential c on n.credential_id is null and c.carrier = $1 and c.account_id = n.host
+     union all
+     select 3, c.* from number n join carrier_credential c on n.credential_id is null and c.carrier = $1 and c.account_id is null
+   )
+   select ${COLUMNS} from found order by place limit 1`,
+);
+const SELECT_ALL = sql(
+  "credential_select_all",
+  `select ${COLUMNS} from carrier_credential where id > $1 order by id limit $2`,
+);
 const SELECT_CARRIERS = sql(
   "credential_select_carriers",
   `select id, carrier from carrier_credential where id = any ($1)`,
@@ -88,6 +106,35 @@ export async function credentialFor(
   const own = host === null ? [] : await deps.db.query<Row>(SELECT_FOR, [input.carrier, host]);
   const [row] = own.length > 0 ? own : await deps.db.query<Row>(SELECT_FOR, [input.carrier, null]);
   return row === undefined ? null : opened(deps.secrets, row);
+}
+
+/** The credential that may speak for a called number, by the same rule; for a number that is none of ours the platform's. */
+export async function credentialOfNumber(
+  deps: { db: Queryable; secrets: Secrets },
+  input: { carrier: Carrier; e164: string },
+): Promise<CarrierCredential | null> {
+  const [row] = await deps.db.query<Row>(SELECT_OF_NUMBER, [input.carrier, input.e164]);
+  return row === undefined ? null : opened(deps.secrets, row);
+}
+
+/** Credentials still sealed, for keeping them in memory. */
+export interface SealedCredential {
+  readonly id: CredentialId;
+  readonly carrier: Carrier;
+  readonly accountId: string | null;
+  open(): CarrierCredential;
+}
+
+/** In the order of their ids. @param after the last id of the page before, "" for the first */
+export async function pageOfCredentials(
+  deps: { db: Queryable; secrets: Secrets },
+  page: { after: string; limit: number },
+): Promise<SealedCredential[]> {
+  const rows = await deps.db.query<Row>(SELECT_ALL, [page.after, page.limit]);
+  return rows.map((row) => {
+    const { id, carrier, accountId } = row;
+    return { id, carrier, accountId, open: () => opened(deps.secrets, row) };
+  });
 }
 
 /** The account's own, or, for null, the platform's. */

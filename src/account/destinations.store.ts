@@ -28,6 +28,10 @@ export interface Destination {
   readonly callerId: CallerId;
   /** Whether the business's INVITE carries our call and presentation id (src/sip/leg-headers.ts). */
   readonly passIds: boolean;
+  /** Spoken to the business before a carrier connects the caller; null: nothing. */
+  readonly whisper: string | null;
+  /** The consent that callers hear before a carrier records the call; null: no recording. */
+  readonly recordAnnouncement: string | null;
   readonly status: DestinationStatus;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
@@ -42,6 +46,8 @@ export interface DestinationInput {
   readonly ringTimeoutS?: number | undefined;
   readonly callerId?: CallerId | undefined;
   readonly passIds?: boolean | undefined;
+  readonly whisper?: string | null | undefined;
+  readonly recordAnnouncement?: string | null | undefined;
   readonly status?: DestinationStatus | undefined;
 }
 
@@ -56,13 +62,13 @@ const RING_TIMEOUT_S_DEFAULT = 30;
 
 const COLUMNS = `id, account_id as "accountId", number, number_type as "numberType", npa, name, sip_uri as "sipUri", failover,
   max_concurrent_calls as "maxConcurrentCalls", ring_timeout_s as "ringTimeoutS", caller_id as "callerId", pass_ids as "passIds",
-  status, created_at as "createdAt", updated_at as "updatedAt"`;
+  whisper, record_announcement as "recordAnnouncement", status, created_at as "createdAt", updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "destination_insert",
   `insert into destination (id, account_id, number, number_type, npa, name, sip_uri, failover, max_concurrent_calls, ring_timeout_s,
-     caller_id, pass_ids, status)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${COLUMNS}`,
+     caller_id, pass_ids, status, whisper, record_announcement)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning ${COLUMNS}`,
 );
 const INSERT_DISCOVERED = sql(
   "destination_insert_discovered",
@@ -102,7 +108,7 @@ const SELECT_PAGE = sql(
 const UPDATE = sql(
   "destination_update",
   `update destination set name = $2, sip_uri = $3, failover = $4, max_concurrent_calls = $5, ring_timeout_s = $6, caller_id = $7,
-     pass_ids = $8, status = $9, updated_at = now() where id = $1 returning ${COLUMNS}`,
+     pass_ids = $8, status = $9, whisper = $10, record_announcement = $11, updated_at = now() where id = $1 returning ${COLUMNS}`,
 );
 const DELETE = sql("destination_delete", `delete from destination where id = $1 returning id`);
 
@@ -129,6 +135,8 @@ export async function createDestination(
       input.callerId ?? "caller",
       input.passIds ?? false,
       status,
+      input.whisper ?? null,
+      input.recordAnnouncement ?? null,
     ]);
     return row as Destination;
   } catch (error) {
@@ -217,6 +225,8 @@ export async function updateDestination(
     next.callerId,
     next.passIds,
     next.status,
+    next.whisper,
+    next.recordAnnouncement,
   ]);
   return row as Destination;
 }

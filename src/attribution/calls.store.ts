@@ -1,14 +1,12 @@
-/** Call records in the database: the one insert that gives ingress calls their records, and reading. Events: call-progress.store.ts. */
+/** Reading call records. Writing: new-calls.store.ts for the record, call-progress.store.ts for events. */
 import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { ReleasedBy } from "../telephony/call-event.js";
-import { type CallState, type CallStatus, statusOf } from "../telephony/call-state.js";
+import type { CallStatus } from "../telephony/call-state.js";
 import type { AttributionOutcome } from "./match.js";
-
-export const DISPOSITIONS = ["routed", "intercepted", "unknown_number", "rejected"] as const;
-export type Disposition = (typeof DISPOSITIONS)[number];
+import type { AttributionFields, Disposition, NewCall } from "./new-calls.store.js";
 
 export const ATTRIBUTIONS = [
   "matched",
@@ -18,53 +16,6 @@ export const ATTRIBUTIONS = [
   "quarantined",
   "unattributable",
 ] as const;
-
-/** A caller as it is stored: never plain. All null for an anonymous caller. */
-export interface SealedCaller {
-  readonly enc: Buffer | null;
-  readonly hash: Buffer | null;
-  readonly last4: string | null;
-}
-
-/** A number of somebody's that is only shown, never looked for. */
-export interface SealedNumber {
-  readonly enc: Buffer;
-  readonly last4: string;
-}
-
-export interface AttributionFields {
-  readonly outcome: AttributionOutcome;
-  readonly presentationId: string | null;
-  readonly visitorId: string | null;
-  readonly presentedAt: Instant | null;
-  readonly matchedSeq: number | null;
-  readonly touch: Readonly<Record<string, unknown>> | null;
-  readonly customData: Readonly<Record<string, unknown>> | null;
-  readonly late: boolean;
-}
-
-export interface NewCall {
-  readonly id: CallId;
-  /** Identity of the ingress call: carrier (credential, carrier's id) or SIP (trunk, Call-ID, From tag). */
-  readonly ingressKey: string;
-  readonly ingress: string;
-  readonly ingressCallId: string;
-  readonly receivedAt: Instant;
-  readonly promoNumber: string;
-  readonly accountId: string | null;
-  readonly poolId: string | null;
-  readonly numberId: number | null;
-  readonly ownershipEpoch: number | null;
-  readonly caller: SealedCaller;
-  /** Who forwarded the call to us; null when nobody said so. */
-  readonly diversion: SealedNumber | null;
-  readonly disposition: Disposition;
-  readonly destinationNumber: string | null;
-  readonly progress: CallState;
-  readonly verstat: string | null;
-  readonly attribution: AttributionFields;
-  readonly node: string | null;
-}
 
 export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" | "node"> {
   readonly status: CallStatus;
@@ -79,31 +30,6 @@ export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" |
   readonly updatedAt: Instant;
 }
 
-/** Columns of a new record by their names, as JSON gives them; `ingress_key` goes to its own table. */
-const NEW_COLUMNS = `id text, received_at timestamptz, ingress text, ingress_call_id text, promo_number text, account_id text, pool_id text,
-  number_id bigint, ownership_epoch int, caller_enc bytea, caller_hash bytea, caller_last4 text, disposition text, status text,
-  destination_number text, progress jsonb, ended_at timestamptz, hangup_cause text, released_by text, verstat text, attribution text,
-  presentation_id text, visitor_id text, presented_at timestamptz, matched_seq bigint, touch jsonb, custom_data jsonb, late boolean, node text,
-  diversion_enc bytea, diversion_last4 text`;
-// Keys in order: two batches that share some must not wait for one another crosswise.
-const INSERT = sql(
-  "call_insert",
-  `with item as materialized (select * from jsonb_to_recordset($1::jsonb) as new (ingress_key text, ${NEW_COLUMNS})),
-   key as (
-     insert into call_key (ingress_key, call_id, received_at) select ingress_key, id, received_at from item order by ingress_key
-     on conflict (ingress_key) do nothing returning call_id
-   )
-   insert into call (id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
-     caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
-     diversion_enc, diversion_last4, updated_at)
-   select id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
-     caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
-     diversion_enc, diversion_last4, clock_timestamp()
-   from item join key on key.call_id = item.id
-   returning id`,
-);
 const SELECT_BY_KEY = sql(
   "call_select_by_key",
   `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
@@ -114,7 +40,8 @@ const SELECT_STANDING = sql(
 );
 const COLUMNS = `c.id, c.account_id as "accountId", c.pool_id as "poolId", c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch",
   c.received_at as "receivedAt", c.ingress, c.ingress_call_id as "ingressCallId", c.promo_number as "promoNumber", c.caller_enc as "callerEnc",
-  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4", c.diversion_enc as "diversionEnc",
+  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4",
+  c.caller_name_enc as "callerName", c.diversion_enc as "diversionEnc",
   c.diversion_last4 as "diversionLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
   c.progress, c.answered_at as "answeredAt", c.ended_at as "endedAt", c.pdd_ms as "pddMs", c.ring_ms as "ringMs", c.talk_ms as "talkMs",
   c.hangup_cause as "hangupCause", c.released_by as "releasedBy", c.verstat, c.attribution as outcome,
@@ -139,55 +66,6 @@ const SELECT_OPEN = sql(
   `select id, received_at as "receivedAt" from call
    where status in ('ringing', 'in_progress') and (node = $1 or received_at < now() - make_interval(secs => $2)) limit $3`,
 );
-
-/** @returns the ids of those written; the ingress call of every other one has its record already, and nothing was written for it */
-export async function insertCalls(tx: Queryable, calls: readonly NewCall[]): Promise<ReadonlySet<string>> {
-  const rows = await tx.query<{ id: string }>(INSERT, [JSON.stringify(calls.map(newRow))]);
-  return new Set(rows.map((row) => row.id));
-}
-
-function newRow(call: NewCall): Record<string, unknown> {
-  const { attribution: a, caller, progress } = call;
-  return {
-    ingress_key: call.ingressKey,
-    id: call.id,
-    received_at: timestamp(call.receivedAt),
-    ingress: call.ingress,
-    ingress_call_id: call.ingressCallId,
-    promo_number: call.promoNumber,
-    account_id: call.accountId,
-    pool_id: call.poolId,
-    number_id: call.numberId,
-    ownership_epoch: call.ownershipEpoch,
-    caller_enc: bytea(caller.enc),
-    caller_hash: bytea(caller.hash),
-    caller_last4: caller.last4,
-    disposition: call.disposition,
-    status: statusOf(progress),
-    destination_number: call.destinationNumber,
-    progress,
-    ended_at: timestamp(progress.end?.at ?? null),
-    hangup_cause: progress.end?.cause ?? null,
-    released_by: progress.end?.releasedBy ?? null,
-    verstat: call.verstat,
-    attribution: a.outcome,
-    presentation_id: a.presentationId,
-    visitor_id: a.visitorId,
-    presented_at: timestamp(a.presentedAt),
-    matched_seq: a.matchedSeq,
-    touch: a.touch,
-    custom_data: a.customData,
-    late: a.late,
-    node: call.node,
-    diversion_enc: bytea(call.diversion?.enc ?? null),
-    diversion_last4: call.diversion?.last4 ?? null,
-  };
-}
-
-/** As PostgreSQL reads bytes from text. */
-function bytea(bytes: Buffer | null): string | null {
-  return bytes === null ? null : `\\x${bytes.toString("hex")}`;
-}
 
 export interface CallRef {
   readonly callId: CallId;

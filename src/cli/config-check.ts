@@ -14,6 +14,13 @@ export const configCommand: Command = {
 
 const set = (value: unknown): string => (value === null ? "not set" : "set");
 
+function fallbackShown({ fallbackBaseUrl, publicBaseUrl }: Config): string {
+  if (fallbackBaseUrl === null) return "not set: carriers ask the service for the fallback of a number";
+  return publicBaseUrl === null
+    ? `${fallbackBaseUrl}, but nothing is set at carriers without PUBLIC_BASE_URL`
+    : fallbackBaseUrl;
+}
+
 function shown(config: Config): Record<string, string> {
   const { httpListen, sipListen, drachtioUrls } = config;
   return {
@@ -27,12 +34,14 @@ function shown(config: Config): Record<string, string> {
     roles: config.roles.join(", "),
     data_dir: config.dataDir,
     public_base_url: config.publicBaseUrl ?? "not set: carriers' signatures are checked against the listening address",
+    fallback_base_url: fallbackShown(config),
     admin_api_key: set(config.adminApiKey),
     secrets_key: config.secretsKey === null ? "kept in the data directory" : "set",
     intercept_uri: config.interceptUri ?? "not set: 404",
     trusted_cidrs: config.presentTrustedCidrs.join(", ") || "none",
     number_carrier: config.numberCarrier ?? "twilio",
     twilio_api_url: config.twilioApiUrl,
+    telnyx_api_url: config.telnyxApiUrl,
     log_level: config.logLevel,
   };
 }

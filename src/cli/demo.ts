@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Config, loadConfig } from "../config.js";
+import type { CarrierVoice } from "../dev/carrier-voices/carrier-voice.js";
+import { CARRIER_VOICES } from "../dev/carrier-voices/carrier-voices.js";
+import { chooseVoices } from "../dev/demo-carriers.js";
 import { type Tally, Traffic, type TrafficTarget } from "../dev/traffic.js";
 import { systemClock } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
@@ -11,13 +14,14 @@ import type { Command } from "./command.js";
 
 /** Visitors that browse or call at the same moment; one more waits its turn. */
 const CONCURRENT_MAX = 50;
-const TOKEN_BYTES = 16;
 
 export const demoCommand: Command = {
   help: `Usage: ringmatch demo [--rate VISITORS_PER_SECOND] [--seconds N] [--http URL] [--sip HOST:PORT] [--key ADMIN_KEY]
+                      [--carriers NAME,NAME]
 
-Visitors browse the demo landing page, some call over SIP or by signed Twilio webhooks, until Ctrl-C. The addresses default to HTTP_LISTEN and SIP_LISTEN,
-the key to ADMIN_API_KEY or the one kept in the data directory. Sets a Twilio credential of the demo account.`,
+Visitors browse the demo landing page, some call over SIP or by carriers' signed webhooks, until Ctrl-C. The addresses default to HTTP_LISTEN and SIP_LISTEN,
+the key to ADMIN_API_KEY or the one kept in the data directory, the carriers to all that can be spoken without an API of theirs. Sets credentials of the
+demo account for these carriers.`,
   run: async (words) => {
     const { values } = parseArgs({
       args: [...words],
@@ -27,11 +31,13 @@ the key to ADMIN_API_KEY or the one kept in the data directory. Sets a Twilio cr
         http: { type: "string" },
         sip: { type: "string" },
         key: { type: "string" },
+        carriers: { type: "string" },
       },
     });
     const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
     if (!(rate > 0) || !(seconds > 0))
       throw new AppError("invalid_value", "--rate and --seconds must be numbers above 0.");
+    const voices = chooseVoices(CARRIER_VOICES, values.carriers ?? null);
     const config = loadConfig();
     const httpUrl = values.http ?? `http://${config.httpListen.host}:${config.httpListen.port}`;
     const target = await prepare({
@@ -39,6 +45,7 @@ the key to ADMIN_API_KEY or the one kept in the data directory. Sets a Twilio cr
       httpUrl,
       sip: values.sip ?? udpAddressOf(config),
       key: values.key ?? keyOf(config),
+      voices,
     });
     await run(target, { rate, seconds });
   },
@@ -46,7 +53,7 @@ the key to ADMIN_API_KEY or the one kept in the data directory. Sets a Twilio cr
 
 async function run(target: TrafficTarget, { rate, seconds }: { rate: number; seconds: number }): Promise<void> {
   const phone = await startCallerPhone();
-  const traffic = new Traffic({ target, phone, random: systemRandom });
+  const traffic = new Traffic({ target, phone, random: systemRandom, now: systemClock.now });
   const stopping = new AbortController();
   process.once("SIGINT", () => stopping.abort());
   process.once("SIGTERM", () => stopping.abort());
@@ -65,17 +72,25 @@ async function run(target: TrafficTarget, { rate, seconds }: { rate: number; sec
   await phone.stop();
 }
 
-async function prepare(input: { config: Config; httpUrl: string; sip: string; key: string }): Promise<TrafficTarget> {
-  const { config, httpUrl, sip, key } = input;
+async function prepare(input: {
+  config: Config;
+  httpUrl: string;
+  sip: string;
+  key: string;
+  voices: readonly CarrierVoice[];
+}): Promise<TrafficTarget> {
+  const { config, httpUrl, sip, voices } = input;
   const accounts = await api(input, "GET", "/v1/accounts");
   const demo = (accounts["data"] as { id: string; name: string; tag_key: string }[]).find(
     ({ name }) => name === "Demo Plumbing",
   );
   if (demo === undefined)
     throw new AppError("not_found", "The service has no demo account; it is made by the first embedded start.");
-  const twilioToken = systemRandom.bytes(TOKEN_BYTES).toString("hex");
-  await api({ httpUrl, key }, "PUT", "/v1/carriers/twilio", { account_id: demo.id, auth_tokens: [twilioToken] });
-  return { httpUrl, publicUrl: config.publicBaseUrl ?? httpUrl, sip, tagKey: demo.tag_key, twilioToken };
+  const carriers = voices.map((voice) => ({ voice, keys: voice.makeKeys(systemRandom) }));
+  for (const { voice, keys } of carriers) {
+    await api(input, "PUT", `/v1/carriers/${voice.carrier}`, { account_id: demo.id, ...keys.credential });
+  }
+  return { httpUrl, publicUrl: config.publicBaseUrl ?? httpUrl, sip, tagKey: demo.tag_key, carriers };
 }
 
 async function api(
@@ -116,7 +131,8 @@ function keyOf(config: Config): string {
 }
 
 function show(tally: Tally, end: string): void {
-  const { visitors, presented, renewed, overflow, sipCalls, webhookCalls, answered, failed } = tally;
-  const line = `visitors ${visitors}: presented ${presented}, renewed ${renewed}, overflow ${overflow} | calls: SIP ${sipCalls}, webhook ${webhookCalls}, answered ${answered}, failed ${failed}`;
+  const { visitors, presented, renewed, overflow, calls, answered, failed } = tally;
+  const byDoor = [...calls].map(([door, count]) => `${door} ${count}`).join(", ") || "none";
+  const line = `visitors ${visitors}: presented ${presented}, renewed ${renewed}, overflow ${overflow} | calls: ${byDoor}; answered ${answered}, failed ${failed}`;
   process.stdout.write(process.stdout.isTTY || end === "\n" ? `\r${line}  ${end === "\n" ? "\n" : ""}` : "");
 }

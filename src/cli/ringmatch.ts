@@ -29,6 +29,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./numbers-import.js")).numbersCommand,
   },
   {
+    name: "fallback export",
+    summary: "write what numbers answer while the service does not, for another host",
+    load: async () => (await import("./fallback-export.js")).fallbackCommand,
+  },
+  {
     name: "pool size",
     summary: "plan how many numbers a pool should have",
     load: async () => (await import("./pool-size.js")).poolSizeCommand,
@@ -70,7 +75,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
 }
 
 function usage(words: readonly string[]): void {
-  const list = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(16)}${summary}`).join("\n");
+  const list = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join("\n");
   const text = `Usage: ringmatch <command> [options]\n\n${list}\n\n\`ringmatch <command> --help\` tells more.`;
   if (words.length === 0 || words[0] === "--help" || words[0] === "-h") return console.log(text);
   console.error(`ringmatch: there is no command "${words.join(" ")}".\n\n${text}`);

@@ -1,11 +1,11 @@
 /**
  * Simulated traffic against a running service, over the doors that everybody uses: visitors open the landing page, come back, and some of them call,
- * over SIP or through signed Twilio webhooks. Called by `npm run demo`.
+ * over SIP or through the signed webhooks of any carrier. Called by `npm run demo`.
  */
-import { getExpectedTwilioSignature } from "twilio/lib/webhooks/webhooks.js";
 import type { Random } from "../kernel/random.js";
 import { DEMO_BUSINESS_NUMBER } from "./demo-account.js";
 import type { SipPhone } from "./sip-phone.js";
+import { type CarrierLine, chanceOf, WebhookCaller } from "./webhook-caller.js";
 
 export interface TrafficTarget {
   readonly httpUrl: string;
@@ -14,7 +14,8 @@ export interface TrafficTarget {
   /** host:port */
   readonly sip: string;
   readonly tagKey: string;
-  readonly twilioToken: string;
+  /** One at least; the account has their credentials. */
+  readonly carriers: readonly CarrierLine[];
 }
 
 export interface Tally {
@@ -23,20 +24,19 @@ export interface Tally {
   renewed: number;
   overflow: number;
   original: number;
-  sipCalls: number;
-  webhookCalls: number;
+  /** By "sip" or the carrier's name. */
+  readonly calls: Map<string, number>;
   answered: number;
   failed: number;
 }
 
-export const emptyTally = (): Tally => ({
+const emptyTally = (): Tally => ({
   visitors: 0,
   presented: 0,
   renewed: 0,
   overflow: 0,
   original: 0,
-  sipCalls: 0,
-  webhookCalls: 0,
+  calls: new Map(),
   answered: 0,
   failed: 0,
 });
@@ -50,7 +50,10 @@ const CAMPAIGNS = [
 /** More than real pages see, so that something happens while one watches. */
 const RETURNING_SHARE = 0.3;
 const CALLING_SHARE = 0.4;
-const BY_WEBHOOK_SHARE = 0.3;
+const BY_WEBHOOK_SHARE = 0.5;
+const VERIFIED_SHARE = 0.5;
+const NAMED_SHARE = 0.3;
+const WITHHELD_SHARE = 0.05;
 const TALK_MS_MAX = 3_000;
 const RING_MS_MAX = 10_000;
 /** A browser remembers its visitor; this page remembers the latest so many. */
@@ -60,7 +63,14 @@ export class Traffic {
   readonly tally = emptyTally();
   private readonly visitors: string[] = [];
 
-  constructor(private readonly input: { target: TrafficTarget; phone: SipPhone; random: Random }) {}
+  private readonly webhooks: WebhookCaller;
+
+  /** @param input `now`: UTC ms */
+  constructor(
+    private readonly input: { target: TrafficTarget; phone: Pick<SipPhone, "call">; random: Random; now: () => number },
+  ) {
+    this.webhooks = new WebhookCaller({ ...input.target, random: input.random, now: input.now });
+  }
 
   /** One visitor opens the page and perhaps calls. Never rejects: what failed is counted. */
   async visit(signal: AbortSignal): Promise<void> {
@@ -110,7 +120,7 @@ export class Traffic {
   }
 
   private async callBySip(promoNumber: string, signal: AbortSignal): Promise<boolean> {
-    this.tally.sipCalls++;
+    this.tally.calls.set("sip", (this.tally.calls.get("sip") ?? 0) + 1);
     const { phone, target } = this.input;
     const result = await phone.call({
       targetUri: `sip:${promoNumber}@${target.sip}`,
@@ -124,49 +134,19 @@ export class Traffic {
     return true;
   }
 
+  /** By any of the carriers, each with its own habits. */
   private async callByWebhook(promoNumber: string): Promise<boolean> {
-    this.tally.webhookCalls++;
-    const { random, target } = this.input;
-    const call = {
-      CallSid: `CA${random.bytes(16).toString("hex")}`,
-      AccountSid: `AC${"0".repeat(32)}`,
-      From: this.someCaller(),
-      To: promoNumber,
-      Direction: "inbound",
-    };
-    const twiml = await this.twilioPost(`${target.publicUrl}/webhooks/twilio/voice`, {
-      ...call,
-      CallStatus: "ringing",
-    });
-    const action = /action="([^"]+)"/.exec(twiml)?.[1]?.replaceAll("&amp;", "&");
-    if (action === undefined) return false;
-    const seconds = String(1 + Math.floor(this.chance() * 120));
-    await this.twilioPost(action, {
-      ...call,
-      CallStatus: "in-progress",
-      DialCallStatus: "completed",
-      DialCallDuration: seconds,
-    });
-    await this.twilioPost(`${target.publicUrl}/webhooks/twilio/status`, {
-      ...call,
-      CallStatus: "completed",
-      CallDuration: seconds,
-    });
-    return true;
-  }
-
-  private async twilioPost(signedUrl: string, params: Record<string, string>): Promise<string> {
     const { target } = this.input;
-    const response = await fetch(target.httpUrl + signedUrl.slice(target.publicUrl.length), {
-      method: "POST",
-      headers: {
-        "content-type": "application/x-www-form-urlencoded",
-        "x-twilio-signature": getExpectedTwilioSignature(target.twilioToken, signedUrl, params),
-      },
-      body: new URLSearchParams(params).toString(),
+    const line = target.carriers[Math.floor(this.chance() * target.carriers.length)];
+    if (line === undefined) return false;
+    const { calls } = this.tally;
+    calls.set(line.voice.carrier, (calls.get(line.voice.carrier) ?? 0) + 1);
+    return this.webhooks.call(line, {
+      to: promoNumber,
+      from: this.chance() < WITHHELD_SHARE ? null : this.someCaller(),
+      isVerified: this.chance() < VERIFIED_SHARE,
+      callerName: this.chance() < NAMED_SHARE ? "DEMO CALLER" : null,
     });
-    if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
-    return response.text();
   }
 
   /** 555-01XX: fictional, and only a hundred of them, so that callers repeat. */
@@ -174,8 +154,7 @@ export class Traffic {
     return `+1415555${String(100 + Math.floor(this.chance() * 100)).padStart(4, "0")}`;
   }
 
-  /** Uniform in [0, 1). */
   private chance(): number {
-    return this.input.random.bytes(4).readUInt32BE() / 2 ** 32;
+    return chanceOf(this.input.random);
   }
 }

@@ -14,15 +14,24 @@ interface Bucket {
   at: number;
 }
 
+/**
+ * A carrier asks from few addresses, for every call while its webhooks get no answer, and one from memory costs less than 1 ms. Who asks more
+ * often from one address reads the list of numbers.
+ */
+export const FALLBACKS_PER_MINUTE_MAX = 6_000;
+
 /** @returns a function that takes one token of an address and says whether there was one */
-export function createAddressLimit(clock: Pick<Clock, "monotonicMs">): (address: string) => boolean {
+export function createAddressLimit(
+  clock: Pick<Clock, "monotonicMs">,
+  perMinuteMax = PRESENTATIONS_PER_MINUTE_MAX,
+): (address: string) => boolean {
   const buckets = new Map<string, Bucket>();
   return (address) => {
     const key = keyOf(address);
     const now = clock.monotonicMs();
-    const bucket = buckets.get(key) ?? { tokens: PRESENTATIONS_PER_MINUTE_MAX, at: now };
-    const refill = ((now - bucket.at) * PRESENTATIONS_PER_MINUTE_MAX) / MINUTE_MS;
-    bucket.tokens = Math.min(PRESENTATIONS_PER_MINUTE_MAX, bucket.tokens + refill);
+    const bucket = buckets.get(key) ?? { tokens: perMinuteMax, at: now };
+    const refill = ((now - bucket.at) * perMinuteMax) / MINUTE_MS;
+    bucket.tokens = Math.min(perMinuteMax, bucket.tokens + refill);
     bucket.at = now;
     const isWithin = bucket.tokens >= 1;
     if (isWithin) bucket.tokens--;

@@ -56,6 +56,8 @@ export interface HttpDeps {
   /** PRESENT_TRUSTED_CIDRS: exempt from every bot rule and address limit. */
   readonly presentTrustedCidrs: readonly string[];
   readonly publicBaseUrl: string | null;
+  /** FALLBACK_BASE_URL: where carriers find the static answers of numbers; null: here. */
+  readonly fallbackBaseUrl: string | null;
   /** Carrier webhooks, the tag and the like; each gets a scope of its own, with no authentication of ours. */
   readonly plugins: readonly FastifyPluginAsync[];
   /** An account, a destination or a pool was written by this process. */

@@ -34,7 +34,7 @@ export async function adoptNumber(deps: ReconcileDeps, adoption: Adoption): Prom
   try {
     const [owned] = await carrier.findOwned({ number });
     if (owned === undefined) throw new AppError("not_found", `${carrier.name} does not list ${number} as ours.`);
-    const webhooks = webhooksOf({ publicBaseUrl: deps.publicBaseUrl, carrier: carrier.name, number });
+    const webhooks = webhooksOf(deps, { carrier: carrier.name, number });
     if (webhooks !== null && owned.steeredBy === null) await carrier.configure(owned.ref, webhooks);
     await deps.db.transaction(async (tx) => {
       await insertNumbers(tx, { numbers: [{ number, ...shop }], reason: `adopted: ${reason}`, actor });

@@ -11,19 +11,18 @@ import type { E164 } from "../telephony/e164.js";
 import { CarrierFault } from "./carrier-inventory/carrier-fault.js";
 import type { Carriers } from "./carrier-inventory/carriers.js";
 import type { NumberCarrier, OwnedNumber } from "./carrier-inventory/number-carrier.js";
-import { isSameWebhooks, webhooksOf } from "./carrier-inventory/number-webhooks.js";
+import { isSameWebhooks, type WebhookBases, webhooksOf } from "./carrier-inventory/number-webhooks.js";
 import { type NewFinding, putFindings, resolveUnseen } from "./inventory-findings.store.js";
 import { isOpen, itemOfMark } from "./number-order.js";
 import { type ItemOfOrder, readItems, settleUnknownItem } from "./number-orders.store.js";
 import { insertNumbers } from "./numbers.store.js";
 import type { NumberState } from "./promo-number.js";
 
-export interface ReconcileDeps {
+export interface ReconcileDeps extends WebhookBases {
   readonly db: Database;
   readonly ids: IdSource;
   readonly carriers: Carriers;
   readonly log: Log;
-  readonly publicBaseUrl: string | null;
 }
 
 export interface CarrierAccount {
@@ -215,8 +214,7 @@ class Comparison {
   }
 
   private async lookAtWebhooks(owned: OwnedNumber): Promise<NewFinding | null> {
-    const { publicBaseUrl } = this.deps;
-    const right = webhooksOf({ publicBaseUrl, carrier: this.account.carrier, number: owned.number });
+    const right = webhooksOf(this.deps, { carrier: this.account.carrier, number: owned.number });
     // A trunk leads to our SIP edge; what webhooks say counts nothing then.
     if (right === null || owned.steeredBy === "trunk") return null;
     const base = { number: owned.number, carrierRef: owned.ref };

@@ -10,7 +10,7 @@ import type { E164 } from "../telephony/e164.js";
 import { CarrierFault } from "./carrier-inventory/carrier-fault.js";
 import type { Carriers } from "./carrier-inventory/carriers.js";
 import type { BuyOutcome, NumberCarrier } from "./carrier-inventory/number-carrier.js";
-import { webhooksOf } from "./carrier-inventory/number-webhooks.js";
+import { type WebhookBases, webhooksOf } from "./carrier-inventory/number-webhooks.js";
 import { CarrierStock } from "./carrier-stock.js";
 import { ATTEMPTS_MAX, markOf, retryDelayMs } from "./number-order.js";
 import {
@@ -28,13 +28,11 @@ import {
 import { findNumber } from "./numbers.store.js";
 import { recordDelivered, recordNumber } from "./record-number.js";
 
-export interface OrderDeps {
+export interface OrderDeps extends WebhookBases {
   readonly db: Database;
   readonly carriers: Carriers;
   readonly clock: Clock;
   readonly log: Log;
-  /** PUBLIC_BASE_URL: where carriers send the calls of what we buy. */
-  readonly publicBaseUrl: string | null;
   readonly leaseMs?: number;
 }
 
@@ -141,7 +139,7 @@ async function resume(run: Run, item: OrderItem & { number: E164 | null }): Prom
 /** @returns taken: the number is somebody else's, the item is free to take another one */
 async function buy(run: Run, item: OrderItem, { wasUncertain }: { wasUncertain: boolean }): Promise<Step | "taken"> {
   const number = item.number as E164;
-  const webhooks = webhooksOf({ publicBaseUrl: run.publicBaseUrl, carrier: run.carrier.name, number });
+  const webhooks = webhooksOf(run, { carrier: run.carrier.name, number });
   const outcome = await run.carrier.buy({ number, mark: markOf(item.id), webhooks }).catch(asFault);
   if (outcome instanceof CarrierFault) {
     if (outcome.kind !== "unknown_outcome") return waitOrRefuse(run, { ...item, isUncertain: wasUncertain }, outcome);

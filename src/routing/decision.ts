@@ -1,7 +1,7 @@
 /** What to do with a call, from the number it rang. Pure. Targets come from stored destinations alone, never from anything the caller sent. */
 import type { CallerId } from "../account/destinations.store.js";
 import type { DestinationFacts } from "../attribution/match.store.js";
-import type { Disposition } from "../attribution/calls.store.js";
+import type { Disposition } from "../attribution/new-calls.store.js";
 
 /** Where the business can be reached: a SIP URI, or a number through the carrier or trunk. */
 export type Target =

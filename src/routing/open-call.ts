@@ -2,14 +2,7 @@
  * Gives an ingress call its record, once: matched on the number's row (or, late, on the log), inserted under its key, and, when no business holds
  * the number, logged as an intercept in the same transaction. One call at a time here; opening-batch.ts opens many, of the same parts.
  */
-import {
-  type AttributionFields,
-  type CallRef,
-  findCallByKey,
-  insertCalls,
-  type NewCall,
-  readStanding,
-} from "../attribution/calls.store.js";
+import { type CallRef, findCallByKey, readStanding } from "../attribution/calls.store.js";
 import { matchCall } from "../attribution/match.js";
 import {
   type NumberFacts,
@@ -18,6 +11,7 @@ import {
   readNumbersFactsAt,
   type SeenNumber,
 } from "../attribution/match.store.js";
+import { type AttributionFields, insertCalls, type NewCall } from "../attribution/new-calls.store.js";
 import type { Database, Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { invariant } from "../kernel/invariant.js";
@@ -30,7 +24,7 @@ import { readQuarantineSettings } from "../pool/quarantine-settings.js";
 import { type CallState, newCall } from "../telephony/call-state.js";
 import { type Decision, decide, dispositionOf } from "./decision.js";
 import type { InboundCall } from "./inbound-call.js";
-import { PLATFORM_REALM, sealCaller, sealNumber } from "./seal-caller.js";
+import { PLATFORM_REALM, sealCaller, sealCallerName, sealNumber } from "./seal-caller.js";
 
 export interface OpenCallDeps {
   readonly db: Database;
@@ -167,6 +161,7 @@ export function newRecord(deps: OpenCallDeps, matched: MatchedCall): NewCall {
     numberId: facts?.numberId ?? null,
     ownershipEpoch: facts?.ownershipEpoch ?? null,
     caller: sealCaller(deps.secrets, { caller: call.caller, accountId }),
+    callerName: sealCallerName(deps.secrets, call),
     diversion: sealNumber(deps.secrets, call.diversion),
     disposition: dispositionOf(decision),
     destinationNumber: decision.kind === "route" ? decision.destinationNumber : null,

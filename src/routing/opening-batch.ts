@@ -2,7 +2,7 @@
  * Micro-batching of matches: every call that waits in this process is matched by ONE statement and recorded by ONE more, answered after its commit.
  * What arrives while they run is the next batch. Used by the call log, for calls that ring now.
  */
-import { insertCalls } from "../attribution/calls.store.js";
+import { insertCalls } from "../attribution/new-calls.store.js";
 import { readNumbersFacts } from "../attribution/match.store.js";
 import { inHalves } from "../db/in-halves.js";
 import type { Clock } from "../kernel/clock.js";

@@ -2,44 +2,16 @@
  * Every number and where its calls go, in memory: what routes a call when the database does not answer in time. Kept by LISTEN; behind by
  * milliseconds, which is why the database's own answer always comes first.
  */
-import { sql, type Database } from "../db/database.js";
+import type { Database } from "../db/database.js";
 import { Listener } from "../db/listen.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
-import { isRouted, type NumberState } from "../pool/promo-number.js";
-import type { DestinationFacts } from "../attribution/match.store.js";
+import { type ReadNumber, readRoutedNumbers, readRoutedOf, type RoutedNumber } from "./routed-numbers.store.js";
 
-export interface RoutedNumber {
-  readonly isRouted: boolean;
-  readonly destination: DestinationFacts | null;
-  readonly accountId: string | null;
-}
-
-/** Rows read at a time; keeps a full load from holding a million rows twice. */
-const PAGE = 10_000;
 /** A burst of moves is read together. */
 const COLLECT_MS = 20;
 /** Above this many single moves waiting, reading everything is cheaper. */
 const SINGLE_READS_MAX = 500;
-
-const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", d.number, d.sip_uri as "sipUri", d.failover,
-  d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
-  d.whisper, d.record_announcement as "recordAnnouncement"`;
-const FROM = `promo_number n
-  left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
-  left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)`;
-const SELECT_PAGE = sql(
-  "routing_select_page",
-  `select ${COLUMNS} from ${FROM} where n.id > $1 order by n.id limit ${PAGE}`,
-);
-const SELECT_SOME = sql("routing_select_some", `select ${COLUMNS} from ${FROM} where n.e164 = any ($1)`);
-
-interface Row extends DestinationFacts {
-  id: number;
-  e164: string;
-  state: NumberState;
-  accountId: string | null;
-}
 
 export interface RoutingTableOptions {
   readonly database: Database;
@@ -89,6 +61,12 @@ export class RoutingTable {
     return this.numbers.get(e164) ?? null;
   }
 
+  /** From the database, for a number that is not in memory yet. */
+  async read(e164: string): Promise<RoutedNumber | null> {
+    this.put(await readRoutedOf(this.options.database, [e164]));
+    return this.find(e164);
+  }
+
   private changed(payload: string | null): void {
     this.options.onChange(payload);
     if (payload?.startsWith("number ")) this.moved.add(payload.slice("number ".length));
@@ -111,8 +89,7 @@ export class RoutingTable {
     try {
       if (everything) return await this.readAll();
       if (added) await this.readFrom(this.lastId);
-      if (numbers.length > 0)
-        for (const row of await this.options.database.query<Row>(SELECT_SOME, [numbers])) this.put(row);
+      if (numbers.length > 0) this.put(await readRoutedOf(this.options.database, numbers));
     } catch (error) {
       // The listener lost its connection as well: when it is back it asks for everything.
       this.options.log.warn("routing.reload_failed", { error: messageOf(error) });
@@ -126,41 +103,13 @@ export class RoutingTable {
   }
 
   private async readFrom(after: number): Promise<void> {
-    for (let last = after; ; ) {
-      const rows = await this.options.database.query<Row>(SELECT_PAGE, [last]);
-      for (const row of rows) this.put(row);
-      last = rows.at(-1)?.id ?? last;
-      this.lastId = Math.max(this.lastId, last);
-      if (rows.length < PAGE) return;
+    for await (const page of readRoutedNumbers(this.options.database, after)) {
+      this.put(page);
+      this.lastId = Math.max(this.lastId, page.at(-1)?.id ?? 0);
     }
   }
 
-  private put(row: Row): void {
-    const {
-      number,
-      sipUri,
-      failover,
-      ringTimeoutS,
-      maxConcurrentCalls,
-      callerId,
-      passIds,
-      whisper,
-      recordAnnouncement,
-    } = row;
-    const destination =
-      (number as string | null) === null
-        ? null
-        : {
-            number,
-            sipUri,
-            failover,
-            ringTimeoutS,
-            maxConcurrentCalls,
-            callerId,
-            passIds,
-            whisper,
-            recordAnnouncement,
-          };
-    this.numbers.set(row.e164, { isRouted: isRouted(row.state), destination, accountId: row.accountId });
+  private put(read: readonly ReadNumber[]): void {
+    for (const { e164, routed } of read) this.numbers.set(e164, routed);
   }
 }

@@ -1,8 +1,8 @@
 /**
- * A number of somebody who called, or forwarded a call, leaves memory only in these shapes: sealed and last four; the caller's also hashed, in the
- * realm of the account or the platform.
+ * Who called, or forwarded a call, leaves memory only in these shapes: a number sealed and its last four, the caller's also hashed, in the realm of the
+ * account or the platform; a name sealed.
  */
-import type { SealedCaller, SealedNumber } from "../attribution/calls.store.js";
+import type { SealedCaller, SealedNumber } from "../attribution/new-calls.store.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { lastFour } from "../telephony/e164.js";
 
@@ -23,4 +23,12 @@ export function sealCaller(secrets: Secrets, input: { caller: string | null; acc
 
 export function sealNumber(secrets: Secrets, number: string | null): SealedNumber | null {
   return number === null ? null : { enc: secrets.seal(number), last4: lastFour(number) };
+}
+
+/** Whoever withheld the number is nobody by name either. */
+export function sealCallerName(
+  secrets: Secrets,
+  { caller, callerName }: { caller: string | null; callerName: string | null },
+): Buffer | null {
+  return caller === null || callerName === null ? null : secrets.seal(callerName);
 }

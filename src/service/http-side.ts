@@ -3,16 +3,19 @@ import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import type { Config } from "../config.js";
 import type { Database } from "../db/database.js";
+import { createAddressLimit, FALLBACKS_PER_MINUTE_MAX } from "../http/address-limit.js";
 import type { HttpDeps } from "../http/http-deps.js";
 import { buildHttpServer } from "../http/server.js";
+import { createTrustedAddresses } from "../http/trusted-addresses.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
-import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { AllocationBatch } from "../pool/allocation-batch.js";
 import { ExhaustionCounter } from "../pool/exhaustion-counter.js";
+import { type FallbackDeps, numberFallback } from "../webhooks/inbound/fallback-route.js";
 import { carrierWebhooks, type WebhookDeps } from "../webhooks/inbound/inbound-route.js";
 import { CARRIER_ADAPTERS } from "../webhooks/inbound/carrier-adapters.js";
+import { commandSender } from "../webhooks/inbound/send-commands.js";
 import type { AdminKey } from "./admin-key.js";
 import type { Infrastructure } from "./infrastructure.js";
 import type { Inventory } from "./inventory-side.js";
@@ -66,11 +69,13 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     embedded: config.isEmbedded,
     presentTrustedCidrs: config.presentTrustedCidrs,
     publicBaseUrl: config.publicBaseUrl,
+    fallbackBaseUrl: config.fallbackBaseUrl,
     plugins: [
       carrierWebhooks(
         webhookDeps(input, () => url),
         CARRIER_ADAPTERS,
       ),
+      numberFallback(fallbackDeps(input), CARRIER_ADAPTERS),
     ],
     onDirectoryChange: () => routing.directory.clear(),
     onTrunksChanged: () => void state.sip?.reloadTrunks(),
@@ -104,12 +109,19 @@ function webhookDeps({ config, routing, metrics }: HttpSideInput, fallbackBaseUr
     publicBaseUrl: config.publicBaseUrl,
     fallbackBaseUrl,
     metrics,
-    sendCommands: () => Promise.reject(new AppError("carrier_unavailable", "No carrier is commanded yet.")),
+    sendCommands: commandSender({ ...routing.deps, apiUrl: config.telnyxApiUrl }),
     onCredentialsChanged: (listener) =>
       routing.onChange((what) => {
         if (what === null || what === "carrier_credential") listener();
       }),
   };
+}
+
+function fallbackDeps({ config, routing, ambient }: HttpSideInput): FallbackDeps {
+  const isTrusted = createTrustedAddresses(config.presentTrustedCidrs);
+  const isWithinLimit = createAddressLimit(ambient.clock, FALLBACKS_PER_MINUTE_MAX);
+  const { table, log } = routing.deps;
+  return { table, log, isWithinLimit: (address) => isTrusted(address) || isWithinLimit(address) };
 }
 
 /** Redis away delays jobs, nothing else: no reason to take the node out. */

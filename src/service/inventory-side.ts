@@ -34,7 +34,8 @@ export function startInventory(input: {
     defaultCarrier: config.numberCarrier ?? "twilio",
     allowsSimulated: config.isEmbedded || config.numberCarrier === "simulated",
   });
-  const deps = { db, ids, carriers, clock, log, publicBaseUrl: config.publicBaseUrl };
+  const { publicBaseUrl, fallbackBaseUrl } = config;
+  const deps = { db, ids, carriers, clock, log, publicBaseUrl, fallbackBaseUrl };
   const jobs = new InventoryJobs({ ...deps, redisUrl, works: config.roles.includes("jobs") });
   stack.push("inventory jobs", () => jobs.stop());
   return { carriers, buyer: createNumberBuyer(deps), jobs };

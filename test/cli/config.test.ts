@@ -53,6 +53,9 @@ describe("the configuration", () => {
   it.each([
     [{ HTTP_LISTEN: "[::1]:0" }, { httpListen: { host: "::1", port: 0 } }],
     [{ PUBLIC_BASE_URL: "https://calls.example/" }, { publicBaseUrl: "https://calls.example" }],
+    [{ FALLBACK_BASE_URL: "https://static.example/r/" }, { fallbackBaseUrl: "https://static.example/r" }],
+    [{ FALLBACK_BASE_URL: "http://static.example" }, { fallbackBaseUrl: "http://static.example" }],
+    [{ FALLBACK_BASE_URL: " " }, { fallbackBaseUrl: null }],
     [{ ROLES: "http, jobs,http" }, { roles: ["http", "jobs"] }],
     [{ ROLES: "all" }, { roles: ["sip", "http", "jobs"] }],
     [
@@ -70,6 +73,8 @@ describe("the configuration", () => {
     ["SIP_LISTEN", "sctp/127.0.0.1:5060"],
     ["SIP_LISTEN", ","],
     ["PUBLIC_BASE_URL", "https://calls.example/?a=1"],
+    ["FALLBACK_BASE_URL", "ftp://static.example"],
+    ["FALLBACK_BASE_URL", "https://static.example/#top"],
     ["DATABASE_URL", "mysql://db"],
     ["REDIS_URL", "redis://a,http://b"],
     ["DRACHTIO_URL", "host:9022"],

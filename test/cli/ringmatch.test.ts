@@ -27,6 +27,7 @@ describe("ringmatch", () => {
       "keys create",
       "config check",
       "numbers import",
+      "fallback export",
       "pool size",
       "call",
       "demo",

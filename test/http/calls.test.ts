@@ -147,7 +147,11 @@ describe("callers", () => {
     const pii = await keyOf(world.account.id, ["read", "calls:pii"]);
     const url = `/v1/calls/${ref.callId}`;
     lines.length = 0;
-    expect((await request("GET", url, { key: plain })).json().caller).toEqual({ number: null, last4: "0123" });
+    expect((await request("GET", url, { key: plain })).json().caller).toEqual({
+      number: null,
+      last4: "0123",
+      name: null,
+    });
     expect(lines.filter(({ event }) => event === "pii.revealed")).toEqual([]);
     for (const [from, pick] of [
       [url, (json: { caller: unknown }) => json.caller],
@@ -155,7 +159,7 @@ describe("callers", () => {
     ] as const) {
       lines.length = 0;
       const json = (await request("GET", from, { key: pii })).json();
-      expect(pick(json)).toEqual({ number: CALLER, last4: "0123" });
+      expect(pick(json)).toEqual({ number: CALLER, last4: "0123", name: null });
       const [audit] = lines.filter(({ event }) => event === "pii.revealed");
       expect(audit?.fields).toMatchObject({ keyId: expect.stringMatching(/^key_/), callIds: [ref.callId] });
     }
@@ -189,12 +193,39 @@ describe("callers", () => {
     expect((await request("GET", `/v1/calls/${direct.callId}`)).json().diversion).toBeNull();
   });
 
+  it("their names are shown with calls:pii alone, which is logged", async () => {
+    const world = await makeWorld(db, 1);
+    const name = "ZÖE QUARTZ-7";
+    const named = async (changes: Parameters<typeof inboundCall>[1]) => {
+      const call = inboundCall(world.numbers[0] ?? "", { callerName: name, ...changes });
+      return (await openCall({ db, secrets, ids }, { call, callId: ids.next("call"), late: null })).ref.callId;
+    };
+    const callId = await named({});
+    const callerTo = async (id: string, scopes: Parameters<typeof keyOf>[1]) =>
+      (await request("GET", `/v1/calls/${id}`, { key: await keyOf(world.account.id, scopes) })).json().caller;
+    lines.length = 0;
+    expect(await callerTo(callId, ["read", "write"])).toEqual({ number: null, last4: "0123", name: null });
+    expect(lines.filter(({ event }) => event === "pii.revealed")).toEqual([]);
+    expect(await callerTo(callId, ["read", "calls:pii"])).toEqual({ number: CALLER, last4: "0123", name });
+    const [audit] = lines.filter(({ event }) => event === "pii.revealed");
+    expect(audit?.fields).toMatchObject({ callIds: [callId] });
+    expect(JSON.stringify(lines)).not.toContain("QUARTZ");
+    const withheld = await named({ caller: null });
+    expect(await callerTo(withheld, ["read", "calls:pii"])).toEqual({ number: null, last4: null, name: null });
+    const stored = await rows(db, "select c::text as text from call c where id = $1", [callId]);
+    expect(JSON.stringify(stored)).not.toContain("QUARTZ");
+    expect(JSON.stringify(stored)).not.toContain(Buffer.from("QUARTZ").toString("hex"));
+    expect(await rows(db, "select caller_name_enc from call where id = $1", [withheld])).toEqual([
+      { caller_name_enc: null },
+    ]);
+  });
+
   it("an anonymous caller is null, and nothing is revealed", async () => {
     const world = await makeWorld(db, 1);
     const { ref } = await call(world.numbers[0] ?? "", null);
     lines.length = 0;
     const { caller } = (await request("GET", `/v1/calls/${ref.callId}`)).json();
-    expect(caller).toEqual({ number: null, last4: null });
+    expect(caller).toEqual({ number: null, last4: null, name: null });
     expect(lines.filter(({ event }) => event === "pii.revealed")).toEqual([]);
   });
 

@@ -21,6 +21,8 @@ describe("/v1/destinations", () => {
       ring_timeout_s: 12,
       caller_id: "promo_number",
       pass_ids: true,
+      whisper: "Call from the spring campaign & co. <3",
+      record_announcement: "This call is recorded.",
     };
     const created = await request("POST", "/v1/destinations", { key, body });
     expect(created.statusCode).toBe(201);
@@ -41,9 +43,11 @@ describe("/v1/destinations", () => {
       ring_timeout_s: 12,
       caller_id: "promo_number",
       pass_ids: true,
+      whisper: body.whisper,
+      record_announcement: body.record_announcement,
       number: body.number,
     });
-    const shown = { caller_id: "caller", pass_ids: false };
+    const shown = { caller_id: "caller", pass_ids: false, whisper: null, record_announcement: null };
     expect((await request("PATCH", url, { key, body: shown })).json()).toMatchObject({ ...changes, ...shown });
     expect((await request("PATCH", url, { key, body: {} })).json()).toMatchObject(changes);
 
@@ -67,11 +71,13 @@ describe("/v1/destinations", () => {
     const key = await keyOf(account.id, ["read", "write"]);
     const list = () => request("GET", "/v1/destinations?status=discovered", { key });
     expect((await list()).json().data).toHaveLength(1);
-    const body = { number: "+14155550150", name: "Found", pass_ids: true };
+    const body = { number: "+14155550150", name: "Found", pass_ids: true, whisper: "Found" };
     expect((await request("POST", "/v1/destinations", { key, body })).json()).toMatchObject({
       status: "tracked",
       caller_id: "caller",
       pass_ids: true,
+      whisper: "Found",
+      record_announcement: null,
     });
     expect((await list()).json().data).toEqual([]);
   });
@@ -107,6 +113,15 @@ describe("/v1/destinations", () => {
     ["caller_id", { number: "+14155550170", caller_id: "+14155550171" }],
     ["caller_id", { number: "+14155550170", caller_id: null }],
     ["pass_ids", { number: "+14155550170", pass_ids: "yes" }],
+    ["whisper", { number: "+14155550170", whisper: "" }],
+    ["whisper", { number: "+14155550170", whisper: "x".repeat(201) }],
+    ["whisper", { number: "+14155550170", whisper: "two\nlines" }],
+    ["whisper", { number: "+14155550170", whisper: "bell\u0007" }],
+    ["whisper", { number: "+14155550170", whisper: "no XML\uFFFE" }],
+    ["whisper", { number: "+14155550170", whisper: 7 }],
+    ["record_announcement", { number: "+14155550170", record_announcement: "x".repeat(501) }],
+    ["record_announcement", { number: "+14155550170", record_announcement: "next\u0085line" }],
+    ["record_announcement", { number: "+14155550170", record_announcement: true }],
   ])("names the refused field %s of %j", async (path, body) => {
     const account = await makeAccount(db);
     const response = await request("POST", "/v1/destinations", { body: { account_id: account.id, ...body } });

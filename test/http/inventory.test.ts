@@ -158,7 +158,7 @@ describe("the carrier inventory", () => {
 
   it("findings are listed, and a number is taken over by a call alone", async () => {
     fake.add("+14152019000");
-    await reconcileDue({ db, ids, carriers, log: silentLog, publicBaseUrl: PUBLIC_BASE_URL });
+    await reconcileDue({ db, ids, carriers, log: silentLog, publicBaseUrl: PUBLIC_BASE_URL, fallbackBaseUrl: null });
     const { data } = (await request("GET", "/v1/inventory/findings?kind=unknown_here")).json();
     expect(data).toMatchObject([
       { kind: "unknown_here", number: "+14152019000", credential_id: credentialId, resolved_at: null },

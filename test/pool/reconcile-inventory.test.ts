@@ -176,6 +176,18 @@ describe("webhooks that lead elsewhere", () => {
     expect(await findings()).toEqual([]);
   });
 
+  it("are put right when the fallback moves to a static host, and back", async () => {
+    const number = await buyOne();
+    const moved = { ...shop, fallbackBaseUrl: "https://static.example.com" };
+    for (const [deps, url] of [
+      [moved, `https://static.example.com/twilio/${number.slice(1)}.xml`],
+      [shop, `https://calls.example.com/v1/numbers/${encodeURIComponent(number)}/fallback?carrier=twilio`],
+    ] as const) {
+      await reconcileAccount(deps, { carrier: "twilio", credentialId });
+      expect(fake.owned.get(number)?.voice_fallback_url).toBe(url);
+    }
+  });
+
   it("are left alone where a trunk leads the calls, and only told where an application does", async () => {
     await have(N);
     await have("+14152010001" as E164);

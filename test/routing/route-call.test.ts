@@ -336,11 +336,11 @@ describe("replaying the spool", () => {
     await callLog.stop();
   });
 
-  it("takes lines of a version that knew nothing of who forwarded a call", async () => {
+  it("takes lines of a version that knew neither the caller's name nor who forwarded a call", async () => {
     const node = await makeNode();
     const { e164 } = await present(await makeWorld(db, 1), MINUTE);
-    const { caller, diversion, ...call } = inboundCall(e164, { caller: CALLER });
-    expect(diversion).toBeNull();
+    const { caller, callerName, diversion, ...call } = inboundCall(e164, { caller: CALLER });
+    expect([callerName, diversion]).toEqual([null, null]);
     const callerSealed = secrets.seal(caller ?? "").toString("base64");
     node.spool.append({
       kind: "open",
@@ -349,7 +349,11 @@ describe("replaying the spool", () => {
       call: { ...call, callerSealed },
     });
     await replayed(node);
-    expect(await recordOfKey(call.ingressKey)).toMatchObject({ caller: { last4: "0187" }, diversion: null });
+    expect(await recordOfKey(call.ingressKey)).toMatchObject({
+      caller: { last4: "0187" },
+      callerName: null,
+      diversion: null,
+    });
   });
 
   it("sets aside what the database will never take, and writes the rest", async () => {

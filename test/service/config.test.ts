@@ -1,4 +1,4 @@
-/** The TLS addresses of SIP_LISTEN: what they need, and what is said when it is missing. */
+/** Variables that need more than a look: the TLS addresses of SIP_LISTEN and what is said when something is missing, the carriers' addresses. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,5 +38,15 @@ describe("a tls address in SIP_LISTEN", () => {
 
   it("is what alone asks for them", () => {
     expect(loadConfig({ SIP_LISTEN: "udp/127.0.0.1:5060", SIP_TLS_KEY_FILE: "/nowhere" }).sipTls).toBeNull();
+  });
+});
+
+describe("TELNYX_API_URL", () => {
+  it("is Telnyx's own, another address, or refused", () => {
+    expect(loadConfig({}).telnyxApiUrl).toBe("https://api.telnyx.com");
+    expect(loadConfig({ TELNYX_API_URL: "http://127.0.0.1:9" }).telnyxApiUrl).toBe("http://127.0.0.1:9");
+    expect(() => loadConfig({ TELNYX_API_URL: "ftp://telnyx" })).toThrow(
+      /TELNYX_API_URL must be an http\(s\):\/\/ URL/,
+    );
   });
 });

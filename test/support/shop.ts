@@ -20,7 +20,8 @@ export function shopOf(db: Database, twilioApiUrl: string, changes: Partial<BuyD
     defaultCarrier: "twilio",
     allowsSimulated: true,
   });
-  return { db, ids, carriers, clock: systemClock, log: silentLog, publicBaseUrl: PUBLIC_BASE_URL, ...changes };
+  const bases = { publicBaseUrl: PUBLIC_BASE_URL, fallbackBaseUrl: null };
+  return { db, ids, carriers, clock: systemClock, log: silentLog, ...bases, ...changes };
 }
 
 /** The platform's Twilio credential, or an account's. */

@@ -42,6 +42,8 @@ export type Heard =
       readonly isRecorded: boolean;
       /** Spoken to the caller before anything else; null: nothing. */
       readonly announcement: string | null;
+      /** What the carrier gives back with every event of the attempt beside what is in the URLs; left out by most carriers. */
+      readonly echoed?: string;
     }
   | { readonly kind: "reject" }
   | { readonly kind: "busy" }
@@ -74,6 +76,8 @@ export interface CarrierVoice {
   readonly name: string;
   /** Whether a failed attempt is reported so that the next target can be tried; false: the carrier has no such verb. */
   readonly canHunt: boolean;
+  /** False: no event says how long somebody talked; the times of events must do. */
+  readonly tellsTalk?: false;
   /** Whether a request that was signed some minutes ago is refused. */
   readonly signsTime: boolean;
   /** Whether a nonce is signed that may come with one delivery alone. */
@@ -93,6 +97,8 @@ export interface CarrierVoice {
   ): SpokenRequest | null;
   /** The attempt is over: the request by which the carrier asks what next, or by which it tells the end where it does not ask. */
   dialEnded(call: SpokenCall, input: { heard: Dialled; outcome: Outcome; baseUrl: string }): SpokenRequest;
+  /** The business's leg is over, by carriers that tell its times beside `dialEnded`; left out: this carrier's `dialEnded` has them. */
+  legEnded?(call: SpokenCall, input: { heard: Dialled; outcome: Outcome; baseUrl: string }): SpokenRequest;
   /** The whole call is over, as told beside `dialEnded`; null: this carrier tells nothing more. */
   callEnded(call: SpokenCall, input: { outcome: Outcome; baseUrl: string }): SpokenRequest | null;
   /**

@@ -4,7 +4,7 @@
  */
 import type { Carrier } from "../../account/carrier-credentials.store.js";
 import type { Random } from "../../kernel/random.js";
-import type { CarrierVoice, Dialled, Heard, Outcome, SpokenCall, SpokenRequest } from "./carrier-voice.js";
+import type { CarrierKeys, CarrierVoice, Dialled, Heard, Outcome, SpokenCall, SpokenRequest } from "./carrier-voice.js";
 import { attributesOf, elementOf, textOf } from "./read-xml.js";
 
 export type Params = Readonly<Record<string, string>>;
@@ -18,12 +18,30 @@ export interface TwimlDialect {
   readonly withheld: string;
   /** Fields of a call whose caller the network vouches for. */
   readonly verified: Params;
-  /** Headers of a request signed with a token. */
-  signature(token: string, signed: { url: string; params: Params }): Readonly<Record<string, string>>;
+  /** Fields that every request has beside those of all. */
+  readonly also?: (call: SpokenCall) => Params;
+  /** Fields of a dial callback and of the call's end beside those of all. */
+  readonly alsoEnded?: (outcome: Outcome) => Params;
+  readonly signsTime: boolean;
+  makeKeys(random: Random): CarrierKeys;
 }
 
 const FORM = "application/x-www-form-urlencoded";
 const TOKEN_BYTES = 16;
+
+/** Keys of the carriers that sign the URL and the sorted fields with a token. @param header of the signature */
+export function tokenKeys(header: string, sign: (token: string, url: string, params: Params) => string) {
+  return (random: Random): CarrierKeys => {
+    const token = random.bytes(TOKEN_BYTES).toString("hex");
+    return {
+      credential: { auth_tokens: [token] },
+      sign: (request) => {
+        const params = Object.fromEntries(new URLSearchParams(request.body.toString()));
+        return { ...request, headers: { [header]: sign(token, request.url, params) } };
+      },
+    };
+  };
+}
 
 export function twimlFamilyVoice(dialect: TwimlDialect): CarrierVoice {
   const { carrier, name, makeCallId } = dialect;
@@ -35,25 +53,16 @@ export function twimlFamilyVoice(dialect: TwimlDialect): CarrierVoice {
     To: call.to,
     ...(call.isVerified ? dialect.verified : {}),
     ...(call.callerName === null ? {} : { CallerName: call.callerName }),
+    ...dialect.also?.(call),
   });
   return {
     carrier,
     name,
     canHunt: true,
-    signsTime: false,
+    signsTime: dialect.signsTime,
     signsNonce: false,
     signsBody: true,
-    makeKeys: (random) => {
-      const token = random.bytes(TOKEN_BYTES).toString("hex");
-      return {
-        credential: { auth_tokens: [token] },
-        sign: (request) => {
-          const params = Object.fromEntries(new URLSearchParams(request.body.toString()));
-          const headers = dialect.signature(token, { url: request.url, params });
-          return { ...request, headers };
-        },
-      };
-    },
+    makeKeys: dialect.makeKeys,
     makeCallId,
     voice: (call, baseUrl) =>
       post(`${baseUrl}/webhooks/${carrier}/voice`, { ...paramsOf(call), CallStatus: "ringing" }),
@@ -63,7 +72,8 @@ export function twimlFamilyVoice(dialect: TwimlDialect): CarrierVoice {
       const CallStatus = state === "answered" ? "in-progress" : "ringing";
       return post(heard.statusUrl, { ...paramsOf(call), ...leg, CallStatus });
     },
-    dialEnded: (call, { heard, outcome }) => post(urlOf(heard), { ...paramsOf(call), ...dialParams(call, outcome) }),
+    dialEnded: (call, { heard, outcome }) =>
+      post(urlOf(heard), { ...paramsOf(call), ...dialParams(call, outcome), ...dialect.alsoEnded?.(outcome) }),
     callEnded: (call, { outcome, baseUrl }) => {
       const ended = outcome.kind === "answered" ? { CallDuration: String(outcome.talkS) } : {};
       return post(`${baseUrl}/webhooks/${carrier}/status`, {
@@ -71,6 +81,7 @@ export function twimlFamilyVoice(dialect: TwimlDialect): CarrierVoice {
         CallStatus: PARENT_STATUS[outcome.kind],
         SequenceNumber: "0",
         ...ended,
+        ...dialect.alsoEnded?.(outcome),
       });
     },
     hear: ({ text }) => hearTwiml(text),

@@ -1,7 +1,8 @@
 /** Call attribution records and their explanations on the wire. */
 import { z } from "zod";
-import { ATTRIBUTIONS, type CallRecord, DISPOSITIONS } from "../../attribution/calls.store.js";
+import { ATTRIBUTIONS, type CallRecord } from "../../attribution/calls.store.js";
 import type { Candidate, Explanation } from "../../attribution/explain.js";
+import { DISPOSITIONS } from "../../attribution/new-calls.store.js";
 import { toIso } from "../../kernel/clock.js";
 import type { Attempt } from "../../telephony/call-state.js";
 import { accountQuery, e164InQuery, idIn, idOut, instantIn, instantOut, pageQuery } from "./scalars.js";
@@ -36,6 +37,17 @@ export const callerOut = z
 
 export type CallerOut = z.output<typeof callerOut>;
 
+const namedCallerOut = callerOut.extend({ name: z.string().nullable() }).meta({
+  description:
+    "number: only with the scope calls:pii; both numbers null: an anonymous caller. name: as the carrier looked it up or the network sent it (CNAM), unverified; only with the scope calls:pii, null where nobody named the caller",
+});
+
+/** How a sealed text is shown to whoever asks; see reveal-caller.ts. */
+export interface CallView {
+  show(number: { callId: string; enc: Buffer | null; last4: string | null }): CallerOut;
+  reveal(sealed: { callId: string; enc: Buffer | null }): string | null;
+}
+
 const attributionOut = z.object({
   outcome: z.enum(ATTRIBUTIONS),
   presentation_id: idOut.nullable(),
@@ -55,10 +67,10 @@ export const callOut = z.object({
   ingress: z.string().meta({ examples: ["sip", "twilio"] }),
   ingress_call_id: z.string(),
   promo_number: z.string().meta({ description: "As dialled when it is no E.164 number" }),
-  caller: callerOut,
+  caller: namedCallerOut,
   diversion: z.object({ number: z.string().nullable(), last4: z.string() }).nullable().meta({
     description:
-      "Who forwarded the call to the promo number, last, as a trusted trunk says (Diversion, RFC 5806, else History-Info, RFC 7044). number: only with the scope calls:pii. null: nobody, or withheld",
+      "Who forwarded the call to the promo number, last, as a trusted trunk says (Diversion, RFC 5806, else History-Info, RFC 7044) or the carrier. number: only with the scope calls:pii. null: nobody, or withheld",
   }),
   disposition: z.enum(DISPOSITIONS),
   status: z.enum(STATUSES),
@@ -85,10 +97,7 @@ export const callOut = z.object({
   updated_at: instantOut,
 });
 
-export function showCall(
-  call: CallRecord,
-  view: { show(number: { callId: string; enc: Buffer | null; last4: string | null }): CallerOut },
-): z.output<typeof callOut> {
+export function showCall(call: CallRecord, view: CallView): z.output<typeof callOut> {
   const { attribution: a, diversion, progress } = call;
   return {
     id: call.id,
@@ -98,11 +107,14 @@ export function showCall(
     ingress: call.ingress,
     ingress_call_id: call.ingressCallId,
     promo_number: call.promoNumber,
-    caller: view.show({ callId: call.id, ...call.caller }),
+    caller: {
+      ...view.show({ callId: call.id, ...call.caller }),
+      name: view.reveal({ callId: call.id, enc: call.callerName }),
+    },
     diversion:
       diversion === null
         ? null
-        : { number: view.show({ callId: call.id, ...diversion }).number, last4: diversion.last4 },
+        : { number: view.reveal({ callId: call.id, enc: diversion.enc }), last4: diversion.last4 },
     disposition: call.disposition,
     status: call.status,
     destination_number: call.destinationNumber,

@@ -157,6 +157,8 @@ function settingsOf(body: Settings) {
     ringTimeoutS: body.ring_timeout_s,
     callerId: body.caller_id,
     passIds: body.pass_ids,
+    whisper: body.whisper,
+    recordAnnouncement: body.record_announcement,
     status: body.status,
   };
 }

@@ -8,20 +8,30 @@ export interface NumberWebhooks {
   readonly fallbackUrl: string;
 }
 
-/** @param publicBaseUrl PUBLIC_BASE_URL; null: nobody outside can reach us, so nothing is set */
-export function webhooksOf(input: {
-  publicBaseUrl: string | null;
-  carrier: string;
-  number: E164;
-}): NumberWebhooks | null {
-  const { publicBaseUrl, carrier, number } = input;
+/** What the URLs begin with. */
+export interface WebhookBases {
+  /** PUBLIC_BASE_URL; null: nobody outside can reach us, so nothing is set. */
+  readonly publicBaseUrl: string | null;
+  /** FALLBACK_BASE_URL: where the files of `ringmatch fallback export` are served; null: the service itself gives the fallback. */
+  readonly fallbackBaseUrl: string | null;
+}
+
+export function webhooksOf(
+  { publicBaseUrl, fallbackBaseUrl }: WebhookBases,
+  { carrier, number }: { carrier: string; number: E164 },
+): NumberWebhooks | null {
   if (publicBaseUrl === null) return null;
-  const base = publicBaseUrl.replace(/\/+$/, "");
+  const base = withoutSlash(publicBaseUrl);
+  const own = `${base}/v1/numbers/${encodeURIComponent(number)}/fallback?carrier=${carrier}`;
   return {
     voiceUrl: `${base}/webhooks/${carrier}/voice`,
     statusUrl: `${base}/webhooks/${carrier}/status`,
-    fallbackUrl: `${base}/v1/numbers/${encodeURIComponent(number)}/fallback?carrier=${carrier}`,
+    fallbackUrl: fallbackBaseUrl === null ? own : `${withoutSlash(fallbackBaseUrl)}/${carrier}/${number.slice(1)}.xml`,
   };
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, "");
 }
 
 export function isSameWebhooks(a: NumberWebhooks, b: NumberWebhooks): boolean {

@@ -3,27 +3,24 @@
  * a customer who signs a URL of his own makes only his own carrier's call end.
  */
 import type { Carrier } from "../../account/carrier-credentials.store.js";
-import type { WebhookKind } from "./carrier-adapter.js";
-
-export interface CallbackContext {
-  /** The promo number; callbacks about the business's leg name the business's number as called. */
-  readonly called: string | null;
-  /** Index of the hunt; 0 is the first target. */
-  readonly attempt: number;
-  /** The business the call was routed to; it is hunted on only while the number still belongs there. */
-  readonly destination: string | null;
-}
+import type { CallbackContext, WebhookKind } from "./carrier-adapter.js";
 
 export function callbackUrl(
   base: { readonly baseUrl: string; readonly carrier: Carrier; readonly kind: Exclude<WebhookKind, "voice"> },
-  context: { readonly called: string; readonly attempt: number; readonly destination: string },
+  context: {
+    readonly called: string;
+    readonly attempt: number;
+    readonly destination: string;
+    readonly isAnnounced: boolean;
+  },
 ): string {
-  const { called, attempt, destination } = context;
-  const query = new URLSearchParams({ attempt: String(attempt), called, destination });
+  const { called, attempt, destination, isAnnounced } = context;
+  const announced: Record<string, string> = isAnnounced ? { announced: "1" } : {};
+  const query = new URLSearchParams({ attempt: String(attempt), called, destination, ...announced });
   return `${base.baseUrl}/webhooks/${base.carrier}/${base.kind}?${query.toString()}`;
 }
 
-const NONE: CallbackContext = { called: null, attempt: 0, destination: null };
+const NONE: CallbackContext = { called: null, attempt: 0, destination: null, isAnnounced: false };
 
 /** @param target the request target as received; what is not ours to read there is ignored */
 export function callbackContextOf(kind: WebhookKind, target: string): CallbackContext {
@@ -36,5 +33,6 @@ export function callbackContextOf(kind: WebhookKind, target: string): CallbackCo
     called: query.get("called"),
     attempt: /^\d{1,2}$/.test(attempt) ? Number(attempt) : 0,
     destination: query.get("destination"),
+    isAnnounced: query.get("announced") === "1",
   };
 }

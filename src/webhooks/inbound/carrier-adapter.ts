@@ -53,6 +53,18 @@ export interface CallReport {
   readonly deliveryKey: string;
 }
 
+/** What a request brings back of what we gave the carrier: in our callback URL, or in what it echoes beside that. */
+export interface CallbackContext {
+  /** The promo number; callbacks about the business's leg name the business's number as called. */
+  readonly called: string | null;
+  /** Index of the hunt; 0 is the first target. */
+  readonly attempt: number;
+  /** The business the call was routed to; it is hunted on only while the number still belongs there. */
+  readonly destination: string | null;
+  /** The caller was told at the first attempt that the call is recorded: without it no later attempt is. */
+  readonly isAnnounced: boolean;
+}
+
 export type DialResult =
   /** The business answered and the conversation is over. `talkMs` as the carrier measured it. */
   | { readonly kind: "completed"; readonly talkMs: number | null; readonly releasedBy: ReleasedBy | null }
@@ -69,12 +81,16 @@ export type DialResult =
 
 export interface DialReport extends CallReport {
   readonly result: DialResult;
+  /** When the attempt ended, by the carrier's clock; left out: when it is reported. */
+  readonly at?: Instant;
 }
 
 export interface StatusReport extends CallReport {
   readonly events: readonly CallEvent[];
   /** The call began at least this long before the report, ms; 0 when it does not say. */
   readonly elapsedMs: number;
+  /** What the carrier is told; left out: nothing to do, thank you. */
+  readonly answer?: CarrierAnswer;
 }
 
 /** A request to the carrier's own API, for carriers that are not answered but commanded (Telnyx Call Control). Doing it twice must be harmless. */
@@ -82,7 +98,14 @@ export interface CarrierCommand {
   /** Below the carrier's API base, e.g. `/v2/calls/…/actions/transfer`. */
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
+  /** Fields beside those of `body` for a caller who is known; CALLER stands for the number, because a command is stored. */
+  readonly bodyWithCaller?: Readonly<Record<string, unknown>>;
+  /** Sent first when the carrier says that a call must be answered before it takes this command. */
+  readonly ifUnanswered?: CarrierCommand;
 }
+
+/** Put in by inbound-route.ts at the moment a command is sent. */
+export const CALLER = "{caller}";
 
 /** An answer in the carrier's language, status 200. Holds no caller: it is stored. */
 export interface CarrierAnswer {
@@ -118,7 +141,10 @@ export interface FallbackPlan {
 }
 
 /** What a refusal or an end needs to know of its call. */
-export type CallHandle = Pick<CallReport, "carrierCallId" | "handle">;
+export type CallHandle = Pick<CallReport, "carrierCallId" | "handle"> & {
+  /** The promo number, for carriers whose later events of the call do not name it. */
+  readonly called?: string;
+};
 
 /** reject: hung up on without an answer, where the carrier can · announce: told that the number is not in service · busy: busy tone. */
 export type Refusal = "reject" | "announce" | "busy";
@@ -141,6 +167,9 @@ export interface CarrierAdapter {
    */
   verify(request: CarrierRequest, input: { credential: CarrierCredential; now: Instant }): Verified | null;
 
+  /** What the carrier echoes in the request itself, for callbacks whose URL does not say; read before `verify`. @throws AppError("unreadable_body") */
+  readonly contextOf?: (request: CarrierRequest) => CallbackContext | null;
+
   /** What the request is, whichever path it came by: carriers that send every event to one URL tell by the event. Called after `verify` only. */
   kindOf(request: CarrierRequest, path: WebhookKind): WebhookKind;
   /** The parse functions are called after `verify` only. @throws AppError("invalid_value") */
@@ -161,4 +190,9 @@ export interface CarrierAdapter {
   readonly renderFallback: ((plan: FallbackPlan) => CarrierAnswer) | null;
   /** What the business hears before it is connected; null: this carrier's verbs have no such thing, and plans have no `whisperUrl`. */
   readonly renderWhisper: ((text: string) => CarrierAnswer) | null;
+  /**
+   * Fills in what an answer must not hold while it is stored, and the carrier must be told all the same (Bandwidth: the password of its callbacks). Done
+   * when the answer is sent, also a stored one. Left out: this carrier needs none.
+   */
+  withSecrets?(answer: CarrierAnswer, credential: CarrierCredential): CarrierAnswer;
 }

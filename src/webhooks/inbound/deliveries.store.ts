@@ -44,15 +44,21 @@ export async function useNonce(
   return row?.deliveryKey === id.key;
 }
 
-/** @returns the answer to give: this one, or the one stored before it */
+/** The answer to give; `isReplay`: another request of the same delivery was answered so before. */
+export interface Received {
+  readonly answer: CarrierAnswer;
+  readonly isReplay: boolean;
+}
+
+/** @returns this answer, or the one stored before it */
 export async function storeDelivery(
   db: Queryable,
   id: DeliveryId,
   input: { callId: string | null; answer: CarrierAnswer },
-): Promise<CarrierAnswer> {
+): Promise<Received> {
   const { callId, answer } = input;
   const { contentType, text, commands = [] } = answer;
   const rows = await db.query(INSERT, [id.carrier, id.key, callId, contentType, text, JSON.stringify(commands)]);
-  if (rows.length > 0) return answer;
-  return (await findDelivery(db, id)) ?? answer;
+  if (rows.length > 0) return { answer, isReplay: false };
+  return { answer: (await findDelivery(db, id)) ?? answer, isReplay: true };
 }

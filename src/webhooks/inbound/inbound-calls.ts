@@ -12,8 +12,10 @@ import type { InboundCall } from "../../routing/inbound-call.js";
 import { openCall, type OpenedCall } from "../../routing/open-call.js";
 import { routeCall, type RouteCallDeps } from "../../routing/route-call.js";
 import type { CallEvent } from "../../telephony/call-event.js";
-import { type CallbackContext, callbackUrl } from "./callback-url.js";
+import { callbackUrl } from "./callback-url.js";
 import type {
+  AttemptPlan,
+  CallbackContext,
   CallReport,
   CarrierAdapter,
   CarrierAnswer,
@@ -22,12 +24,12 @@ import type {
   Refusal,
   StatusReport,
 } from "./carrier-adapter.js";
-import type { Hosting } from "./hosting.js";
+import { hostedNumber } from "./hosting.js";
 import { RECORD_LIMIT_MS, STEP_LIMIT_MS, within } from "./within.js";
 
 export interface InboundWebhook {
   readonly adapter: CarrierAdapter;
-  readonly hosting: Hosting;
+  readonly isDatabaseUp: boolean;
   readonly credential: CarrierCredential;
   /** E.164, or what was dialled when it is no such number. */
   readonly called: string;
@@ -44,18 +46,28 @@ type Route = Extract<Decision, { kind: "route" }>;
 
 export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, report: CallReport): Promise<Acted> {
   const call = callOf(webhook, report);
-  const { ref, decision, isRepeat } = await routeCall(deps, call);
+  const { ref, decision, isRepeat, attemptsBefore } = await routeCall(deps, call);
   const { callId } = ref;
   if (decision.kind !== "route") {
-    return { callId, answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential), report) };
+    return {
+      callId,
+      answer: webhook.adapter.renderRefusal(refusalFor(decision, webhook.credential), {
+        ...report,
+        called: webhook.called,
+      }),
+    };
   }
   const target = targetsOf(decision)[0] as Target;
-  // A repetition does not start the attempt again.
-  const at = isRepeat ? ref.receivedAt : deps.databaseClock.now();
-  const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
-  // Not awaited: recording is not what rings the phone.
-  void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
-  return { callId, answer: attempt(webhook, { decision, target, index: 0 }, report) };
+  // A repetition does not start the attempt again: the stored answer names who is rung, whatever the destination is by now.
+  if (attemptsBefore === 0) {
+    const at = isRepeat ? ref.receivedAt : deps.databaseClock.now();
+    const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
+    // Not awaited: recording is not what rings the phone.
+    void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
+  }
+  const announcement = decision.recordAnnouncement;
+  const recording = announcement === null ? null : { announcement };
+  return { callId, answer: attempt(webhook, { decision, target, index: 0, recording }, report) };
 }
 
 export async function answerDial(
@@ -66,8 +78,9 @@ export async function answerDial(
   const { report, context } = input;
   const { result } = report;
   const elapsedMs = result.kind === "completed" ? (result.talkMs ?? 0) : 0;
-  const next = nextAttempt(webhook, { result, context });
-  const events = dialEvents({ result, context, next, now: deps.databaseClock.now() });
+  const next = await nextAttempt(deps, webhook, { result, context });
+  const now = deps.databaseClock.now();
+  const events = dialEvents({ result, context, next, endedAt: Math.min(report.at ?? now, now), now });
   const limitMs = next === null ? RECORD_LIMIT_MS : STEP_LIMIT_MS;
   const callId = await record(deps, webhook, { report, events, elapsedMs, limitMs });
   return { callId, answer: next === null ? webhook.adapter.renderHangup(report) : attempt(webhook, next, report) };
@@ -76,13 +89,13 @@ export async function answerDial(
 export async function takeStatus(deps: RouteCallDeps, webhook: InboundWebhook, report: StatusReport): Promise<Acted> {
   const { events, elapsedMs } = report;
   const callId = await record(deps, webhook, { report, events, elapsedMs, limitMs: RECORD_LIMIT_MS });
-  return { callId, answer: webhook.adapter.renderEmpty() };
+  return { callId, answer: report.answer ?? webhook.adapter.renderEmpty() };
 }
 
 /** What the destination says now; a business that has nothing to say any more is connected at once. */
-export function answerWhisper(webhook: InboundWebhook): Acted {
-  const { adapter, hosting } = webhook;
-  const text = hosting.number?.destination?.whisper ?? null;
+export async function answerWhisper(deps: RouteCallDeps, webhook: InboundWebhook): Promise<Acted> {
+  const { adapter } = webhook;
+  const text = (await hostedNumber(deps, webhook))?.destination?.whisper ?? null;
   const answer = text === null || adapter.renderWhisper === null ? adapter.renderEmpty() : adapter.renderWhisper(text);
   return { callId: null, answer };
 }
@@ -126,18 +139,19 @@ interface Attempt {
   readonly decision: Route;
   readonly target: Target;
   readonly index: number;
+  readonly recording: AttemptPlan["recording"];
 }
 
 function attempt(
   webhook: InboundWebhook,
-  { decision, target, index }: Attempt,
+  { decision, target, index, recording }: Attempt,
   { carrierCallId, handle }: CallReport,
 ): CarrierAnswer {
   const { adapter, baseUrl, called } = webhook;
-  const context = { called, attempt: index, destination: decision.destinationNumber };
+  const destination = decision.destinationNumber;
+  const context = { called, attempt: index, destination, isAnnounced: recording !== null };
   const urlOf = (kind: "dial" | "status" | "whisper"): string =>
     callbackUrl({ baseUrl, carrier: adapter.carrier, kind }, context);
-  const { recordAnnouncement } = decision;
   return adapter.renderAttempt({
     target,
     ringTimeoutS: decision.ringTimeoutS,
@@ -147,19 +161,27 @@ function attempt(
     dialUrl: urlOf("dial"),
     statusUrl: urlOf("status"),
     whisperUrl: decision.whisper === null || adapter.renderWhisper === null ? null : urlOf("whisper"),
-    recording: recordAnnouncement === null ? null : { announcement: index === 0 ? recordAnnouncement : null },
+    recording,
   });
 }
 
 /** Where the hunt goes on, by the destination as it is stored now. It ends when the number left that business during the call. */
-function nextAttempt(webhook: InboundWebhook, input: { result: DialResult; context: CallbackContext }): Attempt | null {
+async function nextAttempt(
+  deps: RouteCallDeps,
+  webhook: InboundWebhook,
+  input: { result: DialResult; context: CallbackContext },
+): Promise<Attempt | null> {
   const { result, context } = input;
   if (result.kind !== "failed" || !result.huntsOn) return null;
-  const decision = decide(webhook.hosting.number);
+  const decision = decide(await hostedNumber(deps, webhook));
   if (decision.kind !== "route" || decision.destinationNumber !== context.destination) return null;
   const index = context.attempt + 1;
   const target = targetsOf(decision)[index];
-  return target === undefined ? null : { decision, target, index };
+  // Whoever was not told at the first attempt is not recorded, though the destination says so by now.
+  const isRecorded = context.isAnnounced && decision.recordAnnouncement !== null;
+  return target === undefined
+    ? null
+    : { decision, target, index, recording: isRecorded ? { announcement: null } : null };
 }
 
 /** Carriers measure in whole seconds: an answer time computed from a duration is this much too early at worst. */
@@ -169,9 +191,10 @@ function dialEvents(input: {
   result: DialResult;
   context: CallbackContext;
   next: Attempt | null;
+  endedAt: Instant;
   now: Instant;
 }): CallEvent[] {
-  const { result, context, next, now: at } = input;
+  const { result, context, next, endedAt: at, now } = input;
   const index = context.attempt;
   const ended = { kind: "ended", authority: 2, at } as const;
   switch (result.kind) {
@@ -191,7 +214,7 @@ function dialEvents(input: {
       const { failure, sipStatus } = result;
       const failed: CallEvent = { kind: "attempt_failed", index, sipStatus, cause: failure, at };
       if (next === null) return [failed, { ...ended, status: failure, cause: failure, releasedBy: null, talkMs: null }];
-      return [failed, { kind: "attempt_started", index: next.index, target: textOf(next.target), at }];
+      return [failed, { kind: "attempt_started", index: next.index, target: textOf(next.target), at: now }];
     }
   }
 }
@@ -220,11 +243,11 @@ async function recordOf(
   input: { call: InboundCall; elapsedMs: number },
 ): Promise<CallRef | null> {
   const { call, elapsedMs } = input;
-  const { number, isDatabaseUp } = webhook.hosting;
+  const { isDatabaseUp } = webhook;
   const step = { step: "find_call", ms: STEP_LIMIT_MS };
   const found = isDatabaseUp ? await within(deps.log, step, findCallByKey(deps.db, call.ingressKey)) : null;
   if (found !== null && found.value !== null) return found.value;
-  if (number === null) return null;
+  if ((await hostedNumber(deps, webhook)) === null) return null;
 
   const callId = deps.ids.next("call");
   const arrivedAt = deps.databaseClock.now() - elapsedMs;

@@ -10,18 +10,21 @@ import { invariant } from "../../kernel/invariant.js";
 import { printableDialled } from "../../routing/inbound-call.js";
 import type { RouteCallDeps } from "../../routing/route-call.js";
 import { normalizeNumber } from "../../telephony/e164.js";
-import { callbackContextOf, type CallbackContext } from "./callback-url.js";
+import { callbackContextOf } from "./callback-url.js";
 import {
+  CALLER,
+  type CallbackContext,
+  type CallReport,
   type CarrierAdapter,
-  type CarrierAnswer,
   type CarrierCommand,
   type CarrierRequest,
   type Verified,
   WEBHOOK_KINDS,
   type WebhookKind,
 } from "./carrier-adapter.js";
-import { type DeliveryId, findDelivery, storeDelivery, useNonce } from "./deliveries.store.js";
-import { CredentialCache, type Hosting, hostingOf } from "./hosting.js";
+import { type DeliveryId, findDelivery, type Received, storeDelivery, useNonce } from "./deliveries.store.js";
+import { CredentialBook } from "./credential-book.js";
+import { type Hosting, hostingOf } from "./hosting.js";
 import {
   type Acted,
   answerDial,
@@ -51,7 +54,7 @@ export interface WebhookDeps extends RouteCallDeps {
 /** What a request needs beside what it brings. */
 interface Receiving extends WebhookDeps {
   readonly adapter: CarrierAdapter;
-  readonly credentials: CredentialCache;
+  readonly credentials: CredentialBook;
 }
 
 /** To the carrier's API. @throws AppError("carrier_unavailable") when one was not accepted in time: the carrier's webhook is then refused, and comes again */
@@ -59,8 +62,8 @@ export type SendCommands = (credential: CarrierCredential, commands: readonly Ca
 
 /** Throws AppErrors to the enclosing error handler: bad_signature, unreadable_body, invalid_value, too_large, unsupported_media_type, 503s. */
 export function carrierWebhooks(deps: WebhookDeps, adapters: readonly CarrierAdapter[]): FastifyPluginAsync {
-  const credentials = new CredentialCache(deps.clock);
-  deps.onCredentialsChanged?.(() => credentials.clear());
+  const credentials = new CredentialBook(deps);
+  deps.onCredentialsChanged?.(() => void credentials.read());
   const webhooks = new Counter({
     name: "ringmatch_webhooks_total",
     help: "Carrier webhooks received, by what became of them",
@@ -68,6 +71,7 @@ export function carrierWebhooks(deps: WebhookDeps, adapters: readonly CarrierAda
     registers: [deps.metrics],
   });
   return async (app) => {
+    await credentials.read();
     for (const carrier of new Set(adapters.map((adapter) => adapter.carrier))) {
       const spoken = adapters.filter((adapter) => adapter.carrier === carrier);
       await app.register(routesOf({ ...deps, credentials }, { carrier, spoken, webhooks }));
@@ -121,11 +125,6 @@ function outcomeOf(error: unknown): WebhookOutcome {
   return error.code === "bad_signature" ? "bad_signature" : "refused";
 }
 
-interface Received {
-  readonly answer: CarrierAnswer;
-  readonly isReplay: boolean;
-}
-
 async function receive(deps: Receiving, input: { path: WebhookKind; request: FastifyRequest }): Promise<Received> {
   const { path, request } = input;
   const { adapter } = deps;
@@ -135,40 +134,62 @@ async function receive(deps: Receiving, input: { path: WebhookKind; request: Fas
   const method = request.method === "GET" ? "GET" : "POST";
   const carried: CarrierRequest = { method, url: baseUrl + target, headers: request.headers, rawBody };
 
-  const context = callbackContextOf(path, target);
+  const context = contextOf(adapter, carried, { path, target });
   const called = calledNumber(context.called ?? adapter.peekCalledNumber(carried));
   const hosting = await hostingOf(deps, { carrier: adapter.carrier, called: called ?? "" });
   const { credential, nonce } = assertSigned(deps, carried, hosting);
   if (called === null) throw new AppError("invalid_value", "The request names no called number.");
-  if (hosting.isDatabaseUp) deps.credentials.put(adapter.carrier, called, credential);
 
   const kind = adapter.kindOf(carried, path);
-  const webhook: InboundWebhook = { adapter, hosting, credential, called, baseUrl };
-  const { deliveryKey, act } = understand(deps, webhook, { kind, carried, context });
+  const { isDatabaseUp } = hosting;
+  const webhook: InboundWebhook = { adapter, isDatabaseUp, credential, called, baseUrl };
+  const { deliveryKey, caller, act } = understand(deps, webhook, { kind, carried, context });
   const id = { carrier: adapter.carrier, key: `${credential.id}|${kind}|${context.attempt}|${deliveryKey}` };
-  if (nonce !== null && hosting.isDatabaseUp) await assertNewNonce(deps, id, { credentialId: credential.id, nonce });
-  const received = await answerOnce(deps, { id, act, isDatabaseUp: hosting.isDatabaseUp });
+  if (nonce !== null && isDatabaseUp) await assertNewNonce(deps, id, { credentialId: credential.id, nonce });
+  const received = await answerOnce(deps, { kind, id, act, isDatabaseUp });
   const { commands = [] } = received.answer;
   // Again for a repeated delivery: perhaps the first one failed at this.
-  if (commands.length > 0) await deps.sendCommands(credential, commands);
-  return received;
+  if (commands.length > 0) await deps.sendCommands(credential, withCaller(commands, caller));
+  return { ...received, answer: adapter.withSecrets?.(received.answer, credential) ?? received.answer };
 }
 
+function contextOf(
+  adapter: CarrierAdapter,
+  carried: CarrierRequest,
+  { path, target }: { path: WebhookKind; target: string },
+): CallbackContext {
+  const inUrl = callbackContextOf(path, target);
+  return inUrl.called === null ? (adapter.contextOf?.(carried) ?? inUrl) : inUrl;
+}
+
+/** The only place where a command gets to know the caller: on its way out, never where it is stored. */
+function withCaller(commands: readonly CarrierCommand[], caller: string | null): CarrierCommand[] {
+  return commands.map(({ bodyWithCaller, ...command }) => {
+    if (bodyWithCaller === undefined || caller === null) return command;
+    const filled = Object.entries(bodyWithCaller).map(([name, value]) => [name, value === CALLER ? caller : value]);
+    return { ...command, body: { ...command.body, ...Object.fromEntries(filled) } };
+  });
+}
+
+/** With the database away the call's key alone keeps the record single, and the same number gets the same answer. */
 async function answerOnce(
   deps: Receiving,
-  input: { id: DeliveryId; act: () => Promise<Acted>; isDatabaseUp: boolean },
+  input: { kind: WebhookKind; id: DeliveryId; act: () => Promise<Acted>; isDatabaseUp: boolean },
 ): Promise<Received> {
-  const { id, act, isDatabaseUp } = input;
-  const find = { step: "find_delivery", ms: STEP_LIMIT_MS };
-  const known = isDatabaseUp ? await within(deps.log, find, findDelivery(deps.db, id)) : null;
-  if (known !== null && known.value !== null) return { answer: known.value, isReplay: true };
-
+  const { kind, id, act, isDatabaseUp } = input;
+  let isKnown = isDatabaseUp;
+  // A call that comes again finds its record by its key: looking for its answer beforehand would cost every first one a query.
+  if (kind !== "voice" && isDatabaseUp) {
+    const find = { step: "find_delivery", ms: STEP_LIMIT_MS };
+    const found = await within(deps.log, find, findDelivery(deps.db, id));
+    if (found !== null && found.value !== null) return { answer: found.value, isReplay: true };
+    isKnown = found !== null;
+  }
   const acted = await act();
-  // With the database away the call's key alone keeps the record single, and the same number gets the same answer.
-  if (known === null) return { answer: acted.answer, isReplay: false };
+  if (!isKnown) return { answer: acted.answer, isReplay: false };
   const store = { step: "store_delivery", ms: STEP_LIMIT_MS };
   const stored = await within(deps.log, store, storeDelivery(deps.db, id, acted));
-  return { answer: stored?.value ?? acted.answer, isReplay: false };
+  return stored === null ? { answer: acted.answer, isReplay: false } : stored.value;
 }
 
 function calledNumber(text: string | null): string | null {
@@ -208,27 +229,24 @@ function understand(
   deps: RouteCallDeps,
   webhook: InboundWebhook,
   input: { kind: WebhookKind; carried: CarrierRequest; context: CallbackContext },
-): { deliveryKey: string; act: () => Promise<Acted> } {
+): Pick<CallReport, "deliveryKey" | "caller"> & { readonly act: () => Promise<Acted> } {
   const { adapter } = webhook;
   const { kind, carried, context } = input;
   switch (kind) {
     case "voice": {
       const report = adapter.parseVoice(carried);
-      return { deliveryKey: report.deliveryKey, act: () => answerVoice(deps, webhook, report) };
+      return { ...report, act: () => answerVoice(deps, webhook, report) };
     }
     case "dial": {
       const report = adapter.parseDial(carried);
-      return { deliveryKey: report.deliveryKey, act: () => answerDial(deps, webhook, { report, context }) };
+      return { ...report, act: () => answerDial(deps, webhook, { report, context }) };
     }
     case "whisper":
-      return {
-        deliveryKey: adapter.parseVoice(carried).deliveryKey,
-        act: () => Promise.resolve(answerWhisper(webhook)),
-      };
+      return { ...adapter.parseVoice(carried), act: () => answerWhisper(deps, webhook) };
     case "status": {
       const now = deps.databaseClock.now();
       const report = adapter.parseStatus(carried, { attempt: context.attempt, now });
-      return { deliveryKey: report.deliveryKey, act: () => takeStatus(deps, webhook, report) };
+      return { ...report, act: () => takeStatus(deps, webhook, report) };
     }
   }
 }

@@ -78,6 +78,7 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     embedded: false,
     presentTrustedCidrs: ["127.0.0.0/8", "::1/128"],
     publicBaseUrl: null,
+    fallbackBaseUrl: null,
     plugins: [],
     onDirectoryChange: () => {},
     onTrunksChanged: () => {},

@@ -25,10 +25,12 @@ const faultOf = (work: Promise<unknown>): Promise<CarrierFault> =>
     (error: CarrierFault) => error,
   );
 
+const BASES = { publicBaseUrl: "https://calls.example.com/", fallbackBaseUrl: null };
+
 const wanted = (number: string, mark = `ringmatch ${number}`) => ({
   number: number as E164,
   mark,
-  webhooks: webhooksOf({ publicBaseUrl: "https://calls.example.com/", carrier: "twilio", number: number as E164 }),
+  webhooks: webhooksOf(BASES, { carrier: "twilio", number: number as E164 }),
 });
 
 describe("Twilio's stock", () => {
@@ -86,7 +88,19 @@ describe("buying at Twilio", () => {
   it("sets no webhook without a public address", async () => {
     await carrier.buy({ ...wanted("+14152010003"), webhooks: null });
     expect(fake.owned.get("+14152010003")?.voice_url).toBeNull();
-    expect(webhooksOf({ publicBaseUrl: null, carrier: "twilio", number: "+14152010003" as E164 })).toBeNull();
+    const none = { publicBaseUrl: null, fallbackBaseUrl: "https://static.example.com" };
+    expect(webhooksOf(none, { carrier: "twilio", number: "+14152010003" as E164 })).toBeNull();
+  });
+
+  it("sets the file of the static host as the fallback, where there is one", async () => {
+    const number = "+14152010004" as E164;
+    const bases = { ...BASES, fallbackBaseUrl: "https://static.example.com/ringmatch/" };
+    await carrier.buy({ number, mark: "ringmatch oit_4", webhooks: webhooksOf(bases, { carrier: "twilio", number }) });
+    expect(fake.owned.get(number)).toMatchObject({
+      voice_url: "https://calls.example.com/webhooks/twilio/voice",
+      voice_fallback_url: "https://static.example.com/ringmatch/twilio/14152010004.xml",
+    });
+    expect(fake.seen.at(-1)?.form.get("VoiceFallbackMethod")).toBe("GET");
   });
 
   it("of a number that is gone is told from a refusal", async () => {

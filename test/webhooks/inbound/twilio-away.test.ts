@@ -135,12 +135,18 @@ describe.each(["cut", "silence"] as const)("with PostgreSQL away (%s)", (how) =>
     expect(await rows(db, "select 1 from intercept where call_id = $1", [seen?.id])).toHaveLength(1);
   });
 
-  it("a number whose credential is not remembered is left to the carrier's fallback", async () => {
+  it("a number that was never called before rings as well", async () => {
     const number = (await makeWorld(db, 1)).numbers[0] as string;
-    // Anybody can ask about a number; only a signature makes its credential remembered.
-    expect((await twilio.voice(incomingCall(number), { token: "another" })).status).toBe(403);
+    await until("the routing table knows the number", () => routing.table.find(number)?.destination);
     link[how]();
-    const answer = await twilio.voice(incomingCall(number));
+    expect(dialled(await twilio.voice(incomingCall(number)))).toBe("+18005550100");
+    link.mend();
+    await replayed();
+  });
+
+  it("a number that memory does not know either is left to the carrier's fallback", async () => {
+    link[how]();
+    const answer = await twilio.voice(incomingCall("+18887770098"));
     expect(answer.status).toBe(503);
     expect(JSON.parse(answer.text)).toMatchObject({ code: "database_unavailable" });
   });

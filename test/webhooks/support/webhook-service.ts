@@ -6,7 +6,7 @@ import { type CallRecord, findCallByKey, getCall } from "../../../src/attributio
 import type { Database } from "../../../src/db/database.js";
 import { appErrorOf, sendAppError } from "../../../src/http/problem.js";
 import type { CarrierCommand } from "../../../src/webhooks/inbound/carrier-adapter.js";
-import { carrierWebhooks } from "../../../src/webhooks/inbound/inbound-route.js";
+import { carrierWebhooks, type SendCommands } from "../../../src/webhooks/inbound/inbound-route.js";
 import { CARRIER_ADAPTERS } from "../../../src/webhooks/inbound/carrier-adapters.js";
 import { rows } from "../../support/database.js";
 import { startRouting, type TestRouting } from "../../support/routing.js";
@@ -33,7 +33,7 @@ export interface WebhookService {
 
 export async function startWebhooks(
   db: Database,
-  options: { publicBaseUrl?: string | null } = {},
+  options: { publicBaseUrl?: string | null; sendCommands?: SendCommands } = {},
 ): Promise<WebhookService> {
   const publicBaseUrl = options.publicBaseUrl === undefined ? PUBLIC_URL : options.publicBaseUrl;
   const routing = await startRouting(db);
@@ -45,9 +45,9 @@ export async function startWebhooks(
   });
   let server = "";
   const commands: CarrierCommand[] = [];
-  const sendCommands = (_credential: unknown, told: readonly CarrierCommand[]): Promise<void> => {
+  const sendCommands: SendCommands = async (credential, told) => {
     commands.push(...told);
-    return Promise.resolve();
+    await options.sendCommands?.(credential, told);
   };
   const deps = {
     ...routing.deps,
