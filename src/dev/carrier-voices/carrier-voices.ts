@@ -7,7 +7,7 @@ import { sinchVoice } from "./sinch-voice.js";
 import { telnyxCallControlVoice } from "./telnyx-call-control-voice.js";
 import { telnyxTexmlVoice } from "./telnyx-texml-voice.js";
 import { twilioVoice } from "./twilio-voice.js";
-import { vonageVoice } from "./vonage-voice.js";
+import { vonageGetVoice, vonageVoice } from "./vonage-voice.js";
 
 export const CARRIER_VOICES: readonly CarrierVoice[] = [
   bandwidthVoice,
@@ -18,4 +18,5 @@ export const CARRIER_VOICES: readonly CarrierVoice[] = [
   telnyxTexmlVoice,
   twilioVoice,
   vonageVoice,
+  vonageGetVoice,
 ];

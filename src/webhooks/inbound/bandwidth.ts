@@ -32,7 +32,6 @@ import type {
 import { callDurationMs, eventTime, instantOf } from "./event-times.js";
 import {
   callIdIn,
-  deliveryKeyOf,
   type JsonEvent,
   parseJsonEvent,
   peekObject,
@@ -40,6 +39,7 @@ import {
   requiredTextIn,
   textIn,
 } from "./json-event.js";
+import { keyOf, verstatOf } from "./report-fields.js";
 import { isSameSecret } from "./same-secret.js";
 import { secretSetsOf } from "./secret-sets.js";
 
@@ -53,7 +53,7 @@ export const bandwidth: CarrierAdapter = {
   parseVoice: ({ rawBody }) => {
     const event = parseJsonEvent(rawBody);
     const call = callOf(event);
-    return { ...call, deliveryKey: deliveryKeyOf([call.carrierCallId]) };
+    return { ...call, deliveryKey: keyOf([call.carrierCallId]) };
   },
   parseDial,
   parseStatus,
@@ -211,18 +211,13 @@ function callOf(event: JsonEvent): Omit<CallReport, "deliveryKey"> {
     // Restricted, Anonymous, Private or Unavailable when it is withheld.
     caller: parseE164(textIn(event, "from")),
     callerName: null,
-    verstat: verstatOf(stirShaken),
+    // TN-Validation-Passed, or TN-Verification-Passed as it was once called, and -Failed.
+    verstat: verstatOf(peekText(stirShaken, "verstat") ?? ""),
     diversion: parseE164(peekText(diversion, "origTo") ?? ""),
   };
 }
 
-/** TN-Validation-Passed, or TN-Verification-Passed as it was once called, and -Failed. */
-function verstatOf(stirShaken: JsonEvent): string | null {
-  const verstat = peekText(stirShaken, "verstat") ?? "";
-  return /^[\w-]{1,64}$/.test(verstat) ? verstat : null;
-}
-
 function eventKey(event: JsonEvent, call: Omit<CallReport, "deliveryKey">): string {
   const named = ["callId", "eventType", "eventTime"].map((name) => textIn(event, name));
-  return deliveryKeyOf([call.carrierCallId, ...named]);
+  return keyOf([call.carrierCallId, ...named]);
 }

@@ -5,6 +5,9 @@
 import type { Carrier } from "../../account/carrier-credentials.store.js";
 import type { CallbackContext, WebhookKind } from "./carrier-adapter.js";
 
+/** What our callback URLs carry. */
+export const CALLBACK_PARAMETERS = ["attempt", "called", "destination", "announced"] as const;
+
 export function callbackUrl(
   base: { readonly baseUrl: string; readonly carrier: Carrier; readonly kind: Exclude<WebhookKind, "voice"> },
   context: {

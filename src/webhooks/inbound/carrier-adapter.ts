@@ -165,7 +165,10 @@ export interface CarrierAdapter {
    * Whether one of the credential's secrets signed this very request, lately where the carrier signs the time; in constant time. Null: no.
    * @throws AppError("unreadable_body")
    */
-  verify(request: CarrierRequest, input: { credential: CarrierCredential; now: Instant }): Verified | null;
+  verify(
+    request: CarrierRequest,
+    input: { credential: CarrierCredential; now: Instant },
+  ): Verified | null | Promise<Verified | null>;
 
   /** What the carrier echoes in the request itself, for callbacks whose URL does not say; read before `verify`. @throws AppError("unreadable_body") */
   readonly contextOf?: (request: CarrierRequest) => CallbackContext | null;

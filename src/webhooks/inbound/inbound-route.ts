@@ -137,7 +137,7 @@ async function receive(deps: Receiving, input: { path: WebhookKind; request: Fas
   const context = contextOf(adapter, carried, { path, target });
   const called = calledNumber(context.called ?? adapter.peekCalledNumber(carried));
   const hosting = await hostingOf(deps, { carrier: adapter.carrier, called: called ?? "" });
-  const { credential, nonce } = assertSigned(deps, carried, hosting);
+  const { credential, nonce } = await assertSigned(deps, carried, hosting);
   if (called === null) throw new AppError("invalid_value", "The request names no called number.");
 
   const kind = adapter.kindOf(carried, path);
@@ -198,12 +198,12 @@ function calledNumber(text: string | null): string | null {
 }
 
 /** @throws AppError("bad_signature") also when nobody may sign for the number */
-function assertSigned(
+async function assertSigned(
   { adapter, clock }: Receiving,
   carried: CarrierRequest,
   { credential }: Hosting,
-): Verified & { readonly credential: CarrierCredential } {
-  const verified = credential === null ? null : adapter.verify(carried, { credential, now: clock.now() });
+): Promise<Verified & { readonly credential: CarrierCredential }> {
+  const verified = credential === null ? null : await adapter.verify(carried, { credential, now: clock.now() });
   if (credential === null || verified === null)
     throw new AppError(
       "bad_signature",

@@ -3,6 +3,7 @@
  * before a signature passes: it never says what is wrong with a field.
  */
 import { AppError } from "../../kernel/errors.js";
+import { callIdOf, invalidField } from "./report-fields.js";
 
 export type JsonEvent = Readonly<Record<string, unknown>>;
 
@@ -44,23 +45,9 @@ export function requiredTextIn(event: JsonEvent, name: string): string {
   return text;
 }
 
-/** Carriers' ids have 32 to 80 characters. */
-const CALL_ID = /^[\x21-\x7e]{1,256}$/;
-
 /** @throws AppError("invalid_value") */
 export function callIdIn(event: JsonEvent, name: string): string {
-  const id = textIn(event, name);
-  if (!CALL_ID.test(id)) throw invalidField(name, "must be 1 to 256 printable characters");
-  return id;
-}
-
-/** Names a delivery: printable and short, whatever the fields held. */
-export function deliveryKeyOf(parts: readonly string[]): string {
-  return parts.map((part) => part.replace(/[^\x21-\x7b\x7d\x7e]/g, "").slice(0, 256)).join("|");
-}
-
-export function invalidField(field: string, message: string): AppError {
-  return new AppError("invalid_value", `${field} ${message}.`, { fields: [{ path: field, message }] });
+  return callIdOf((field) => textIn(event, field), name);
 }
 
 function asObject(value: unknown): JsonEvent | null {

@@ -25,7 +25,7 @@ export function connectNcco(plan: AttemptPlan): CarrierAnswer {
   return ncco([...recordingActions(plan, recording), connect]);
 }
 
-const CONVERSATION = "conversation";
+export const CONVERSATION = "conversation";
 
 /** A leg that hears a whisper is joined to the caller's conversation after it, and may report another one until then: the URL names the caller's. */
 function ofConversation(url: string, conversation: string): string {

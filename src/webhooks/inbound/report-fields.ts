@@ -1,5 +1,6 @@
 /** Fields of a carrier's report, whatever they were carried in: read strictly, refused by name. Used by the carriers' adapters. */
 import { AppError } from "../../kernel/errors.js";
+import { callDurationMs } from "./event-times.js";
 import type { FormParams } from "./form-body.js";
 
 /** A field's text; empty when it is missing. @throws AppError("invalid_value") when it is no single text */
@@ -24,18 +25,7 @@ export function jsonField(object: Readonly<Record<string, unknown>>): Field {
   };
 }
 
-/** @throws AppError("unreadable_body") for anything that is no JSON object in UTF-8 */
-export function parseJsonObject(raw: Buffer): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw));
-  } catch (error) {
-    throw new AppError("unreadable_body", "The body is not JSON in UTF-8.", { cause: error });
-  }
-  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
-  throw new AppError("unreadable_body", "The body is no JSON object.");
-}
-
+/** Twilio's ids are 34 characters; those of others are longer. */
 const CALL_ID = /^[\x21-\x7e]{1,256}$/;
 
 export function callIdOf(field: Field, name: string): string {
@@ -44,13 +34,14 @@ export function callIdOf(field: Field, name: string): string {
   return id;
 }
 
-/** No call lasts longer; a duration beyond it is no duration. */
-const CALL_S_MAX = 24 * 60 * 60;
-
 /** Whole seconds as ms; null when it is no duration. */
 export function durationMs(seconds: string): number | null {
-  if (!/^\d{1,6}$/.test(seconds) || Number(seconds) > CALL_S_MAX) return null;
-  return Number(seconds) * 1000;
+  return /^\d{1,6}$/.test(seconds) ? callDurationMs(Number(seconds) * 1000) : null;
+}
+
+/** A SIP final or provisional status; null when there is none. */
+export function sipStatusOf(code: string): number | null {
+  return /^[1-6]\d\d$/.test(code) ? Number(code) : null;
 }
 
 /** A verdict in word characters and hyphens; null when there is none. */
@@ -61,7 +52,7 @@ export function verstatOf(text: string): string | null {
 
 /** Only what identifies a delivery, printable and short. */
 export function keyOf(parts: readonly string[]): string {
-  return parts.map((part) => part.replace(/[^\x21-\x7b\x7d\x7e]/g, "").slice(0, 128)).join("|");
+  return parts.map((part) => part.replace(/[^\x21-\x7b\x7d\x7e]/g, "").slice(0, 256)).join("|");
 }
 
 export function invalidField(field: string, message: string): AppError {

@@ -18,8 +18,6 @@ import type { CallReport, CarrierAdapter, CarrierRequest, DialReport, StatusRepo
 import { callDurationMs, eventTime, instantOf } from "./event-times.js";
 import {
   callIdIn,
-  deliveryKeyOf,
-  invalidField,
   type JsonEvent,
   parseJsonEvent,
   peekObject,
@@ -27,6 +25,7 @@ import {
   requiredTextIn,
   textIn,
 } from "./json-event.js";
+import { invalidField, keyOf } from "./report-fields.js";
 import { isSameSecret } from "./same-secret.js";
 import { secretSetsOf } from "./secret-sets.js";
 import { CALLED_COOKIE, connectSvaml, continueSvaml, fallbackSvaml, hangupSvaml, refusalSvaml } from "./svaml.js";
@@ -41,7 +40,7 @@ export const sinch: CarrierAdapter = {
   parseVoice: ({ rawBody }) => {
     const event = parseJsonEvent(rawBody);
     const call = callOf(event);
-    return { ...call, deliveryKey: deliveryKeyOf([call.carrierCallId]) };
+    return { ...call, deliveryKey: keyOf([call.carrierCallId]) };
   },
   parseDial,
   parseStatus,
@@ -119,7 +118,7 @@ function parseStatus({ rawBody }: CarrierRequest, { now }: { now: Instant }): St
   const name = requiredTextIn(event, "event");
   const call = callOf(event);
   const at = eventTime(instantOf(event["timestamp"]), now);
-  const deliveryKey = deliveryKeyOf([call.carrierCallId, name, textIn(event, "type")]);
+  const deliveryKey = keyOf([call.carrierCallId, name, textIn(event, "type")]);
   if (name === "ace") return { ...call, deliveryKey, events: [{ kind: "answered", at }], elapsedMs: 0 };
   if (name !== "dice") return { ...call, deliveryKey, events: [], elapsedMs: 0 };
   const talkMs = durationOf(event);

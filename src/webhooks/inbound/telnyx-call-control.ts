@@ -7,7 +7,6 @@
  * spoken; `call.speak.ended` does not name the caller, so the business sees the promo number then.
  */
 import type { Instant } from "../../kernel/clock.js";
-import { AppError } from "../../kernel/errors.js";
 import type { CallEvent, ReleasedBy, TerminalStatus } from "../../telephony/call-event.js";
 import { type E164, normalizeNumber } from "../../telephony/e164.js";
 import { callbackContextOf } from "./callback-url.js";
@@ -30,6 +29,7 @@ import { safeNameOf } from "./caller-name.js";
 import { callerNumberOf } from "./caller-number.js";
 import { telnyxAttemptEnd } from "./telnyx-hangup.js";
 import { hangUp, legOf, planOf, rejectCall, speakTo, transferCall } from "./telnyx-commands.js";
+import { callIdOf, invalidField } from "./report-fields.js";
 import { type ClientState, instantIn, type Leg, readTelnyxEvent, type TelnyxEvent, textIn } from "./telnyx-event.js";
 import { telnyxVerstat, verifyTelnyx } from "./telnyx-signature.js";
 import { NOT_IN_SERVICE } from "./twiml.js";
@@ -103,7 +103,7 @@ function dialResult({ payload }: TelnyxEvent): DialResult {
 
 function parseStatus(request: CarrierRequest, input: { attempt: number; now: Instant }): StatusReport {
   const event = readTelnyxEvent(request.rawBody);
-  if (event.type === "") throw invalid("data.event_type", "is missing");
+  if (event.type === "") throw invalidField("data.event_type", "is missing");
   const call = callOf(event, request);
   const at = timeOf(event, input.now);
   const startedAt = instantIn(event.payload, "start_time") ?? at;
@@ -218,20 +218,11 @@ function divertedFrom(payload: TelnyxEvent["payload"]): E164 | null {
 
 const DIVERSION_CHARS_MAX = 512;
 
-const ID = /^[\x21-\x7e]{1,256}$/;
-
 function idIn(payload: TelnyxEvent["payload"], name: string): string {
-  const id = textIn(payload, name);
-  if (!ID.test(id)) throw invalid(`data.payload.${name}`, "must be 1 to 256 printable characters");
-  return id;
+  return callIdOf(() => textIn(payload, name), `data.payload.${name}`);
 }
 
 /** Telnyx sends an event again under the same id. */
 function deliveryKeyOf({ id }: TelnyxEvent): string {
-  if (!ID.test(id)) throw invalid("data.id", "must be 1 to 256 printable characters");
-  return id;
-}
-
-function invalid(path: string, message: string): AppError {
-  return new AppError("invalid_value", `${path} ${message}.`, { fields: [{ path, message }] });
+  return callIdOf(() => id, "data.id");
 }

@@ -4,8 +4,8 @@
  * Used by telnyx-call-control.ts and telnyx-commands.ts.
  */
 import { z } from "zod";
-import { AppError } from "../../kernel/errors.js";
 import type { Instant } from "../../kernel/clock.js";
+import { type JsonEvent, parseJsonEvent, peekObject, peekText } from "./json-event.js";
 
 /** The caller's leg arrived at the promo number; the business's leg was dialled by our transfer. */
 export type Leg = "caller" | "business";
@@ -38,15 +38,15 @@ export interface TelnyxEvent {
   readonly id: string;
   readonly type: string;
   readonly occurredAt: Instant | null;
-  readonly payload: Readonly<Record<string, unknown>>;
+  readonly payload: JsonEvent;
   /** Null: none, or none of ours. */
   readonly state: ClientState | null;
 }
 
 /** @throws AppError("unreadable_body") for anything that is no JSON in UTF-8 */
 export function readTelnyxEvent(raw: Buffer): TelnyxEvent {
-  const data = objectIn(objectIn(jsonOf(raw))["data"]);
-  const payload = objectIn(data["payload"]);
+  const data = peekObject(parseJsonEvent(raw), "data") ?? {};
+  const payload = peekObject(data, "payload") ?? {};
   return {
     id: textIn(data, "id"),
     type: textIn(data, "event_type"),
@@ -56,12 +56,11 @@ export function readTelnyxEvent(raw: Buffer): TelnyxEvent {
   };
 }
 
-export function textIn(fields: Readonly<Record<string, unknown>>, name: string): string {
-  const value = fields[name];
-  return typeof value === "string" ? value : "";
+export function textIn(fields: JsonEvent, name: string): string {
+  return peekText(fields, name) ?? "";
 }
 
-export function instantIn(fields: Readonly<Record<string, unknown>>, name: string): Instant | null {
+export function instantIn(fields: JsonEvent, name: string): Instant | null {
   const at = Date.parse(textIn(fields, name));
   return Number.isFinite(at) ? at : null;
 }
@@ -81,16 +80,4 @@ function stateOf(text: string): ClientState | null {
     void error;
     return null;
   }
-}
-
-function jsonOf(raw: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw));
-  } catch (error) {
-    throw new AppError("unreadable_body", "The body is not JSON in UTF-8.", { cause: error });
-  }
-}
-
-function objectIn(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -1,6 +1,7 @@
 /** Twilio: form posts signed with X-Twilio-Signature (twilio.com/docs/usage/security), answered in TwiML. How its calls are read: twiml-family.ts. */
 import type { CarrierAdapter } from "./carrier-adapter.js";
 import { isSignedForm } from "./form-signature.js";
+import { verstatOf } from "./report-fields.js";
 import { text, twimlFamily, whoLeftByCallStatus } from "./twiml-family.js";
 
 export const twilio: CarrierAdapter = twimlFamily({
@@ -8,10 +9,7 @@ export const twilio: CarrierAdapter = twimlFamily({
   verify: (request, { credential }) =>
     isSignedForm(request, { credential, headers: ["x-twilio-signature"] }) ? { nonce: null } : null,
   /** Only when the call came with a PASSporT (twilio.com/docs/voice/trusted-calling-with-shakenstir). */
-  verstatOf: (params) => {
-    const verstat = text(params, "StirVerstat");
-    return /^[\w-]{1,64}$/.test(verstat) ? verstat : null;
-  },
+  verstatOf: (params) => verstatOf(text(params, "StirVerstat")),
   /** Only with Caller ID Lookup on the number (twilio.com/docs/voice/twiml, "CallerName"). */
   nameField: "CallerName",
   sipStatusFields: { dial: "DialSipResponseCode", leg: "SipResponseCode" },

@@ -5,7 +5,6 @@
  */
 import type { Carrier } from "../../account/carrier-credentials.store.js";
 import type { Instant } from "../../kernel/clock.js";
-import { AppError } from "../../kernel/errors.js";
 import type { CallEvent, ReleasedBy, TerminalStatus } from "../../telephony/call-event.js";
 import { parseE164 } from "../../telephony/e164.js";
 import { type CallFailure, huntsOn } from "../../telephony/sip-status.js";
@@ -19,7 +18,9 @@ import type {
 } from "./carrier-adapter.js";
 import { safeNameOf } from "./caller-name.js";
 import { callerNumberOf } from "./caller-number.js";
+import { eventTime } from "./event-times.js";
 import { type FormParams, parseForm, peekFormField } from "./form-body.js";
+import { callIdOf, durationMs, formField, invalidField, keyOf, sipStatusOf } from "./report-fields.js";
 import { dialTwiml, emptyTwiml, fallbackTwiml, hangupTwiml, refusalTwiml, whisperTwiml } from "./twiml.js";
 
 export interface TwimlDialect {
@@ -59,7 +60,7 @@ export function twimlFamily(dialect: TwimlDialect): CarrierAdapter {
     parseVoice: (request) => {
       const params = parseForm(request.rawBody);
       // One answer a call, whatever a repetition adds (ErrorCode at a fallback URL) or says of the status by then.
-      return { ...callOf(dialect, params, "CallSid"), deliveryKey: callIdOf(params, "CallSid") };
+      return { ...callOf(dialect, params, "CallSid"), deliveryKey: callIdOf(formField(params), "CallSid") };
     },
     parseDial: (request) => parseDial(dialect, request),
     parseStatus: (request, input) => parseStatus(dialect, request, input),
@@ -86,13 +87,17 @@ function parseDial(dialect: TwimlDialect, request: CarrierRequest): DialReport {
 function dialResult(dialect: TwimlDialect, params: FormParams): DialResult {
   const { isCallerGone, releasedBy } = dialect.whoLeft(params);
   const failed = (failure: CallFailure): DialResult => {
-    const sipStatus = sipStatusOf(params, dialect.sipStatusFields.dial);
+    const sipStatus = sipStatusOf(text(params, dialect.sipStatusFields.dial));
     return { kind: "failed", failure, sipStatus, huntsOn: sipStatus === null || goesOnAfter(sipStatus) };
   };
   switch (text(params, "DialCallStatus")) {
     case "completed":
     case "answered":
-      return { kind: "completed", talkMs: dialect.talkMsOf(params) ?? seconds(params, "DialCallDuration"), releasedBy };
+      return {
+        kind: "completed",
+        talkMs: dialect.talkMsOf(params) ?? durationMs(text(params, "DialCallDuration")),
+        releasedBy,
+      };
     case "canceled":
       return { kind: "canceled" };
     case "no-answer":
@@ -103,7 +108,7 @@ function dialResult(dialect: TwimlDialect, params: FormParams): DialResult {
     case "failed":
       return failed("failed");
     default:
-      throw invalid("DialCallStatus", "is none that is documented");
+      throw invalidField("DialCallStatus", "is none that is documented");
   }
 }
 
@@ -130,17 +135,17 @@ function parseStatus(
   const isChild = text(params, "ParentCallSid") !== "";
   const call = callOf(dialect, params, isChild ? "ParentCallSid" : "CallSid");
   const status = text(params, "CallStatus");
-  if (status === "") throw invalid("CallStatus", "is missing");
-  const leg = callIdOf(params, "CallSid");
+  if (status === "") throw invalidField("CallStatus", "is missing");
+  const leg = callIdOf(formField(params), "CallSid");
   const parts = [call.carrierCallId, leg, text(params, "CallbackSource"), text(params, "SequenceNumber"), status];
-  const at = eventTime(params, input.now);
-  const durationMs = seconds(params, "CallDuration");
-  const talkMs = dialect.talkMsOf(params) ?? durationMs;
-  const sipStatus = sipStatusOf(params, dialect.sipStatusFields.leg);
+  const at = eventTime(sentAt(params), input.now);
+  const tookMs = durationMs(text(params, "CallDuration"));
+  const talkMs = dialect.talkMsOf(params) ?? tookMs;
+  const sipStatus = sipStatusOf(text(params, dialect.sipStatusFields.leg));
   const events = isChild
     ? childEvents({ ...input, status, sipStatus, at, talkMs })
     : parentEvents({ status, at, talkMs });
-  return { ...call, deliveryKey: keyOf(parts), events, elapsedMs: status === "completed" ? (durationMs ?? 0) : 0 };
+  return { ...call, deliveryKey: keyOf(parts), events, elapsedMs: status === "completed" ? (tookMs ?? 0) : 0 };
 }
 
 /** Final states of a leg. */
@@ -194,7 +199,7 @@ function callOf(
 ): Omit<CallReport, "deliveryKey"> {
   text(params, "To");
   return {
-    carrierCallId: callIdOf(params, idField),
+    carrierCallId: callIdOf(formField(params), idField),
     handle: null,
     caller: callerNumberOf(text(params, "From")),
     callerName: safeNameOf(text(params, dialect.nameField)),
@@ -203,49 +208,13 @@ function callOf(
   };
 }
 
-/** Twilio's are 34 characters; those of carriers that speak its language are longer. */
-const CALL_ID = /^[\x21-\x7e]{1,256}$/;
-
-function callIdOf(params: FormParams, name: string): string {
-  const id = text(params, name);
-  if (!CALL_ID.test(id)) throw invalid(name, "must be 1 to 256 printable characters");
-  return id;
-}
-
-function sipStatusOf(params: FormParams, name: string): number | null {
-  const code = text(params, name);
-  return /^[1-6]\d\d$/.test(code) ? Number(code) : null;
-}
-
-/** No call lasts longer; a duration beyond it is no duration. */
-const CALL_S_MAX = 24 * 60 * 60;
-
-function seconds(params: FormParams, name: string): number | null {
-  const value = text(params, name);
-  if (!/^\d{1,6}$/.test(value) || Number(value) > CALL_S_MAX) return null;
-  return Number(value) * 1000;
-}
-
-/** Twilio's Timestamp has whole seconds, so the arrival is the better time, unless the delivery was held up for longer than this. */
-const HELD_UP_MS = 5_000;
-
-function eventTime(params: FormParams, now: Instant): Instant {
-  const sent = Date.parse(text(params, "Timestamp"));
-  return Number.isFinite(sent) && sent < now - HELD_UP_MS ? sent : now;
-}
-
 /** Empty when missing. @throws AppError("invalid_value") when it comes twice: these carriers send every field once */
 export function text(params: FormParams, name: string): string {
-  const value = params[name] ?? "";
-  if (typeof value !== "string") throw invalid(name, "comes more than once");
-  return value;
+  return formField(params)(name);
 }
 
-/** Only what identifies a delivery, printable and short. */
-function keyOf(parts: readonly string[]): string {
-  return parts.map((part) => part.replace(/[^\x21-\x7b\x7d\x7e]/g, "").slice(0, 128)).join("|");
-}
-
-function invalid(field: string, message: string): AppError {
-  return new AppError("invalid_value", `${field} ${message}.`, { fields: [{ path: field, message }] });
+/** Twilio's Timestamp is RFC 2822 in whole seconds. */
+function sentAt(params: FormParams): Instant | null {
+  const at = Date.parse(text(params, "Timestamp"));
+  return Number.isFinite(at) ? at : null;
 }

@@ -8,6 +8,7 @@ import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, TerminalStatus } from "../../telephony/call-event.js";
 import { huntsOn } from "../../telephony/sip-status.js";
 import { bareE164, withPlus } from "./bare-number.js";
+import { parseJsonEvent } from "./json-event.js";
 import type {
   CallReport,
   CarrierAdapter,
@@ -19,16 +20,7 @@ import type {
 } from "./carrier-adapter.js";
 import { parseForm } from "./form-body.js";
 import { connectNcco, conversationIn, fallbackNcco, hangupNcco, noNcco, refusalNcco, whisperNcco } from "./ncco.js";
-import {
-  callIdOf,
-  durationMs,
-  type Field,
-  formField,
-  invalidField,
-  jsonField,
-  keyOf,
-  parseJsonObject,
-} from "./report-fields.js";
+import { callIdOf, durationMs, type Field, formField, invalidField, jsonField, keyOf } from "./report-fields.js";
 import { vonageSigned } from "./vonage-signature.js";
 
 export const vonage: CarrierAdapter = {
@@ -59,7 +51,7 @@ export const vonage: CarrierAdapter = {
 
 /** @throws AppError("unreadable_body") */
 function fieldsOf({ method, url, rawBody }: CarrierRequest): Field {
-  if (method === "POST") return jsonField(parseJsonObject(rawBody));
+  if (method === "POST") return jsonField(parseJsonEvent(rawBody));
   const at = url.indexOf("?");
   return formField(parseForm(Buffer.from(at < 0 ? "" : url.slice(at + 1))));
 }

@@ -298,7 +298,7 @@ describe("an incoming call", () => {
     ["TN-Verification-Passed", "TN-Verification-Passed"],
     ["TN-Validation-Failed", "TN-Validation-Failed"],
     ["x".repeat(65), null],
-    ["not a verdict", null],
+    ["no<verdict>", null],
     [1, null],
   ])("with the verdict %j has %j", async (verstat, expected) => {
     const { call } = await ringing({}, { stirShaken: { verstat, attestationIndicator: "A" } });
