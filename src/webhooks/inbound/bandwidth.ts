@@ -18,7 +18,7 @@ import {
   transferBxml,
   whisperBxml,
   withCallbackLogin,
-} from "./bxml.js";
+} from "./documents/bxml.js";
 import type {
   CallReport,
   CarrierAdapter,
@@ -29,7 +29,7 @@ import type {
   StatusReport,
   WebhookKind,
 } from "./carrier-adapter.js";
-import { callDurationMs, eventTime, instantOf } from "./event-times.js";
+import { callDurationMs, eventTime, instantOf } from "./reading/event-times.js";
 import {
   callIdIn,
   type JsonEvent,
@@ -38,10 +38,10 @@ import {
   peekText,
   requiredTextIn,
   textIn,
-} from "./json-event.js";
-import { keyOf, verstatOf } from "./report-fields.js";
-import { isSameSecret } from "./same-secret.js";
-import { secretSetsOf } from "./secret-sets.js";
+} from "./reading/json-event.js";
+import { keyOf, verstatOf } from "./reading/report-fields.js";
+import { isSameSecret } from "./signatures/same-secret.js";
+import { secretSetsOf } from "./signatures/secret-sets.js";
 
 export const bandwidth: CarrierAdapter = {
   carrier: "bandwidth",

@@ -6,8 +6,8 @@
 import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, ReleasedBy, TerminalStatus } from "../../telephony/call-event.js";
 import { type CallFailure, huntsOn } from "../../telephony/sip-status.js";
-import { bareE164, withPlus } from "./bare-number.js";
-import { safeNameOf } from "./caller-name.js";
+import { bareE164, withPlus } from "./reading/bare-number.js";
+import { safeNameOf } from "./reading/caller-name.js";
 import type {
   CallReport,
   CarrierAdapter,
@@ -17,11 +17,19 @@ import type {
   StatusReport,
   WebhookKind,
 } from "./carrier-adapter.js";
-import { parseForm, peekFormField } from "./form-body.js";
-import { plivoNonce } from "./plivo-signature.js";
-import { dialXml, emptyXml, fallbackXml, hangupXml, refusalXml, whisperXml } from "./plivo-xml.js";
-import { callIdOf, durationMs, type Field, formField, invalidField, keyOf, verstatOf } from "./report-fields.js";
-import { authTokensOf } from "./secret-sets.js";
+import { parseForm, peekFormField } from "./reading/form-body.js";
+import { plivoNonce } from "./signatures/plivo-signature.js";
+import { dialXml, emptyXml, fallbackXml, hangupXml, refusalXml, whisperXml } from "./documents/plivo-xml.js";
+import {
+  callIdOf,
+  durationMs,
+  type Field,
+  formField,
+  invalidField,
+  keyOf,
+  verstatOf,
+} from "./reading/report-fields.js";
+import { authTokensOf } from "./signatures/secret-sets.js";
 
 export const plivo: CarrierAdapter = {
   carrier: "plivo",

@@ -5,7 +5,7 @@
  * It passes no STIR/SHAKEN verdict on (none in its list of fields); how it writes a withheld caller is from general knowledge: as Twilio, or a word.
  */
 import type { CarrierAdapter } from "./carrier-adapter.js";
-import { isSignedForm } from "./form-signature.js";
+import { isSignedForm } from "./signatures/form-signature.js";
 import { twimlFamily, whoLeftByCallStatus } from "./twiml-family.js";
 
 const HEADERS = ["x-signalwire-signature", "x-twilio-signature"];

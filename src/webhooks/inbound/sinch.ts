@@ -15,7 +15,7 @@ import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, ReleasedBy } from "../../telephony/call-event.js";
 import { type E164, parseE164 } from "../../telephony/e164.js";
 import type { CallReport, CarrierAdapter, CarrierRequest, DialReport, StatusReport } from "./carrier-adapter.js";
-import { callDurationMs, eventTime, instantOf } from "./event-times.js";
+import { callDurationMs, eventTime, instantOf } from "./reading/event-times.js";
 import {
   callIdIn,
   type JsonEvent,
@@ -24,11 +24,18 @@ import {
   peekText,
   requiredTextIn,
   textIn,
-} from "./json-event.js";
-import { invalidField, keyOf } from "./report-fields.js";
-import { isSameSecret } from "./same-secret.js";
-import { secretSetsOf } from "./secret-sets.js";
-import { CALLED_COOKIE, connectSvaml, continueSvaml, fallbackSvaml, hangupSvaml, refusalSvaml } from "./svaml.js";
+} from "./reading/json-event.js";
+import { invalidField, keyOf } from "./reading/report-fields.js";
+import { isSameSecret } from "./signatures/same-secret.js";
+import { secretSetsOf } from "./signatures/secret-sets.js";
+import {
+  CALLED_COOKIE,
+  connectSvaml,
+  continueSvaml,
+  fallbackSvaml,
+  hangupSvaml,
+  refusalSvaml,
+} from "./documents/svaml.js";
 
 export const sinch: CarrierAdapter = {
   carrier: "sinch",

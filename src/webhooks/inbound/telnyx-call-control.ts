@@ -25,14 +25,21 @@ import type {
   StatusReport,
   WebhookKind,
 } from "./carrier-adapter.js";
-import { safeNameOf } from "./caller-name.js";
-import { callerNumberOf } from "./caller-number.js";
-import { telnyxAttemptEnd } from "./telnyx-hangup.js";
-import { hangUp, legOf, planOf, rejectCall, speakTo, transferCall } from "./telnyx-commands.js";
-import { callIdOf, invalidField } from "./report-fields.js";
-import { type ClientState, instantIn, type Leg, readTelnyxEvent, type TelnyxEvent, textIn } from "./telnyx-event.js";
-import { telnyxVerstat, verifyTelnyx } from "./telnyx-signature.js";
-import { NOT_IN_SERVICE } from "./twiml.js";
+import { safeNameOf } from "./reading/caller-name.js";
+import { callerNumberOf } from "./reading/caller-number.js";
+import { telnyxAttemptEnd } from "./telnyx/telnyx-hangup.js";
+import { hangUp, legOf, planOf, rejectCall, speakTo, transferCall } from "./telnyx/telnyx-commands.js";
+import { callIdOf, invalidField } from "./reading/report-fields.js";
+import {
+  type ClientState,
+  instantIn,
+  type Leg,
+  readTelnyxEvent,
+  type TelnyxEvent,
+  textIn,
+} from "./telnyx/telnyx-event.js";
+import { telnyxVerstat, verifyTelnyx } from "./signatures/telnyx-signature.js";
+import { NOT_IN_SERVICE } from "./documents/twiml.js";
 
 export const telnyxCallControl: CarrierAdapter = {
   carrier: "telnyx",

@@ -4,9 +4,9 @@
  * Whom <Dial> shows without callerId the documentation does not say; from general knowledge it is the caller, as with Twilio.
  */
 import type { CarrierAdapter } from "./carrier-adapter.js";
-import { telnyxVerstat, verifyTelnyx } from "./telnyx-signature.js";
+import { telnyxVerstat, verifyTelnyx } from "./signatures/telnyx-signature.js";
 import { text, twimlFamily, type WhoLeft } from "./twiml-family.js";
-import type { FormParams } from "./form-body.js";
+import type { FormParams } from "./reading/form-body.js";
 
 export const telnyxTexml: CarrierAdapter = twimlFamily({
   carrier: "telnyx",

@@ -1,7 +1,7 @@
 /** Twilio: form posts signed with X-Twilio-Signature (twilio.com/docs/usage/security), answered in TwiML. How its calls are read: twiml-family.ts. */
 import type { CarrierAdapter } from "./carrier-adapter.js";
-import { isSignedForm } from "./form-signature.js";
-import { verstatOf } from "./report-fields.js";
+import { isSignedForm } from "./signatures/form-signature.js";
+import { verstatOf } from "./reading/report-fields.js";
 import { text, twimlFamily, whoLeftByCallStatus } from "./twiml-family.js";
 
 export const twilio: CarrierAdapter = twimlFamily({

@@ -16,12 +16,12 @@ import type {
   DialResult,
   StatusReport,
 } from "./carrier-adapter.js";
-import { safeNameOf } from "./caller-name.js";
-import { callerNumberOf } from "./caller-number.js";
-import { eventTime } from "./event-times.js";
-import { type FormParams, parseForm, peekFormField } from "./form-body.js";
-import { callIdOf, durationMs, formField, invalidField, keyOf, sipStatusOf } from "./report-fields.js";
-import { dialTwiml, emptyTwiml, fallbackTwiml, hangupTwiml, refusalTwiml, whisperTwiml } from "./twiml.js";
+import { safeNameOf } from "./reading/caller-name.js";
+import { callerNumberOf } from "./reading/caller-number.js";
+import { eventTime } from "./reading/event-times.js";
+import { type FormParams, parseForm, peekFormField } from "./reading/form-body.js";
+import { callIdOf, durationMs, formField, invalidField, keyOf, sipStatusOf } from "./reading/report-fields.js";
+import { dialTwiml, emptyTwiml, fallbackTwiml, hangupTwiml, refusalTwiml, whisperTwiml } from "./documents/twiml.js";
 
 export interface TwimlDialect {
   readonly carrier: Carrier;

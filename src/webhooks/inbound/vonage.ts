@@ -7,8 +7,8 @@
 import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, TerminalStatus } from "../../telephony/call-event.js";
 import { huntsOn } from "../../telephony/sip-status.js";
-import { bareE164, withPlus } from "./bare-number.js";
-import { parseJsonEvent } from "./json-event.js";
+import { bareE164, withPlus } from "./reading/bare-number.js";
+import { parseJsonEvent } from "./reading/json-event.js";
 import type {
   CallReport,
   CarrierAdapter,
@@ -18,10 +18,26 @@ import type {
   StatusReport,
   WebhookKind,
 } from "./carrier-adapter.js";
-import { parseForm } from "./form-body.js";
-import { connectNcco, conversationIn, fallbackNcco, hangupNcco, noNcco, refusalNcco, whisperNcco } from "./ncco.js";
-import { callIdOf, durationMs, type Field, formField, invalidField, jsonField, keyOf } from "./report-fields.js";
-import { vonageSigned } from "./vonage-signature.js";
+import { parseForm } from "./reading/form-body.js";
+import {
+  connectNcco,
+  conversationIn,
+  fallbackNcco,
+  hangupNcco,
+  noNcco,
+  refusalNcco,
+  whisperNcco,
+} from "./documents/ncco.js";
+import {
+  callIdOf,
+  durationMs,
+  type Field,
+  formField,
+  invalidField,
+  jsonField,
+  keyOf,
+} from "./reading/report-fields.js";
+import { vonageSigned } from "./signatures/vonage-signature.js";
 
 export const vonage: CarrierAdapter = {
   carrier: "vonage",

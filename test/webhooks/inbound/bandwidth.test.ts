@@ -15,7 +15,7 @@ import { systemRandom } from "../../../src/kernel/random.js";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { bandwidth } from "../../../src/webhooks/inbound/bandwidth.js";
-import { transferBxml, withCallbackLogin } from "../../../src/webhooks/inbound/bxml.js";
+import { transferBxml, withCallbackLogin } from "../../../src/webhooks/inbound/documents/bxml.js";
 import type { AttemptPlan, CarrierRequest } from "../../../src/webhooks/inbound/carrier-adapter.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { until } from "../../support/until.js";

@@ -6,8 +6,8 @@ import { describe, expect, it } from "vitest";
 import { plivoVoice } from "../../../src/dev/carrier-voices/plivo-voice.js";
 import { systemRandom } from "../../../src/kernel/random.js";
 import type { CarrierRequest } from "../../../src/webhooks/inbound/carrier-adapter.js";
-import { parseForm } from "../../../src/webhooks/inbound/form-body.js";
-import { plivoNonce } from "../../../src/webhooks/inbound/plivo-signature.js";
+import { parseForm } from "../../../src/webhooks/inbound/reading/form-body.js";
+import { plivoNonce } from "../../../src/webhooks/inbound/signatures/plivo-signature.js";
 
 const TOKEN = "a token of the tests";
 const NONCE = "05429567804466091622";

@@ -13,7 +13,7 @@ import type {
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { telnyxCallControl } from "../../../src/webhooks/inbound/telnyx-call-control.js";
-import { telnyxAttemptEnd } from "../../../src/webhooks/inbound/telnyx-hangup.js";
+import { telnyxAttemptEnd } from "../../../src/webhooks/inbound/telnyx/telnyx-hangup.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { allocationFor, makeWorld } from "../../support/world.js";
 import { CALLER, speakAs } from "../support/speaking.js";

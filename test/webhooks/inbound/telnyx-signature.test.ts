@@ -8,7 +8,11 @@ import type { SignedRequest } from "../../../src/dev/carrier-voices/carrier-voic
 import { telnyxKeys } from "../../../src/dev/carrier-voices/telnyx-keys.js";
 import { telnyxTexmlVoice } from "../../../src/dev/carrier-voices/telnyx-texml-voice.js";
 import { systemRandom } from "../../../src/kernel/random.js";
-import { TELNYX_TOLERANCE_MS, telnyxVerstat, verifyTelnyx } from "../../../src/webhooks/inbound/telnyx-signature.js";
+import {
+  TELNYX_TOLERANCE_MS,
+  telnyxVerstat,
+  verifyTelnyx,
+} from "../../../src/webhooks/inbound/signatures/telnyx-signature.js";
 
 const CALL = {
   id: "428c31b6-abf3-3bc1-b7f4-5013ef9657c1",

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { getExpectedTwilioSignature } from "twilio/lib/webhooks/webhooks.js";
-import { parseForm, peekFormField } from "../../../src/webhooks/inbound/form-body.js";
+import { parseForm, peekFormField } from "../../../src/webhooks/inbound/reading/form-body.js";
 import { freshDatabase } from "../../support/database.js";
 import { makeWorld } from "../../support/world.js";
 import { incomingCall, type Params } from "../support/twilio-stand-in.js";

@@ -3,7 +3,11 @@ import { createHash, createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CarrierCredential } from "../../../src/account/carrier-credentials.store.js";
-import { CLOCK_SKEW_MAX_S, SIGNED_AGO_MAX_S, vonageSigned } from "../../../src/webhooks/inbound/vonage-signature.js";
+import {
+  CLOCK_SKEW_MAX_S,
+  SIGNED_AGO_MAX_S,
+  vonageSigned,
+} from "../../../src/webhooks/inbound/signatures/vonage-signature.js";
 
 const SECRET = "signature secret of the tests";
 const NOW = 1_800_000_000_000;

@@ -4,11 +4,11 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { errors, type JWTPayload, jwtVerify } from "jose";
-import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
-import type { Instant } from "../../kernel/clock.js";
-import { CALLBACK_PARAMETERS } from "./callback-url.js";
-import type { CarrierRequest, Verified } from "./carrier-adapter.js";
-import { CONVERSATION } from "./ncco.js";
+import type { CarrierCredential } from "../../../account/carrier-credentials.store.js";
+import type { Instant } from "../../../kernel/clock.js";
+import { CALLBACK_PARAMETERS } from "../callback-url.js";
+import type { CarrierRequest, Verified } from "../carrier-adapter.js";
+import { CONVERSATION } from "../documents/ncco.js";
 import { secretSetsOf } from "./secret-sets.js";
 
 /** A webhook's token has about 500 characters. */

@@ -3,9 +3,9 @@
  * not signed: what a callback carries for us there may only choose whose key must fit, and what its sender could do to its own calls anyhow.
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
-import type { Instant } from "../../kernel/clock.js";
-import type { CarrierRequest, Verified } from "./carrier-adapter.js";
+import type { CarrierCredential } from "../../../account/carrier-credentials.store.js";
+import type { Instant } from "../../../kernel/clock.js";
+import type { CarrierRequest, Verified } from "../carrier-adapter.js";
 import { secretSetsOf } from "./secret-sets.js";
 
 /** A signature is good for so long, in both directions: Telnyx's own packages allow five minutes. */

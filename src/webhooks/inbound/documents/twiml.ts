@@ -1,6 +1,6 @@
 /** Our answers as TwiML (twilio.com/docs/voice/twiml). For Twilio, and for the carriers that speak its language. */
 import VoiceResponse from "twilio/lib/twiml/VoiceResponse.js";
-import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "./carrier-adapter.js";
+import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "../carrier-adapter.js";
 
 export const NOT_IN_SERVICE = "The number you have dialed is not in service.";
 

@@ -1,5 +1,5 @@
 /** Our answers as SVAML, Sinch's call control in JSON (developers.sinch.com/docs/voice/api-reference/svaml): instructions, and one action. */
-import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "./carrier-adapter.js";
+import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "../carrier-adapter.js";
 import { NOT_IN_SERVICE } from "./twiml.js";
 
 /** Later events of the call bring it back. At most 50 characters, with all cookies of a call at most 1 kB. */

@@ -1,5 +1,5 @@
 /** Fields of a carrier's report, whatever they were carried in: read strictly, refused by name. Used by the carriers' adapters. */
-import { AppError } from "../../kernel/errors.js";
+import { AppError } from "../../../kernel/errors.js";
 import { callDurationMs } from "./event-times.js";
 import type { FormParams } from "./form-body.js";
 

@@ -2,7 +2,7 @@
  * What Telnyx's `hangup_cause` and `sip_hangup_cause` of a leg say of its end (developers.telnyx.com/api-reference/callbacks/call-hangup). Pure. Used by
  * telnyx-call-control.ts.
  */
-import { type CallFailure, failureOf, huntsOn } from "../../telephony/sip-status.js";
+import { type CallFailure, failureOf, huntsOn } from "../../../telephony/sip-status.js";
 
 export type TelnyxEnd =
   /** Somebody talked. `isByLimit`: until the longest time a call may last. */

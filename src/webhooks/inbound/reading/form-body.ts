@@ -2,7 +2,7 @@
  * application/x-www-form-urlencoded, read strictly: what cannot be decoded is refused instead of replaced, because signatures are computed over
  * the decoded values. For carriers that post forms.
  */
-import { AppError } from "../../kernel/errors.js";
+import { AppError } from "../../../kernel/errors.js";
 
 /** A key that comes several times has its values in order. No prototype: any key is only a key. */
 export type FormParams = Readonly<Record<string, string | readonly string[]>>;

@@ -2,7 +2,7 @@
  * Events that carriers post as JSON: one object in UTF-8, its fields read with suspicion. For the adapters whose carrier sends JSON. `peek…` may be used
  * before a signature passes: it never says what is wrong with a field.
  */
-import { AppError } from "../../kernel/errors.js";
+import { AppError } from "../../../kernel/errors.js";
 import { callIdOf, invalidField } from "./report-fields.js";
 
 export type JsonEvent = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 /** Our answers as Plivo XML (plivo.com/docs/voice/xml). For plivo.ts. */
-import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "./carrier-adapter.js";
+import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "../carrier-adapter.js";
 import { NOT_IN_SERVICE } from "./twiml.js";
 import { element, type XmlElement, xmlDocument } from "./xml.js";
 

@@ -3,9 +3,9 @@
  * (twilio.com/docs/usage/security). Used by twilio.ts and signalwire.ts.
  */
 import { validateRequest } from "twilio/lib/webhooks/webhooks.js";
-import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
-import type { CarrierRequest } from "./carrier-adapter.js";
-import { parseForm } from "./form-body.js";
+import type { CarrierCredential } from "../../../account/carrier-credentials.store.js";
+import type { CarrierRequest } from "../carrier-adapter.js";
+import { parseForm } from "../reading/form-body.js";
 import { authTokensOf } from "./secret-sets.js";
 
 /**

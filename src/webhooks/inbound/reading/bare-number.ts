@@ -1,5 +1,5 @@
 /** E.164 numbers without their +, as some carriers write them (Plivo, Vonage). Used by those carriers' adapters. */
-import type { E164 } from "../../telephony/e164.js";
+import type { E164 } from "../../../telephony/e164.js";
 import { callerNumberOf } from "./caller-number.js";
 
 const BARE = /^[1-9]\d{6,14}$/;

@@ -2,7 +2,7 @@
  * The secrets of a credential that may sign, one set each: `auth_tokens` holds one or two tokens; carriers with other fields keep the set that is being
  * replaced in `previous` (src/http/contract/carrier.ts). Used by the carriers' adapters.
  */
-import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
+import type { CarrierCredential } from "../../../account/carrier-credentials.store.js";
 
 /** An empty token would be a signature anybody can make. */
 export function authTokensOf(credential: CarrierCredential): string[] {

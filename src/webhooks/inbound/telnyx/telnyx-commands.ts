@@ -3,8 +3,8 @@
  * within the last 60 s, so every id follows from the call and the step alone and the same command may be sent again. Used by telnyx-call-control.ts.
  */
 import { createHash } from "node:crypto";
-import { callbackContextOf } from "./callback-url.js";
-import { type AttemptPlan, CALLER, type CallHandle, type CarrierCommand } from "./carrier-adapter.js";
+import { callbackContextOf } from "../callback-url.js";
+import { type AttemptPlan, CALLER, type CallHandle, type CarrierCommand } from "../carrier-adapter.js";
 import { clientStateOf, type ClientState, type TransferAfter } from "./telnyx-event.js";
 
 export interface CallerLeg {

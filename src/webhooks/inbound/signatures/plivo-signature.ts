@@ -3,9 +3,9 @@
  * against): HMAC-SHA256 with an auth token, in base64, over URL, sorted query, sorted form and a nonce. For plivo.ts.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { AppError } from "../../kernel/errors.js";
-import type { CarrierRequest } from "./carrier-adapter.js";
-import { type FormParams, parseForm } from "./form-body.js";
+import { AppError } from "../../../kernel/errors.js";
+import type { CarrierRequest } from "../carrier-adapter.js";
+import { type FormParams, parseForm } from "../reading/form-body.js";
 
 /** Plivo's nonces have 20 digits; one that long is none of its. */
 const NONCE = /^[\x21-\x7e]{1,128}$/;

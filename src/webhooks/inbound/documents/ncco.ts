@@ -2,8 +2,8 @@
  * Our answers as NCCOs (developer.vonage.com/en/voice/voice-api/ncco-reference). Vonage answers a call before it asks what to do, and an NCCO has no verb
  * that rejects: a refusal is a call that ends at once. For vonage.ts.
  */
-import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "./carrier-adapter.js";
-import { withoutPlus } from "./bare-number.js";
+import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "../carrier-adapter.js";
+import { withoutPlus } from "../reading/bare-number.js";
 import { NOT_IN_SERVICE } from "./twiml.js";
 
 type Action = Readonly<Record<string, unknown>>;

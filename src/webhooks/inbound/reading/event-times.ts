@@ -1,5 +1,5 @@
 /** Times and durations as carriers tell them, which are theirs and not this machine's. For the adapters whose carrier sends ISO 8601. */
-import type { Instant } from "../../kernel/clock.js";
+import type { Instant } from "../../../kernel/clock.js";
 
 const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
 

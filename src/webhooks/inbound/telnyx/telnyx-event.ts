@@ -4,8 +4,8 @@
  * Used by telnyx-call-control.ts and telnyx-commands.ts.
  */
 import { z } from "zod";
-import type { Instant } from "../../kernel/clock.js";
-import { type JsonEvent, parseJsonEvent, peekObject, peekText } from "./json-event.js";
+import type { Instant } from "../../../kernel/clock.js";
+import { type JsonEvent, parseJsonEvent, peekObject, peekText } from "../reading/json-event.js";
 
 /** The caller's leg arrived at the promo number; the business's leg was dialled by our transfer. */
 export type Leg = "caller" | "business";
