@@ -1,10 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
-import { deletePool } from "../../../src/pool/pool-changes.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
-import { GOLDEN_CASES, type GoldenCase, type NumberName } from "../../support/golden-cases.js";
-import { allocationFor, ids, makeWorld, type World } from "../../support/world.js";
+import { allocationFor, makeWorld, type World } from "../../support/world.js";
 import { attribute, CALLER, dialled, incomingCall, type Params, REJECTED } from "../support/twilio-stand-in.js";
 import { PUBLIC_URL, putTwilio, recordOf, settledRecord, startWebhooks } from "../support/webhook-service.js";
 
@@ -201,48 +199,3 @@ describe("without PUBLIC_BASE_URL", () => {
     }
   });
 });
-
-describe("golden cases over Twilio", () => {
-  for (const golden of GOLDEN_CASES) it(golden.name, () => runGolden(golden));
-});
-
-async function runGolden(golden: GoldenCase): Promise<void> {
-  const world = await makeWorld(db, golden.size, golden.settings);
-  const moves = { db, schedule: world.schedule, ids };
-  const visitors = new Map<string, string>();
-  const visitorOf = (name: string): string => {
-    const known = visitors.get(name) ?? ids.next("vis");
-    visitors.set(name, known);
-    return known;
-  };
-  const numberOf = (name: NumberName): string => {
-    if (name === "other") return "+18887770001";
-    return (name === "overflow" ? world.pool.overflowNumber : world.numbers[name === "n1" ? 0 : 1]) as string;
-  };
-  for (const step of golden.steps) {
-    switch (step.do) {
-      case "present":
-        await presentBatch(db, [allocationFor(world, visitorOf(step.visitor))], Date.now() + step.at);
-        break;
-      case "quarantine": {
-        const why = { reason: "test", actor: "test" };
-        await quarantineNumber(moves, { e164: numberOf(step.number), accountId: world.account.id, ...why });
-        break;
-      }
-      case "delete_pool":
-        await deletePool(moves, { poolId: world.pool.id, actor: "test" });
-        break;
-      case "call": {
-        const call = incomingCall(numberOf(step.number));
-        const answer = await twilio.voice(call);
-        if (step.disposition === "routed") expect(dialled(answer)).toBe("+18005550100");
-        else expect(answer.text).toMatch(REJECTED);
-        const visitorId = step.visitor === undefined ? null : visitorOf(step.visitor);
-        expect(await record(call)).toMatchObject({
-          disposition: step.disposition,
-          attribution: { outcome: step.outcome, visitorId },
-        });
-      }
-    }
-  }
-}
