@@ -17,6 +17,7 @@ import type { SpoolEntry } from "../../src/routing/spooled-call.js";
 import type { CallEvent } from "../../src/telephony/call-event.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { until } from "../support/until.js";
 import { allocationFor, ids, inboundCall, makeWorld, secrets, type World } from "../support/world.js";
 
 const { db, url } = await freshDatabase();
@@ -127,8 +128,12 @@ describe("routeCall", () => {
   it("gives duplicates and retries of one ingress call one record", async () => {
     const node = await makeNode();
     const { e164 } = await present(await makeWorld(db, 1), MINUTE);
-    const call = inboundCall(e164);
-    const routed = await Promise.all(Array.from({ length: 8 }, () => routeCall(node.deps, call)));
+    // On a busy machine eight at once may take longer than a match has; those are matched from the log, which is another test's.
+    const { call, routed } = await until("all are matched in time", async () => {
+      const once = inboundCall(e164);
+      const all = await Promise.all(Array.from({ length: 8 }, () => routeCall(node.deps, once)));
+      return all.some(({ isLate }) => isLate) ? null : { call: once, routed: all };
+    });
     expect(new Set(routed.map((r) => r.ref.callId)).size).toBe(1);
     expect(routed.filter((r) => !r.isRepeat)).toHaveLength(1);
     expect(await rows(db, "select count(*) from call where ingress_call_id = $1", [call.ingressCallId])).toEqual([
@@ -209,7 +214,7 @@ describe("with PostgreSQL away", () => {
         { e164: gone.e164, accountId: null, reason: "r", actor: "test" },
       );
       await routeCall(node.deps, inboundCall(seen.e164));
-      await until(() => node.table.find(gone.e164)?.isRouted === false);
+      await until("it came true", () => node.table.find(gone.e164)?.isRouted === false);
       take(node.proxy);
 
       const calls = [seen.e164, gone.e164, "+18887770010"].map((number) => inboundCall(number, { caller: CALLER }));
@@ -224,12 +229,12 @@ describe("with PostgreSQL away", () => {
       const [first] = routed as [(typeof routed)[number]];
       void node.callLog.record(first.ref, answeredAndEnded(first.arrivedAt), calls[0]?.ingressKey ?? null);
       // Somebody else is presented the number before the record is written: the call stays with who had it when it came.
-      await until(() => Date.now() > first.arrivedAt + 5);
+      await until("it came true", () => Date.now() > first.arrivedAt + 5);
       const after = await present(worldA, 0);
       expect(after.e164).toBe(seen.e164);
 
       node.proxy.restore();
-      await until(async () => {
+      await until("it came true", async () => {
         await replayed(node);
         return (
           (
@@ -264,7 +269,7 @@ describe("with PostgreSQL away", () => {
     await rows(db, "update destination set caller_id = 'promo_number', pass_ids = true where id = $1", [id]);
     const wanted = { callerId: "promo_number", passIds: true };
     expect(await routeCall(node.deps, inboundCall(e164))).toMatchObject({ decision: wanted, isLate: false });
-    await until(() => node.table.find(e164)?.destination?.passIds === true);
+    await until("it came true", () => node.table.find(e164)?.destination?.passIds === true);
     node.proxy.cut();
     const routed = await routeCall(node.deps, inboundCall(e164));
     expect(routed).toMatchObject({ decision: wanted, presentationId: null, isLate: true });
@@ -426,11 +431,3 @@ describe("DatabaseClock", () => {
     expect(clock.now()).toBe(6_005);
   });
 });
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1_500; i++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("It did not come true within 15 s.");
-}
