@@ -14,7 +14,8 @@ const SLOWEST_TEST_MS = 60_000;
 export default defineConfig({
   test: {
     globalSetup: "test/support/services.ts",
-    maxWorkers: 2,
+    // One more than the cores that CI has: many tests wait for timers that a protocol or a server sets.
+    maxWorkers: 3,
     testTimeout: SLOWEST_TEST_MS,
     hookTimeout: SLOWEST_TEST_MS,
     projects: Object.entries(ROOMS).map(([name, folders]) => ({

@@ -5,6 +5,7 @@ import type { Outcome } from "../../../src/dev/carrier-voices/carrier-voice.js";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
+import { until } from "../../support/until.js";
 import { allocationFor, makeWorld, type World } from "../../support/world.js";
 import { tablesHolding } from "../support/leaks.js";
 import { CALLER, type Speaker, speakAs } from "../support/speaking.js";
@@ -230,7 +231,7 @@ describe.each(CARRIER_VOICES)("$name", (voice) => {
   });
 
   it(`${AT_ONCE} at once each find their own visitor, and nothing holds a caller in plain`, async () => {
-    const { db, speaker } = await started;
+    const { db, service, speaker } = await started;
     const made = await makeWorld(db, AT_ONCE);
     const requests = Array.from({ length: AT_ONCE }, () => allocationFor(made));
     const got = [...(await presentBatch(db, requests.slice(0, 250))), ...(await presentBatch(db, requests.slice(250)))];
@@ -241,10 +242,18 @@ describe.each(CARRIER_VOICES)("$name", (voice) => {
     const calls = [...visitors.keys()].map((number) => speaker.call(number));
     const heard = await Promise.all(calls.map((call) => speaker.ring(call)));
     expect(new Set(heard.map((one) => one.kind === "dial" && one.target))).toEqual(new Set([BUSINESS]));
-    for (const call of calls) {
-      const { attribution } = await speaker.record(call);
-      expect(attribution).toMatchObject({ outcome: "matched", visitorId: visitors.get(call.to) });
-    }
+    const recorded = await until("every call has its record", async () => {
+      await service.routing.callLog.replayNow();
+      const found = await rows<{ called: string; attribution: string; visitor_id: string }>(
+        db,
+        "select promo_number as called, attribution, visitor_id from call where ingress_call_id = any ($1)",
+        [calls.map(({ id }) => id)],
+      );
+      return found.length === AT_ONCE ? found : null;
+    });
+    for (const { called, attribution, visitor_id } of recorded)
+      expect([attribution, visitor_id]).toEqual(["matched", visitors.get(called)]);
+    expect(new Set(recorded.map(({ called }) => called)).size).toBe(AT_ONCE);
     expect(await tablesHolding(db, CALLER.slice(1))).toEqual([]);
   });
 });
