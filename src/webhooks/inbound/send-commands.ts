@@ -1,7 +1,7 @@
 /**
  * Commands to Telnyx's API (the only carrier that is commanded). A caller hears silence meanwhile, so all of a webhook's commands have two seconds; what
  * was not accepted by then makes the webhook fail, and Telnyx sends it again or goes to the failover URL. A command may arrive twice: its `command_id`
- * makes that harmless. Neither keys nor bodies are logged. Called by inbound-route.ts.
+ * makes that harmless. A credential without `api_key` commands nothing, and every call says so in the log. Neither keys nor bodies are logged. Called by inbound-route.ts.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
@@ -28,7 +28,13 @@ export interface CommandDeps {
 /** @throws AppError("carrier_unavailable") */
 export function commandSender(deps: CommandDeps): SendCommands {
   return async (credential, commands) => {
-    const apiKey = apiKeyOf(deps, credential);
+    const apiKey = apiKeyOf(credential);
+    if (apiKey === null) {
+      // Refusing the webhook would only bring it again: it is recorded, and what is missing an operator must set (PUT /v1/carriers/telnyx).
+      const { id: credentialId, carrier } = credential;
+      deps.log.error("carrier_command.no_api_key", { carrier, credentialId, commands: commands.length });
+      return;
+    }
     const endsAtMs = deps.clock.monotonicMs() + COMMANDS_BUDGET_MS;
     for (const command of commands) {
       const sent = await send(deps, { credential, apiKey, command, endsAtMs });
@@ -38,15 +44,9 @@ export function commandSender(deps: CommandDeps): SendCommands {
   };
 }
 
-/** @throws AppError("carrier_unavailable") when there is none */
-function apiKeyOf({ log }: CommandDeps, { id, carrier, secrets }: CarrierCredential): string {
+function apiKeyOf({ secrets }: CarrierCredential): string | null {
   const key = secrets["api_key"];
-  if (typeof key === "string" && key !== "") return key;
-  log.error("carrier_command.no_api_key", { carrier, credentialId: id });
-  throw new AppError(
-    "carrier_unavailable",
-    "The Telnyx credential has no api_key, so its Call Control cannot be commanded: PUT /v1/carriers/telnyx with one.",
-  );
+  return typeof key === "string" && key !== "" ? key : null;
 }
 
 interface Sending {

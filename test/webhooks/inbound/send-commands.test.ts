@@ -118,13 +118,10 @@ describe("commands", () => {
     expect(logged).not.toContain(API_KEY);
   });
 
-  it("need an api_key, and say so", async () => {
+  it("need an api_key: without one none is sent, the webhook stands, and the log says what to do", async () => {
     const { telnyx, lines, send } = await world();
     for (const secrets of [{}, { api_key: "" }, { api_key: 7 }]) {
-      await expect(send(credential(secrets), [command("answer")])).rejects.toMatchObject({
-        code: "carrier_unavailable",
-        message: expect.stringContaining("api_key") as string,
-      });
+      await send(credential(secrets), [command("answer")]);
     }
     expect(telnyx.received).toEqual([]);
     expect(new Set(lines.map(({ event }) => event))).toEqual(new Set(["carrier_command.no_api_key"]));
