@@ -14,8 +14,7 @@ const SLOWEST_TEST_MS = 60_000;
 export default defineConfig({
   test: {
     globalSetup: "test/support/services.ts",
-    // One more than the cores that CI has: many tests wait for timers that a protocol or a server sets.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: SLOWEST_TEST_MS,
     hookTimeout: SLOWEST_TEST_MS,
     projects: Object.entries(ROOMS).map(([name, folders]) => ({
