@@ -3,9 +3,6 @@
  * run, step by step in turn. sipp calls and answers; a call is good when it was placed in time, completed, and (full side) its record is in the database.
  * Then post-dial delays at a low rate, and the memory of a fresh service over many calls.
  */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { CleanUp } from "./clean-up.js";
 import { startFull } from "./invite/full-side.js";
@@ -16,6 +13,7 @@ import { requireSipp } from "./invite/sipp.js";
 import { runStep, type Step } from "./invite/step.js";
 import { type Measured, type Summit, verdict } from "./invite/verdict.js";
 import { type BenchResult, percentile } from "./result.js";
+import { makeTempDir } from "./temp-dir.js";
 
 interface Plan {
   readonly ladder: readonly number[];
@@ -67,15 +65,15 @@ export async function benchInvite(
   { isQuick, signal }: { readonly isQuick: boolean; readonly signal: AbortSignal },
 ): Promise<BenchResult> {
   requireSipp();
-  const dir = mkdtempSync(join(tmpdir(), "ringmatch-bench-invite-"));
-  chmodSync(dir, 0o711);
+  const cleanUp = new CleanUp();
   try {
+    const dir = makeTempDir("invite", cleanUp);
     const bench: Bench = { plan: isQuick ? QUICK : WHOLE, dir, signal, report };
     const { summits, delaysMs } = await compare(bench);
     const rss = await memoryOfFresh(bench);
     return verdict({ summits, delaysMs, rss });
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    await cleanUp.run();
   }
 }
 

@@ -3,10 +3,7 @@
  * accounts, the length of the log and further processes change the rate. wrk asks for pages; rounds in turn, medians; a round counts only when what was
  * answered is in the log.
  */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { Agent } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { CleanUp } from "./clean-up.js";
 import { latenciesAtRate } from "./open-loop.js";
 import { viewPage } from "./present/page-view.js";
@@ -15,6 +12,7 @@ import { databaseNow, makeWorld, storedSince, type World } from "./present/world
 import { requireWrk, viewPages } from "./present/wrk.js";
 import { type BenchResult, median, percentile } from "./result.js";
 import { startBenchServer } from "./server.js";
+import { makeTempDir } from "./temp-dir.js";
 
 const ROUNDS = 5;
 const ROUND_S = 3;
@@ -47,10 +45,8 @@ export async function benchPresent(
   { isFull }: { readonly isFull: boolean },
 ): Promise<BenchResult> {
   requireWrk();
-  const dir = mkdtempSync(join(tmpdir(), "ringmatch-bench-present-"));
-  chmodSync(dir, 0o711);
   const cleanUp = new CleanUp();
-  cleanUp.push(() => rmSync(dir, { recursive: true, force: true }));
+  const dir = makeTempDir("present", cleanUp);
   try {
     const server = await startBenchServer();
     cleanUp.push(() => server.stop());

@@ -2,16 +2,14 @@
  * `bench -- webhook`: how long a carrier waits for our decision while calls come at their own rate, each with its dial callback and its end, and when very
  * many come at the same moment; and how many of them were matched before the phone rang. One process with the http role, a PostgreSQL with fsync.
  */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { Agent } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { CleanUp } from "./clean-up.js";
 import { latenciesAtRate } from "./open-loop.js";
 import { startService } from "./present/sides.js";
 import { type BenchResult, median, percentile } from "./result.js";
 import { startBenchServer } from "./server.js";
+import { makeTempDir } from "./temp-dir.js";
 import { Carrier } from "./webhook/carrier.js";
 import { makeCalledNumbers, matchedShare } from "./webhook/called-numbers.js";
 
@@ -29,10 +27,8 @@ const GOAL_P99_MS = 300;
 const GOAL_SLOWEST_MS = 1_000;
 
 export async function benchWebhook(report: (progress: string) => void): Promise<BenchResult> {
-  const dir = mkdtempSync(join(tmpdir(), "ringmatch-bench-webhook-"));
-  chmodSync(dir, 0o711);
   const cleanUp = new CleanUp();
-  cleanUp.push(() => rmSync(dir, { recursive: true, force: true }));
+  const dir = makeTempDir("webhook", cleanUp);
   try {
     const server = await startBenchServer();
     cleanUp.push(() => server.stop());

@@ -46,7 +46,7 @@ const SELECT_ALL_OF = sql(
   "credential_select_all_of",
   `select ${COLUMNS} from carrier_credential where carrier = $1 and ($2::text is null or account_id = $2) order by id`,
 );
-// As credentialFor() chooses, in one look from the number: every branch is one probe of an index.
+// Every branch is one probe of an index.
 export const SELECT_OF_NUMBER = sql(
   "credential_select_of_number",
   `with number as (
@@ -91,24 +91,9 @@ export async function putCredential(
 }
 
 /**
- * The credential that may speak for a number: the one it names; else its host account's (the account it was hosted under when it left it),
- * or its owner's while it never left; else the platform's. Null when there is none.
+ * The credential that may speak for a number: the one it names; else its host account's (the account it was hosted under when it left it), or its owner's
+ * while it never left; else the platform's, which also speaks for numbers that are none of ours. Null when there is none.
  */
-export async function credentialFor(
-  deps: { db: Queryable; secrets: Secrets },
-  input: { carrier: Carrier; credentialId: string | null; hostAccountId: string | null; accountId: string | null },
-): Promise<CarrierCredential | null> {
-  if (input.credentialId !== null) {
-    const [named] = await deps.db.query<Row>(SELECT_ONE, [input.credentialId]);
-    return named !== undefined && named.carrier === input.carrier ? opened(deps.secrets, named) : null;
-  }
-  const host = input.hostAccountId ?? input.accountId;
-  const own = host === null ? [] : await deps.db.query<Row>(SELECT_FOR, [input.carrier, host]);
-  const [row] = own.length > 0 ? own : await deps.db.query<Row>(SELECT_FOR, [input.carrier, null]);
-  return row === undefined ? null : opened(deps.secrets, row);
-}
-
-/** The credential that may speak for a called number, by the same rule; for a number that is none of ours the platform's. */
 export async function credentialOfNumber(
   deps: { db: Queryable; secrets: Secrets },
   input: { carrier: Carrier; e164: string },

@@ -85,7 +85,7 @@ export class AllocationBatch {
       this.watch ??= setInterval(() => this.endLongWaits(), LOOK_EVERY_MS);
       void this.serve(batch).finally(() => {
         this.inFlight--;
-        for (const waiting of batch) this.underWay.delete(waiting);
+        this.underWay.clear();
         this.pump();
         if (this.inFlight === 0 && this.watch !== null) {
           clearInterval(this.watch);

@@ -2,7 +2,7 @@
  * Gives a number back to its carrier, because an admin says so: it is retired first, so that nobody can take it, then released there, then that is written
  * down. Cut off in between, it is asked for again: a retired number that the carrier does not have any more counts as given back.
  */
-import { credentialFor, type Carrier, CARRIERS } from "../account/carrier-credentials.store.js";
+import { credentialOfNumber, type Carrier, CARRIERS } from "../account/carrier-credentials.store.js";
 import { sql, type Database, type Queryable } from "../db/database.js";
 import { AppError } from "../kernel/errors.js";
 import type { Secrets } from "../kernel/secrets.js";
@@ -64,11 +64,10 @@ async function retire(tx: Queryable, { e164, reason, actor }: { e164: string; re
 }
 
 async function carrierOf(deps: GiveBackDeps, number: PromoNumber): Promise<NumberCarrier> {
-  const { carrier, credentialId, hostAccountId, accountId } = number;
+  const { carrier, e164 } = number;
   if (carrier === null) throw new AppError("conflict", "Nobody has said which carrier hosts it.");
   const known = CARRIERS.find((one): one is Carrier => one === carrier);
-  const credential =
-    known === undefined ? null : await credentialFor(deps, { carrier: known, credentialId, hostAccountId, accountId });
+  const credential = known === undefined ? null : await credentialOfNumber(deps, { carrier: known, e164 });
   const opened = await deps.carriers.open({ carrier, credentialId: credential?.id ?? null });
   if (opened === null) throw noCredential(carrier);
   return opened;

@@ -64,7 +64,7 @@ const SELECT_HOSTED = sql(
   `select n.e164, n.state from promo_number n
    where n.carrier = $1 and n.e164 > $3 and n.state in ('available', 'assigned', 'draining', 'quarantined')
      and n.created_at < now() - make_interval(secs => ${SETTLING_S})
-     -- As credentialFor() resolves it: what it names, else its account's, else the platform's.
+     -- As credentialOfNumber() resolves it: what it names, else its account's, else the platform's.
      and coalesce(n.credential_id,
        (select c.id from carrier_credential c where c.carrier = $1 and c.account_id = coalesce(n.host_account_id, n.account_id)),
        (select c.id from carrier_credential c where c.carrier = $1 and c.account_id is null)) = $2

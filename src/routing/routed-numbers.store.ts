@@ -7,7 +7,7 @@ export interface RoutedNumber {
   readonly isRouted: boolean;
   readonly destination: DestinationFacts | null;
   readonly accountId: string | null;
-  /** Whose webhooks speak for it; see credentialFor(). */
+  /** Whose webhooks speak for it; see credentialOfNumber(). */
   readonly credentialId: string | null;
   readonly hostAccountId: string | null;
   /** Whose it is at the carrier's: of its credential, else as it was entered; null when nobody said. */

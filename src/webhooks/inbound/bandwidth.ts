@@ -50,11 +50,7 @@ export const bandwidth: CarrierAdapter = {
   peekCalledNumber: ({ rawBody }) => peekText(parseJsonEvent(rawBody), "to"),
   verify: (request, { credential }) => (isAuthorized(request, credential) ? { nonce: null } : null),
   kindOf,
-  parseVoice: ({ rawBody }) => {
-    const event = parseJsonEvent(rawBody);
-    const call = callOf(event);
-    return { ...call, deliveryKey: keyOf([call.carrierCallId]) };
-  },
+  parseVoice: ({ rawBody }) => callOf(parseJsonEvent(rawBody)),
   parseDial,
   parseStatus,
   renderAttempt: transferBxml,
@@ -201,7 +197,7 @@ function durationMs(from: Instant | null, to: Instant | null): number | null {
   return from === null || to === null ? null : callDurationMs(to - from);
 }
 
-function callOf(event: JsonEvent): Omit<CallReport, "deliveryKey"> {
+function callOf(event: JsonEvent): CallReport {
   const diversion = peekObject(event, "diversion") ?? {};
   const stirShaken = peekObject(event, "stirShaken") ?? {};
   callIdIn(event, "callId");
@@ -217,7 +213,7 @@ function callOf(event: JsonEvent): Omit<CallReport, "deliveryKey"> {
   };
 }
 
-function eventKey(event: JsonEvent, call: Omit<CallReport, "deliveryKey">): string {
+function eventKey(event: JsonEvent, call: CallReport): string {
   const named = ["callId", "eventType", "eventTime"].map((name) => textIn(event, name));
   return keyOf([call.carrierCallId, ...named]);
 }

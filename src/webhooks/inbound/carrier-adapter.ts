@@ -49,6 +49,10 @@ export interface CallReport {
   readonly verstat: string | null;
   /** E.164 of who forwarded the call to the promo number, where the carrier says so. */
   readonly diversion: E164 | null;
+}
+
+/** A call is answered once, whatever a repetition of its voice webhook says beside it; of these reports there are several a call. */
+interface LaterReport extends CallReport {
   /** The same for every repetition of this delivery, and for nothing else of its kind. Printable, holds no caller. */
   readonly deliveryKey: string;
 }
@@ -79,13 +83,13 @@ export type DialResult =
   /** The caller gave up before anybody answered. */
   | { readonly kind: "canceled" };
 
-export interface DialReport extends CallReport {
+export interface DialReport extends LaterReport {
   readonly result: DialResult;
   /** When the attempt ended, by the carrier's clock; left out: when it is reported. */
   readonly at?: Instant;
 }
 
-export interface StatusReport extends CallReport {
+export interface StatusReport extends LaterReport {
   readonly events: readonly CallEvent[];
   /** The call began at least this long before the report, ms; 0 when it does not say. */
   readonly elapsedMs: number;

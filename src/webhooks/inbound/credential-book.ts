@@ -47,7 +47,7 @@ export class CredentialBook {
     return this.reading;
   }
 
-  /** By the rule of credentialFor(): the one the number names, else its account's, else the platform's. Null: unknown, or known too long. */
+  /** By the rule of credentialOfNumber(): the one the number names, else its account's, else the platform's. Null: unknown, or known too long. */
   find(
     carrier: Carrier,
     number: Pick<RoutedNumber, "credentialId" | "hostAccountId" | "accountId">,

@@ -40,13 +40,15 @@ export interface InboundWebhook {
 export interface Acted {
   readonly answer: CarrierAnswer;
   readonly callId: string | null;
+  /** Notes what is true only when this answer is given, and not the one of an earlier request of the same delivery. */
+  readonly onGiven?: () => void;
 }
 
 type Route = Extract<Decision, { kind: "route" }>;
 
 export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, report: CallReport): Promise<Acted> {
   const call = callOf(webhook, report);
-  const { ref, decision, isRepeat, attemptsBefore } = await routeCall(deps, call);
+  const { ref, decision, isRepeat } = await routeCall(deps, call);
   const { callId } = ref;
   if (decision.kind !== "route") {
     return {
@@ -58,16 +60,14 @@ export async function answerVoice(deps: RouteCallDeps, webhook: InboundWebhook, 
     };
   }
   const target = targetsOf(decision)[0] as Target;
-  // A repetition does not start the attempt again: the stored answer names who is rung, whatever the destination is by now.
-  if (attemptsBefore === 0) {
-    const at = isRepeat ? ref.receivedAt : deps.databaseClock.now();
-    const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
-    // Not awaited: recording is not what rings the phone.
-    void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
-  }
+  // A record that was there before was made by the call's end, which came first.
+  const at = isRepeat ? ref.receivedAt : deps.databaseClock.now();
+  const started: CallEvent = { kind: "attempt_started", index: 0, target: textOf(target), at };
+  // Not awaited: recording is not what rings the phone.
+  const onGiven = (): void => void deps.callLog.record(ref, notBefore(ref, [started]), call.ingressKey);
   const announcement = decision.recordAnnouncement;
   const recording = announcement === null ? null : { announcement };
-  return { callId, answer: attempt(webhook, { decision, target, index: 0, recording }, report) };
+  return { callId, answer: attempt(webhook, { decision, target, index: 0, recording }, report), onGiven };
 }
 
 export async function answerDial(

@@ -186,10 +186,11 @@ async function answerOnce(
     isKnown = found !== null;
   }
   const acted = await act();
-  if (!isKnown) return { answer: acted.answer, isReplay: false };
   const store = { step: "store_delivery", ms: STEP_LIMIT_MS };
-  const stored = await within(deps.log, store, storeDelivery(deps.db, id, acted));
-  return stored === null ? { answer: acted.answer, isReplay: false } : stored.value;
+  const stored = isKnown ? await within(deps.log, store, storeDelivery(deps.db, id, acted)) : null;
+  const received = stored?.value ?? { answer: acted.answer, isReplay: false };
+  if (!received.isReplay) acted.onGiven?.();
+  return received;
 }
 
 function calledNumber(text: string | null): string | null {
@@ -229,20 +230,22 @@ function understand(
   deps: RouteCallDeps,
   webhook: InboundWebhook,
   input: { kind: WebhookKind; carried: CarrierRequest; context: CallbackContext },
-): Pick<CallReport, "deliveryKey" | "caller"> & { readonly act: () => Promise<Acted> } {
+): Pick<CallReport, "caller"> & { readonly deliveryKey: string; readonly act: () => Promise<Acted> } {
   const { adapter } = webhook;
   const { kind, carried, context } = input;
   switch (kind) {
     case "voice": {
       const report = adapter.parseVoice(carried);
-      return { ...report, act: () => answerVoice(deps, webhook, report) };
+      return { ...report, deliveryKey: report.carrierCallId, act: () => answerVoice(deps, webhook, report) };
     }
     case "dial": {
       const report = adapter.parseDial(carried);
       return { ...report, act: () => answerDial(deps, webhook, { report, context }) };
     }
-    case "whisper":
-      return { ...adapter.parseVoice(carried), act: () => answerWhisper(deps, webhook) };
+    case "whisper": {
+      const report = adapter.parseVoice(carried);
+      return { ...report, deliveryKey: report.carrierCallId, act: () => answerWhisper(deps, webhook) };
+    }
     case "status": {
       const now = deps.databaseClock.now();
       const report = adapter.parseStatus(carried, { attempt: context.attempt, now });

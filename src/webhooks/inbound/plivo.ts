@@ -44,12 +44,7 @@ export const plivo: CarrierAdapter = {
     return nonce === null ? null : { nonce };
   },
   kindOf: (request, path) => kindOf(fieldsOf(request), path),
-  parseVoice: (request) => {
-    const field = fieldsOf(request);
-    const call = callOf(field);
-    // One answer a call, whatever a repetition at a fallback URL says beside it.
-    return { ...call, deliveryKey: call.carrierCallId };
-  },
+  parseVoice: (request) => callOf(fieldsOf(request)),
   parseDial,
   parseStatus,
   renderAttempt: dialXml,
@@ -207,7 +202,7 @@ function releasedByOf(source: string): ReleasedBy | null {
 }
 
 /** A call may come with STIRVerification ("Verified", "Not Verified", "Not Applicable"), for callers of the USA alone. */
-function callOf(field: Field): Omit<CallReport, "deliveryKey"> {
+function callOf(field: Field): CallReport {
   field("To");
   return {
     carrierCallId: callIdOf(field, field("DialALegUUID") === "" ? "CallUUID" : "DialALegUUID"),

@@ -15,6 +15,7 @@ import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, ReleasedBy } from "../../telephony/call-event.js";
 import { type E164, parseE164 } from "../../telephony/e164.js";
 import type { CallReport, CarrierAdapter, CarrierRequest, DialReport, StatusReport } from "./carrier-adapter.js";
+import { withPlus } from "./reading/bare-number.js";
 import { callDurationMs, eventTime, instantOf } from "./reading/event-times.js";
 import {
   callIdIn,
@@ -44,11 +45,7 @@ export const sinch: CarrierAdapter = {
   peekCalledNumber,
   verify: (request, { credential, now }) => (isSigned(request, { credential, now }) ? { nonce: null } : null),
   kindOf: ({ rawBody }) => (peekText(parseJsonEvent(rawBody), "event") === "ice" ? "voice" : "status"),
-  parseVoice: ({ rawBody }) => {
-    const event = parseJsonEvent(rawBody);
-    const call = callOf(event);
-    return { ...call, deliveryKey: keyOf([call.carrierCallId]) };
-  },
+  parseVoice: ({ rawBody }) => callOf(parseJsonEvent(rawBody)),
   parseDial,
   parseStatus,
   renderAttempt: connectSvaml,
@@ -60,7 +57,7 @@ export const sinch: CarrierAdapter = {
 };
 
 /**
- * The number that was rung, of `ice`; of later events the one in our cookie, which is the same. Empty for an event that names none and needs none,
+ * Sinch writes numbers of `cli`, `from` and `dice` without their +, that of `ice`'s `to` with it. The number that was rung, of `ice`; of later events the one in our cookie, which is the same. Empty for an event that names none and needs none,
  * because its call is known by the id.
  */
 function peekCalledNumber({ rawBody }: CarrierRequest): string | null {
@@ -79,11 +76,6 @@ function cookieOf(event: JsonEvent): string | null {
     .map((cookie) => peekObject({ cookie }, "cookie"))
     .find((cookie) => cookie?.["key"] === CALLED_COOKIE);
   return ours === undefined || ours === null ? null : peekText(ours, "value");
-}
-
-/** Sinch writes numbers of `cli`, `from` and `dice` without their +, that of `ice`'s `to` with it. User names and SIP addresses stay as they are. */
-function withPlus(endpoint: string): string {
-  return /^\d{7,15}$/.test(endpoint) ? `+${endpoint}` : endpoint;
 }
 
 /**
@@ -182,7 +174,7 @@ function durationOf(event: JsonEvent): number | null {
     : null;
 }
 
-function callOf(event: JsonEvent): Omit<CallReport, "deliveryKey"> {
+function callOf(event: JsonEvent): CallReport {
   return {
     // The documentation spells it both ways.
     carrierCallId: callIdIn(event, event["callid"] === undefined ? "callId" : "callid"),

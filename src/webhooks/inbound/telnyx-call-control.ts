@@ -53,7 +53,7 @@ export const telnyxCallControl: CarrierAdapter = {
   verify: verifyTelnyx,
   contextOf: (request) => readTelnyxEvent(request.rawBody).state,
   kindOf,
-  parseVoice,
+  parseVoice: (request) => callOf(readTelnyxEvent(request.rawBody), request),
   parseDial,
   parseStatus,
   renderAttempt,
@@ -83,13 +83,6 @@ function legOfEvent({ state, payload }: TelnyxEvent, request: CarrierRequest): L
   const called = callbackContextOf("dial", request.url).called;
   const to = textIn(payload, "to");
   return called === null || to === "" || normalizeNumber(to) === called ? "caller" : "business";
-}
-
-function parseVoice(request: CarrierRequest): CallReport {
-  const event = readTelnyxEvent(request.rawBody);
-  const call = callOf(event, request);
-  // One answer a call: an event's id would make a second one of the same call a new delivery.
-  return { ...call, deliveryKey: call.carrierCallId };
 }
 
 function parseDial(request: CarrierRequest): DialReport {
@@ -186,7 +179,7 @@ function commanded(commands: readonly CarrierCommand[]): CarrierAnswer {
   return { contentType: "application/json", text: "", commands };
 }
 
-function callOf(event: TelnyxEvent, request: CarrierRequest): Omit<CallReport, "deliveryKey"> {
+function callOf(event: TelnyxEvent, request: CarrierRequest): CallReport {
   const { payload, state } = event;
   const isCaller = legOfEvent(event, request) === "caller";
   return {

@@ -18,7 +18,7 @@ import type {
 } from "./carrier-adapter.js";
 import { safeNameOf } from "./reading/caller-name.js";
 import { callerNumberOf } from "./reading/caller-number.js";
-import { eventTime } from "./reading/event-times.js";
+import { eventTime, looseInstantOf } from "./reading/event-times.js";
 import { type FormParams, parseForm, peekFormField } from "./reading/form-body.js";
 import { callIdOf, durationMs, formField, invalidField, keyOf, sipStatusOf } from "./reading/report-fields.js";
 import { dialTwiml, emptyTwiml, fallbackTwiml, hangupTwiml, refusalTwiml, whisperTwiml } from "./documents/twiml.js";
@@ -57,11 +57,7 @@ export function twimlFamily(dialect: TwimlDialect): CarrierAdapter {
     peekCalledNumber: ({ rawBody }) => peekFormField(rawBody, "To"),
     verify,
     kindOf: (_request, path) => path,
-    parseVoice: (request) => {
-      const params = parseForm(request.rawBody);
-      // One answer a call, whatever a repetition adds (ErrorCode at a fallback URL) or says of the status by then.
-      return { ...callOf(dialect, params, "CallSid"), deliveryKey: callIdOf(formField(params), "CallSid") };
-    },
+    parseVoice: (request) => callOf(dialect, parseForm(request.rawBody), "CallSid"),
     parseDial: (request) => parseDial(dialect, request),
     parseStatus: (request, input) => parseStatus(dialect, request, input),
     renderAttempt: (plan) => dialTwiml({ ...plan, ringTimeoutS: within(plan.ringTimeoutS) }),
@@ -138,7 +134,7 @@ function parseStatus(
   if (status === "") throw invalidField("CallStatus", "is missing");
   const leg = callIdOf(formField(params), "CallSid");
   const parts = [call.carrierCallId, leg, text(params, "CallbackSource"), text(params, "SequenceNumber"), status];
-  const at = eventTime(sentAt(params), input.now);
+  const at = eventTime(looseInstantOf(text(params, "Timestamp")), input.now);
   const tookMs = durationMs(text(params, "CallDuration"));
   const talkMs = dialect.talkMsOf(params) ?? tookMs;
   const sipStatus = sipStatusOf(text(params, dialect.sipStatusFields.leg));
@@ -192,11 +188,7 @@ function childEvents(input: {
   return [{ kind: "attempt_failed", index, sipStatus, cause, at }];
 }
 
-function callOf(
-  dialect: TwimlDialect,
-  params: FormParams,
-  idField: "CallSid" | "ParentCallSid",
-): Omit<CallReport, "deliveryKey"> {
+function callOf(dialect: TwimlDialect, params: FormParams, idField: "CallSid" | "ParentCallSid"): CallReport {
   text(params, "To");
   return {
     carrierCallId: callIdOf(formField(params), idField),
@@ -211,10 +203,4 @@ function callOf(
 /** Empty when missing. @throws AppError("invalid_value") when it comes twice: these carriers send every field once */
 export function text(params: FormParams, name: string): string {
   return formField(params)(name);
-}
-
-/** Twilio's Timestamp is RFC 2822 in whole seconds. */
-function sentAt(params: FormParams): Instant | null {
-  const at = Date.parse(text(params, "Timestamp"));
-  return Number.isFinite(at) ? at : null;
 }

@@ -8,6 +8,7 @@ import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, TerminalStatus } from "../../telephony/call-event.js";
 import { huntsOn } from "../../telephony/sip-status.js";
 import { bareE164, withPlus } from "./reading/bare-number.js";
+import { eventTime, looseInstantOf } from "./reading/event-times.js";
 import { parseJsonEvent } from "./reading/json-event.js";
 import type {
   CallReport,
@@ -50,11 +51,7 @@ export const vonage: CarrierAdapter = {
   },
   verify: vonageSigned,
   kindOf: (request, path) => kindOf(fieldsOf(request), path),
-  parseVoice: (request) => {
-    const call = callOf(request, fieldsOf(request));
-    // One answer a call, whatever a repetition at a fallback URL says beside it (`reason`, `original_request`).
-    return { ...call, deliveryKey: call.carrierCallId };
-  },
+  parseVoice: (request) => callOf(request, fieldsOf(request)),
   parseDial,
   parseStatus,
   renderAttempt: connectNcco,
@@ -137,7 +134,7 @@ function parseStatus(request: CarrierRequest, { now }: { attempt: number; now: I
   const field = fieldsOf(request);
   const call = callOf(request, field);
   const parts = [call.carrierCallId, field("uuid"), field("status"), field("timestamp")];
-  const at = eventTime(field("timestamp"), now);
+  const at = eventTime(looseInstantOf(field("timestamp")), now);
   const events = isBusinessLeg(field) ? businessEvents(field, at) : callerEvents(field, at);
   const isOver = field("status") === "completed";
   const elapsedMs = isOver ? (durationMs(field("duration")) ?? 0) : 0;
@@ -171,16 +168,8 @@ function callerEvents(field: Field, at: Instant): CallEvent[] {
   return [{ ...ended, status: cause, cause, releasedBy: cause === "canceled" ? "caller" : null, talkMs: null }];
 }
 
-/** The arrival is the better time, for clocks differ, unless the event was held up for longer than this. */
-const HELD_UP_MS = 5_000;
-
-function eventTime(timestamp: string, now: Instant): Instant {
-  const sent = Date.parse(timestamp);
-  return Number.isFinite(sent) && sent < now - HELD_UP_MS ? sent : now;
-}
-
 /** Vonage's webhooks carry no STIR verdict, no caller's name and no diversion. A caller is no number when withheld, or a user of its client SDK. */
-function callOf({ url }: CarrierRequest, field: Field): Omit<CallReport, "deliveryKey"> {
+function callOf({ url }: CarrierRequest, field: Field): CallReport {
   const ofCall: Field = (name) => conversationIn(url) ?? field(name);
   return {
     carrierCallId: callIdOf(ofCall, field("conversation_uuid") === "" ? "uuid" : "conversation_uuid"),

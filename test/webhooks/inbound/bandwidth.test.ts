@@ -21,7 +21,8 @@ import { freshDatabase, rows } from "../../support/database.js";
 import { until } from "../../support/until.js";
 import { allocationFor, makeWorld, type World } from "../../support/world.js";
 import { tablesHolding } from "../support/leaks.js";
-import { CALLER, speakAs } from "../support/speaking.js";
+import { CALLER } from "../support/caller.js";
+import { speakAs } from "../support/speaking.js";
 import { PUBLIC_URL, startWebhooks, storedRows } from "../support/webhook-service.js";
 
 const { db } = await freshDatabase();

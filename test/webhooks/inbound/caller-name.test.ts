@@ -1,32 +1,22 @@
 /** Who the network or the carrier says calls, and who forwarded the call: from a webhook to the record, sealed on every way. */
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { CallRecord } from "../../../src/attribution/calls.store.js";
-import { openDatabase } from "../../../src/db/database.js";
-import { silentLog } from "../../../src/kernel/log.js";
 import { freshDatabase } from "../../support/database.js";
-import { startLink } from "../../support/severable-link.js";
 import { until } from "../../support/until.js";
 import { makeWorld, secrets } from "../../support/world.js";
 import { tablesHolding } from "../support/leaks.js";
 import { dialled, incomingCall, type Params } from "../support/twilio-stand-in.js";
-import { putTwilio, settledRecord, startWebhooks } from "../support/webhook-service.js";
+import { putTwilio, settledRecord, startLinkedWebhooks } from "../support/webhook-service.js";
 
 const NAME = "ZÖE QUARTZ-7";
 const FORWARDER = "+12126739824";
 
 const { db, url } = await freshDatabase();
-const link = await startLink(url);
-const linked = openDatabase({ url: link.url, log: silentLog });
 const credentialId = await putTwilio(db);
-const service = await startWebhooks(linked);
+const { service, link, stop } = await startLinkedWebhooks(url);
 const { twilio, routing } = service;
 afterEach(() => link.mend());
-afterAll(async () => {
-  link.mend();
-  await service.stop();
-  await linked.close();
-  await link.close();
-});
+afterAll(stop);
 
 const numberOf = async (): Promise<string> => {
   const [number = ""] = (await makeWorld(db, 1)).numbers;

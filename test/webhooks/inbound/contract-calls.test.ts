@@ -4,24 +4,20 @@ import { CARRIER_VOICES } from "../../../src/dev/carrier-voices/carrier-voices.j
 import type { Outcome } from "../../../src/dev/carrier-voices/carrier-voice.js";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
-import { freshDatabase, rows } from "../../support/database.js";
+import { rows } from "../../support/database.js";
 import { until } from "../../support/until.js";
 import { allocationFor, makeWorld, type World } from "../../support/world.js";
 import { tablesHolding } from "../support/leaks.js";
-import { CALLER, type Speaker, speakAs } from "../support/speaking.js";
-import { PUBLIC_URL, startWebhooks } from "../support/webhook-service.js";
+import { CALLER } from "../support/caller.js";
+import { type Speaker, speakAs, startSpeaking } from "../support/speaking.js";
+import { PUBLIC_URL } from "../support/webhook-service.js";
 
 const BUSINESS = "+18005550100";
 const ANSWERED: Outcome = { kind: "answered", talkS: 12, releasedBy: "caller" };
 const AT_ONCE = 500;
 
 describe.each(CARRIER_VOICES)("$name", (voice) => {
-  const setUp = async () => {
-    const { db } = await freshDatabase();
-    const service = await startWebhooks(db);
-    return { db, service, speaker: await speakAs({ db, service, voice }) };
-  };
-  const started = setUp();
+  const started = startSpeaking(voice);
   afterAll(async () => (await started).service.stop());
 
   const presented = async (world: World): Promise<{ promoNumber: string; visitorId: string }> => {
@@ -228,6 +224,20 @@ describe.each(CARRIER_VOICES)("$name", (voice) => {
     const record = await speaker.recordWhen(call, ({ status }) => status === "completed");
     expect(record.attribution).toMatchObject({ outcome: "matched", visitorId });
     expect(await rows(db, "select id from call where ingress_call_id = $1", [call.id])).toHaveLength(1);
+  });
+
+  it("reordered: a target was busy before its call was heard of; the record says who it was", async () => {
+    const { speaker } = await started;
+    const { promoNumber } = await presented(await world());
+    const model = speaker.call((await presented(await world())).promoNumber);
+    const heard = await speaker.ringThrough(model);
+    const call = speaker.call(promoNumber);
+    const asHeard = { ...heard, dialUrl: swapped(heard.dialUrl, model.to, promoNumber) };
+    const ended = voice.dialEnded(call, { heard: asHeard, outcome: { kind: "busy" }, baseUrl: PUBLIC_URL });
+    for (const request of [ended, voice.voice(call, PUBLIC_URL)])
+      expect((await speaker.send(request)).status).toBe(200);
+    const record = await speaker.recordWhen(call, ({ progress }) => progress.attempts[0]?.target !== "");
+    expect(record.progress.attempts).toMatchObject([{ target: BUSINESS, cause: "busy" }]);
   });
 
   it(`${AT_ONCE} at once each find their own visitor, and nothing holds a caller in plain`, async () => {

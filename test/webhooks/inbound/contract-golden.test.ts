@@ -5,19 +5,12 @@ import type { Database } from "../../../src/db/database.js";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { deletePool } from "../../../src/pool/pool-changes.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
-import { freshDatabase } from "../../support/database.js";
 import { GOLDEN_CASES, type GoldenCase, type NumberName } from "../../support/golden-cases.js";
 import { allocationFor, ids, makeWorld } from "../../support/world.js";
-import { type Speaker, speakAs } from "../support/speaking.js";
-import { startWebhooks } from "../support/webhook-service.js";
+import { type Speaker, startSpeaking } from "../support/speaking.js";
 
 describe.each(CARRIER_VOICES)("$name", (voice) => {
-  const setUp = async () => {
-    const { db } = await freshDatabase();
-    const service = await startWebhooks(db);
-    return { db, service, speaker: await speakAs({ db, service, voice }) };
-  };
-  const started = setUp();
+  const started = startSpeaking(voice);
   afterAll(async () => (await started).service.stop());
 
   for (const golden of GOLDEN_CASES) it(golden.name, async () => runGolden(golden, await started));

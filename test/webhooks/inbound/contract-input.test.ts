@@ -4,20 +4,17 @@ import type { SignedRequest, SpokenRequest } from "../../../src/dev/carrier-voic
 import { CARRIER_VOICES } from "../../../src/dev/carrier-voices/carrier-voices.js";
 import { systemRandom } from "../../../src/kernel/random.js";
 import { WEBHOOK_BYTES_MAX } from "../../../src/webhooks/inbound/inbound-route.js";
-import { freshDatabase } from "../../support/database.js";
 import { makeWorld } from "../../support/world.js";
-import { type Sending, speakAs } from "../support/speaking.js";
-import { PUBLIC_URL, startWebhooks, storedRows } from "../support/webhook-service.js";
+import { type Sending, speakAs, startSpeaking } from "../support/speaking.js";
+import { PUBLIC_URL, storedRows } from "../support/webhook-service.js";
 
 const HOUR_MS = 3_600_000;
 
 describe.each(CARRIER_VOICES)("$name", (voice) => {
   const setUp = async () => {
-    const { db } = await freshDatabase();
-    const service = await startWebhooks(db);
-    const speaker = await speakAs({ db, service, voice });
-    const [number = ""] = (await makeWorld(db, 1)).numbers;
-    return { db, service, speaker, number };
+    const speaking = await startSpeaking(voice);
+    const [number = ""] = (await makeWorld(speaking.db, 1)).numbers;
+    return { ...speaking, number };
   };
   const started = setUp();
   afterAll(async () => (await started).service.stop());

@@ -12,7 +12,8 @@ import { freshDatabase, rows } from "../../support/database.js";
 import { allocationFor, makeWorld } from "../../support/world.js";
 import { type FakeTelnyx, startFakeTelnyx, type TelnyxFault } from "../support/fake-telnyx.js";
 import { tablesHolding } from "../support/leaks.js";
-import { CALLER, speakAs } from "../support/speaking.js";
+import { CALLER } from "../support/caller.js";
+import { speakAs } from "../support/speaking.js";
 import { PUBLIC_URL, startWebhooks } from "../support/webhook-service.js";
 
 const API_KEY = "KEY0123456789ABCDEF_of_the_tests";

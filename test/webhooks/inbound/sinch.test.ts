@@ -11,7 +11,8 @@ import type { AttemptPlan, CarrierRequest } from "../../../src/webhooks/inbound/
 import { SIGNED_MS_MAX, sinch } from "../../../src/webhooks/inbound/sinch.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { allocationFor, makeWorld } from "../../support/world.js";
-import { CALLER, type Speaker, speakAs } from "../support/speaking.js";
+import { CALLER } from "../support/caller.js";
+import { type Speaker, speakAs } from "../support/speaking.js";
 import { PUBLIC_URL, startWebhooks, storedRows } from "../support/webhook-service.js";
 
 const { db } = await freshDatabase();

@@ -16,7 +16,8 @@ import { telnyxCallControl } from "../../../src/webhooks/inbound/telnyx-call-con
 import { telnyxAttemptEnd } from "../../../src/webhooks/inbound/telnyx/telnyx-hangup.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { allocationFor, makeWorld } from "../../support/world.js";
-import { CALLER, speakAs } from "../support/speaking.js";
+import { CALLER } from "../support/caller.js";
+import { speakAs } from "../support/speaking.js";
 import { PUBLIC_URL, startWebhooks } from "../support/webhook-service.js";
 
 const BUSINESS = "+18005550100";

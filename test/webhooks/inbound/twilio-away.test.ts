@@ -1,28 +1,19 @@
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
-import { openDatabase } from "../../../src/db/database.js";
-import { silentLog } from "../../../src/kernel/log.js";
 import { freshDatabase, rows } from "../../support/database.js";
-import { startLink } from "../../support/severable-link.js";
 import { until } from "../../support/until.js";
 import { allocationFor, makeWorld, type World } from "../../support/world.js";
-import { CALLER, dialled, EMPTY, HANGUP, incomingCall, REJECTED } from "../support/twilio-stand-in.js";
-import { putTwilio, recordOf, startWebhooks } from "../support/webhook-service.js";
+import { CALLER } from "../support/caller.js";
+import { dialled, EMPTY, HANGUP, incomingCall, REJECTED } from "../support/twilio-stand-in.js";
+import { putTwilio, recordOf, startLinkedWebhooks } from "../support/webhook-service.js";
 
 const { db, url } = await freshDatabase();
-const link = await startLink(url);
-const linked = openDatabase({ url: link.url, log: silentLog });
 const credentialId = await putTwilio(db);
-const service = await startWebhooks(linked);
+const { service, link, stop } = await startLinkedWebhooks(url);
 const { twilio, routing } = service;
 afterEach(() => link.mend());
-afterAll(async () => {
-  link.mend();
-  await service.stop();
-  await linked.close();
-  await link.close();
-});
+afterAll(stop);
 
 const record = (call: Parameters<typeof recordOf>[2]) => recordOf(db, credentialId, call);
 const replayed = () =>

@@ -4,7 +4,8 @@ import { freshDatabase, rows } from "../../support/database.js";
 import { until } from "../../support/until.js";
 import { allocationFor, makeWorld } from "../../support/world.js";
 import { tablesHolding } from "../support/leaks.js";
-import { CALLER, dialled, incomingCall } from "../support/twilio-stand-in.js";
+import { CALLER } from "../support/caller.js";
+import { dialled, incomingCall } from "../support/twilio-stand-in.js";
 import { putTwilio, recordOf, startWebhooks } from "../support/webhook-service.js";
 
 const { db } = await freshDatabase();

@@ -3,7 +3,8 @@ import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { allocationFor, makeWorld, type World } from "../../support/world.js";
-import { attribute, CALLER, dialled, incomingCall, type Params, REJECTED } from "../support/twilio-stand-in.js";
+import { CALLER } from "../support/caller.js";
+import { attribute, dialled, incomingCall, type Params, REJECTED } from "../support/twilio-stand-in.js";
 import { PUBLIC_URL, putTwilio, recordOf, settledRecord, startWebhooks } from "../support/webhook-service.js";
 
 const { db } = await freshDatabase();

@@ -10,7 +10,7 @@ import { type LogLine, makeHttpWorld, recordingLog } from "../../http/support/ht
 import { freshDatabase, rows } from "../../support/database.js";
 import { startRouting } from "../../support/routing.js";
 import { ids, makeWorld, secrets } from "../../support/world.js";
-import { CALLER } from "../support/speaking.js";
+import { CALLER } from "../support/caller.js";
 import { PUBLIC_URL } from "../support/webhook-service.js";
 
 const { db } = await freshDatabase();

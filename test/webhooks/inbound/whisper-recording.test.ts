@@ -1,36 +1,27 @@
 /** What a destination lets be said: to the business before it is connected, and to callers before they are recorded. Over Twilio's webhooks. */
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { updateDestination } from "../../../src/account/destinations.store.js";
-import { openDatabase } from "../../../src/db/database.js";
 import { attributesOf, textOf } from "../../../src/dev/carrier-voices/read-xml.js";
 import type { Dialled } from "../../../src/dev/carrier-voices/carrier-voice.js";
 import { hearTwiml } from "../../../src/dev/carrier-voices/twiml-family-voice.js";
-import { silentLog } from "../../../src/kernel/log.js";
 import { freshDatabase } from "../../support/database.js";
-import { startLink } from "../../support/severable-link.js";
 import { until } from "../../support/until.js";
 import { makeWorld, type World } from "../../support/world.js";
 import { tablesHolding } from "../support/leaks.js";
-import { attribute, CALLER, incomingCall } from "../support/twilio-stand-in.js";
-import { PUBLIC_URL, putTwilio, startWebhooks } from "../support/webhook-service.js";
+import { CALLER } from "../support/caller.js";
+import { attribute, incomingCall } from "../support/twilio-stand-in.js";
+import { PUBLIC_URL, putTwilio, startLinkedWebhooks } from "../support/webhook-service.js";
 
 const FAILOVER = "+14155550111";
 const WHISPER = 'Spring & "summer" <campaign>';
 const CONSENT = "This call is recorded.";
 
 const { db, url } = await freshDatabase();
-const link = await startLink(url);
-const linked = openDatabase({ url: link.url, log: silentLog });
 await putTwilio(db);
-const service = await startWebhooks(linked);
+const { service, link, stop } = await startLinkedWebhooks(url);
 const { twilio, routing } = service;
 afterEach(() => link.mend());
-afterAll(async () => {
-  link.mend();
-  await service.stop();
-  await linked.close();
-  await link.close();
-});
+afterAll(stop);
 
 type Changes = Parameters<typeof updateDestination>[2];
 

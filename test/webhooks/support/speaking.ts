@@ -17,12 +17,11 @@ import type {
 } from "../../../src/dev/carrier-voices/carrier-voice.js";
 import type { Random } from "../../../src/kernel/random.js";
 import { systemRandom } from "../../../src/kernel/random.js";
+import { freshDatabase } from "../../support/database.js";
 import { until } from "../../support/until.js";
 import { ids, secrets } from "../../support/world.js";
-import { PUBLIC_URL, type WebhookService } from "./webhook-service.js";
-
-/** Digits that occur nowhere else, so that a search for them finds leaks and nothing else. */
-export const CALLER = "+14156739823";
+import { CALLER } from "./caller.js";
+import { PUBLIC_URL, startWebhooks, type WebhookService } from "./webhook-service.js";
 
 export interface Sending {
   /** Signs with these instead; null: no signature at all. */
@@ -107,6 +106,13 @@ export async function speakAs(input: SpeakerInput): Promise<Speaker> {
     record: (call) => recordWhen(call, () => true),
     recordWhen,
   };
+}
+
+/** A service on a database of its own, and the voice on the platform's credential. Stop the service in an afterAll. */
+export async function startSpeaking(voice: CarrierVoice) {
+  const { db } = await freshDatabase();
+  const service = await startWebhooks(db);
+  return { db, service, speaker: await speakAs({ db, service, voice }) };
 }
 
 function sign(request: SpokenRequest, sending: Sending & { readonly keys: CarrierKeys | null }): SignedRequest {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { text as body } from "node:stream/consumers";
 import { getExpectedTwilioSignature } from "twilio/lib/webhooks/webhooks.js";
+import { CALLER } from "./caller.js";
 
 export type Params = Readonly<Record<string, string>>;
 
@@ -92,9 +93,6 @@ export function incomingCall(to: string, changes: Params = {}): Params {
     ...changes,
   };
 }
-
-/** Digits that occur nowhere else, so that a search for them finds leaks and nothing else. */
-export const CALLER = "+14156739823";
 
 /** An attribute of the first element that has it. */
 export function attribute(answer: TwilioAnswer, name: string): string {

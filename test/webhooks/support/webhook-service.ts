@@ -3,12 +3,14 @@ import Fastify from "fastify";
 import { Registry } from "prom-client";
 import { putCredential } from "../../../src/account/carrier-credentials.store.js";
 import { type CallRecord, findCallByKey, getCall } from "../../../src/attribution/calls.store.js";
-import type { Database } from "../../../src/db/database.js";
+import { type Database, openDatabase } from "../../../src/db/database.js";
 import { appErrorOf, sendAppError } from "../../../src/http/problem.js";
+import { silentLog } from "../../../src/kernel/log.js";
 import type { CarrierCommand } from "../../../src/webhooks/inbound/carrier-adapter.js";
 import { carrierWebhooks, type SendCommands } from "../../../src/webhooks/inbound/inbound-route.js";
 import { CARRIER_ADAPTERS } from "../../../src/webhooks/inbound/carrier-adapters.js";
 import { rows } from "../../support/database.js";
+import { startLink } from "../../support/severable-link.js";
 import { startRouting, type TestRouting } from "../../support/routing.js";
 import { until } from "../../support/until.js";
 import { ids, secrets } from "../../support/world.js";
@@ -74,6 +76,27 @@ export async function startWebhooks(
       await routing.stop();
     },
   };
+}
+
+export interface LinkedWebhooks {
+  readonly service: WebhookService;
+  /** Between the service and its database; the test's own connection goes past it. */
+  readonly link: Awaited<ReturnType<typeof startLink>>;
+  stop(): Promise<void>;
+}
+
+/** The webhooks on a database that can be cut off or fall silent. Credentials are to be put first: they are read at the start. */
+export async function startLinkedWebhooks(url: string): Promise<LinkedWebhooks> {
+  const link = await startLink(url);
+  const linked = openDatabase({ url: link.url, log: silentLog });
+  const service = await startWebhooks(linked);
+  const stop = async (): Promise<void> => {
+    link.mend();
+    await service.stop();
+    await linked.close();
+    await link.close();
+  };
+  return { service, link, stop };
 }
 
 /** @param tokens default: the platform's of these tests */

@@ -1,4 +1,4 @@
-/** E.164 numbers without their +, as some carriers write them (Plivo, Vonage). Used by those carriers' adapters. */
+/** E.164 numbers without their +, as some carriers write them (Plivo, Vonage, Sinch). Used by those carriers' adapters. */
 import type { E164 } from "../../../telephony/e164.js";
 import { callerNumberOf } from "./caller-number.js";
 

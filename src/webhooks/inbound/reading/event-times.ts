@@ -10,6 +10,12 @@ export function instantOf(text: unknown): Instant | null {
   return Number.isFinite(at) ? at : null;
 }
 
+/** Any notation of a time that JavaScript reads (RFC 2822, or ISO 8601 with an offset), for carriers that use such. Null for anything else. */
+export function looseInstantOf(text: string): Instant | null {
+  const at = Date.parse(text);
+  return Number.isFinite(at) ? at : null;
+}
+
 /** The carrier's clock is not ours, so the arrival is the better time, unless the delivery was held up for longer than this. */
 const HELD_UP_MS = 5_000;
 

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { Instant } from "../../../kernel/clock.js";
+import { looseInstantOf } from "../reading/event-times.js";
 import { type JsonEvent, parseJsonEvent, peekObject, peekText } from "../reading/json-event.js";
 
 /** The caller's leg arrived at the promo number; the business's leg was dialled by our transfer. */
@@ -61,8 +62,7 @@ export function textIn(fields: JsonEvent, name: string): string {
 }
 
 export function instantIn(fields: JsonEvent, name: string): Instant | null {
-  const at = Date.parse(textIn(fields, name));
-  return Number.isFinite(at) ? at : null;
+  return looseInstantOf(textIn(fields, name));
 }
 
 /** Base64, as the commands want it. */
