@@ -11,7 +11,9 @@ create table account (
   monthly_number_cap integer,
   billing_day integer not null default 1,
   time_zone text not null default 'UTC'::text,
+  currency text not null default 'USD'::text,
   constraint account_billing_day_check CHECK (((billing_day >= 1) AND (billing_day <= 28))),
+  constraint account_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
   constraint account_monthly_number_cap_check CHECK ((monthly_number_cap >= 0)),
   constraint account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
   constraint account_number_limit_check CHECK ((number_limit >= 0)),
@@ -92,6 +94,11 @@ create table call (
   diversion_enc bytea,
   diversion_last4 text,
   caller_name_enc bytea,
+  revision integer not null default 0,
+  first_touch jsonb,
+  landing_page text,
+  referrer text,
+  channel text,
   constraint call_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
   constraint call_caller_last4_check CHECK ((length(caller_last4) <= 4)),
   constraint call_check CHECK (((attribution = 'matched'::text) = (presentation_id IS NOT NULL))),
@@ -102,6 +109,7 @@ create table call (
   constraint call_pdd_ms_check CHECK ((pdd_ms >= 0)),
   constraint call_pkey PRIMARY KEY (id, received_at),
   constraint call_released_by_check CHECK ((released_by = ANY (ARRAY['caller'::text, 'callee'::text, 'system'::text]))),
+  constraint call_revision_check CHECK ((revision >= 0)),
   constraint call_ring_ms_check CHECK ((ring_ms >= 0)),
   constraint call_status_check CHECK ((status = ANY (ARRAY['ringing'::text, 'in_progress'::text, 'completed'::text, 'busy'::text, 'no_answer'::text, 'failed'::text, 'canceled'::text, 'intercepted'::text]))),
   constraint call_talk_ms_check CHECK ((talk_ms >= 0))
@@ -113,6 +121,43 @@ CREATE INDEX call_number ON ONLY public.call USING btree (promo_number, received
 CREATE INDEX call_open ON ONLY public.call USING btree (received_at) WHERE (status = ANY (ARRAY['ringing'::text, 'in_progress'::text]));
 CREATE INDEX call_updated ON ONLY public.call USING btree (updated_at, id);
 
+create table call_correction (
+  id text not null,
+  call_id text not null,
+  received_at timestamp with time zone not null,
+  account_id text,
+  revision integer not null,
+  corrects_id text not null,
+  kind text not null,
+  at timestamp with time zone not null default now(),
+  actor text not null,
+  reason text not null,
+  attribution text not null,
+  presentation_id text,
+  visitor_id text,
+  presented_at timestamp with time zone,
+  confidence real,
+  touch jsonb,
+  custom_data jsonb,
+  first_touch jsonb,
+  landing_page text,
+  referrer text,
+  channel text,
+  conversion boolean,
+  revenue numeric(16,4),
+  constraint call_correction_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
+  constraint call_correction_call_id_revision_key UNIQUE (call_id, revision),
+  constraint call_correction_check CHECK (((attribution = 'matched'::text) = (presentation_id IS NOT NULL))),
+  constraint call_correction_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+  constraint call_correction_corrects_id_key UNIQUE (corrects_id),
+  constraint call_correction_kind_check CHECK ((kind = ANY (ARRAY['correction'::text, 'signal'::text]))),
+  constraint call_correction_pkey PRIMARY KEY (id),
+  constraint call_correction_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
+  constraint call_correction_revision_check CHECK ((revision >= 1))
+);
+CREATE INDEX call_correction_at ON public.call_correction USING btree (at, id);
+CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.call_correction FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
+
 create table call_key (
   ingress_key text not null,
   call_id text not null,
@@ -120,6 +165,35 @@ create table call_key (
   constraint call_key_pkey PRIMARY KEY (ingress_key)
 );
 CREATE INDEX call_key_age ON public.call_key USING btree (received_at);
+
+create table call_signal (
+  id text not null,
+  call_id text not null,
+  received_at timestamp with time zone not null,
+  account_id text not null,
+  name text not null,
+  partner_unique_id text not null default ''::text,
+  revision integer not null,
+  corrects_id text,
+  correction_id text not null,
+  value boolean,
+  revenue numeric(16,4),
+  occurred_at timestamp with time zone not null,
+  at timestamp with time zone not null default now(),
+  actor text not null,
+  constraint call_signal_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint call_signal_call_id_name_partner_unique_id_revision_key UNIQUE (call_id, name, partner_unique_id, revision),
+  constraint call_signal_check CHECK (((revision = 1) = (corrects_id IS NULL))),
+  constraint call_signal_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES call_correction(id),
+  constraint call_signal_corrects_id_fkey FOREIGN KEY (corrects_id) REFERENCES call_signal(id),
+  constraint call_signal_corrects_id_key UNIQUE (corrects_id),
+  constraint call_signal_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint call_signal_partner_unique_id_check CHECK ((length(partner_unique_id) <= 200)),
+  constraint call_signal_pkey PRIMARY KEY (id),
+  constraint call_signal_revision_check CHECK ((revision >= 1))
+);
+CREATE INDEX call_signal_account ON public.call_signal USING btree (account_id, at, id);
+CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.call_signal FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
 
 create table carrier_credential (
   id text not null,
@@ -600,6 +674,61 @@ create table webhook_nonce (
 );
 CREATE INDEX webhook_nonce_age ON public.webhook_nonce USING btree (received_at);
 
+create view call_record as
+ SELECT COALESCE(k.id, c.id) AS id, c.id AS call_id, c.revision, k.corrects_id, k.kind AS correction_kind,
+    k.at AS corrected_at, k.actor AS corrected_by, k.reason AS correction_reason, c.account_id, c.pool_id, c.number_id,
+    c.ownership_epoch, c.received_at, c.ingress, c.ingress_call_id, c.promo_number, c.caller_enc, c.caller_hash,
+    c.caller_last4, c.caller_name_enc, c.diversion_enc, c.diversion_last4, c.disposition, c.status, c.destination_number,
+    c.progress, c.answered_at, c.ended_at, c.pdd_ms, c.ring_ms, c.talk_ms, c.hangup_cause, c.released_by, c.verstat,
+    c.matched_seq, c.late, c.node, c.updated_at,
+        CASE
+            WHEN k.id IS NULL THEN c.attribution
+            ELSE k.attribution
+        END AS attribution,
+        CASE
+            WHEN k.id IS NULL THEN c.presentation_id
+            ELSE k.presentation_id
+        END AS presentation_id,
+        CASE
+            WHEN k.id IS NULL THEN c.visitor_id
+            ELSE k.visitor_id
+        END AS visitor_id,
+        CASE
+            WHEN k.id IS NULL THEN c.presented_at
+            ELSE k.presented_at
+        END AS presented_at,
+        CASE
+            WHEN k.id IS NULL THEN c.confidence
+            ELSE k.confidence
+        END AS confidence,
+        CASE
+            WHEN k.id IS NULL THEN c.touch
+            ELSE k.touch
+        END AS touch,
+        CASE
+            WHEN k.id IS NULL THEN c.custom_data
+            ELSE k.custom_data
+        END AS custom_data,
+        CASE
+            WHEN k.id IS NULL THEN c.first_touch
+            ELSE k.first_touch
+        END AS first_touch,
+        CASE
+            WHEN k.id IS NULL THEN c.landing_page
+            ELSE k.landing_page
+        END AS landing_page,
+        CASE
+            WHEN k.id IS NULL THEN c.referrer
+            ELSE k.referrer
+        END AS referrer,
+        CASE
+            WHEN k.id IS NULL THEN c.channel
+            ELSE k.channel
+        END AS channel,
+    k.conversion, k.revenue
+   FROM call c
+     LEFT JOIN call_correction k ON c.revision > 0 AND k.call_id = c.id AND k.revision = c.revision;
+
 CREATE OR REPLACE FUNCTION public.account_numbers(p_account text, p_now timestamp with time zone, OUT number_limit integer, OUT monthly_number_cap integer, OUT held integer, OUT taken integer, OUT on_order integer, OUT cycle_starts_at timestamp with time zone, OUT cycle_ends_at timestamp with time zone)
  RETURNS record
  LANGUAGE sql
@@ -958,6 +1087,17 @@ begin
     raise exception 'account % may not take number %', new.account_id, new.e164 using errcode = 'RM001';
   end if;
   return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_rewriting()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if coalesce(current_setting('ringmatch.erasing', true), '') = 'on' then
+    return coalesce(new, old);
+  end if;
+  raise exception 'rows of % are never changed', tg_table_name using errcode = 'check_violation';
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.renew_locks(p_account text, p_visitor text, p_presentation text[], p_now timestamp with time zone DEFAULT NULL::timestamp with time zone)

@@ -1,6 +1,6 @@
 /**
- * The schema as one deterministic text, read from the catalogue: tables, constraints, indexes, functions and triggers of `public`, by name. A test
- * compares a freshly migrated database with the committed schema.sql, so that a migration shows in review as what it does to the whole.
+ * The schema as one deterministic text, read from the catalogue: tables, constraints, indexes, triggers, views and functions of `public`, and the views
+ * of `reporting`, by name. A test compares a freshly migrated database with the committed schema.sql, so that a migration shows in review as what it does to the whole.
  * Left out: partitions made at run time, and the migration tool's own table.
  */
 import { sql, type Queryable } from "./database.js";
@@ -43,6 +43,12 @@ const DEFAULT_PARTITIONS = sql(
    from pg_inherits i join pg_class c on c.oid = i.inhrelid
    where i.inhparent = any ($1::int[]::oid[]) and pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' order by c.relname`,
 );
+const VIEWS = sql(
+  "schema_views",
+  `select case n.nspname when 'public' then '' else n.nspname || '.' end || c.relname as name, pg_get_viewdef(c.oid, 120) as definition
+   from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where n.nspname in ('public', 'reporting') and c.relkind = 'v' order by n.nspname, c.relname`,
+);
 const FUNCTIONS = sql(
   "schema_functions",
   `select pg_get_functiondef(p.oid) as definition from pg_proc p where p.pronamespace = 'public'::regnamespace
@@ -81,6 +87,7 @@ export async function dumpSchema(db: Queryable): Promise<string> {
   const indexes = await db.query<Defined>(INDEXES, oids);
   const triggers = await db.query<Defined>(TRIGGERS, oids);
   const partitions = await db.query<Omit<Named, "definition">>(DEFAULT_PARTITIONS, oids);
+  const views = await db.query<Omit<Named, "oid">>(VIEWS);
   const functions = await db.query<{ definition: string }>(FUNCTIONS);
   const parts = tables.map((table) => {
     const own = <T extends { readonly oid: number }>(rows: readonly T[]): T[] =>
@@ -97,7 +104,12 @@ export async function dumpSchema(db: Queryable): Promise<string> {
     ].join("\n");
   });
   return (
-    [HEADER, ...parts, ...functions.map(({ definition }) => `${definition.trimEnd()};`)]
+    [
+      HEADER,
+      ...parts,
+      ...views.map(({ name, definition }) => `create view ${name} as\n${definition}`),
+      ...functions.map(({ definition }) => `${definition.trimEnd()};`),
+    ]
       .join("\n\n")
       .replaceAll("\n\n\n", "\n\n") + "\n"
   );

@@ -27,6 +27,10 @@ export const ID_PREFIXES = [
   "stn",
   "req",
   "scd",
+  "sig",
+  "evt",
+  "dlv",
+  "ers",
 ] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 export type Id<P extends IdPrefix> = string & { readonly __id: P };
