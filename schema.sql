@@ -132,7 +132,8 @@ create table call_correction (
   at timestamp with time zone not null default now(),
   actor text not null,
   reason text not null,
-  attribution text not null,
+  attribution_corrected boolean not null,
+  attribution text,
   presentation_id text,
   visitor_id text,
   presented_at timestamp with time zone,
@@ -143,11 +144,14 @@ create table call_correction (
   landing_page text,
   referrer text,
   channel text,
+  given_conversion boolean,
+  given_revenue numeric(16,4),
   conversion boolean,
   revenue numeric(16,4),
   constraint call_correction_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
   constraint call_correction_call_id_revision_key UNIQUE (call_id, revision),
-  constraint call_correction_check CHECK (((attribution = 'matched'::text) = (presentation_id IS NOT NULL))),
+  constraint call_correction_check CHECK ((attribution_corrected = (attribution IS NOT NULL))),
+  constraint call_correction_check1 CHECK (((NOT (attribution IS DISTINCT FROM 'matched'::text)) = (presentation_id IS NOT NULL))),
   constraint call_correction_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
   constraint call_correction_corrects_id_key UNIQUE (corrects_id),
   constraint call_correction_kind_check CHECK ((kind = ANY (ARRAY['correction'::text, 'signal'::text]))),
@@ -175,7 +179,7 @@ create table call_signal (
   partner_unique_id text not null default ''::text,
   revision integer not null,
   corrects_id text,
-  correction_id text not null,
+  call_revision integer not null,
   value boolean,
   revenue numeric(16,4),
   occurred_at timestamp with time zone not null,
@@ -184,7 +188,6 @@ create table call_signal (
   constraint call_signal_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   constraint call_signal_call_id_name_partner_unique_id_revision_key UNIQUE (call_id, name, partner_unique_id, revision),
   constraint call_signal_check CHECK (((revision = 1) = (corrects_id IS NULL))),
-  constraint call_signal_correction_id_fkey FOREIGN KEY (correction_id) REFERENCES call_correction(id),
   constraint call_signal_corrects_id_fkey FOREIGN KEY (corrects_id) REFERENCES call_signal(id),
   constraint call_signal_corrects_id_key UNIQUE (corrects_id),
   constraint call_signal_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
@@ -682,47 +685,47 @@ create view call_record as
     c.progress, c.answered_at, c.ended_at, c.pdd_ms, c.ring_ms, c.talk_ms, c.hangup_cause, c.released_by, c.verstat,
     c.matched_seq, c.late, c.node, c.updated_at,
         CASE
-            WHEN k.id IS NULL THEN c.attribution
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.attribution
             ELSE k.attribution
         END AS attribution,
         CASE
-            WHEN k.id IS NULL THEN c.presentation_id
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.presentation_id
             ELSE k.presentation_id
         END AS presentation_id,
         CASE
-            WHEN k.id IS NULL THEN c.visitor_id
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.visitor_id
             ELSE k.visitor_id
         END AS visitor_id,
         CASE
-            WHEN k.id IS NULL THEN c.presented_at
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.presented_at
             ELSE k.presented_at
         END AS presented_at,
         CASE
-            WHEN k.id IS NULL THEN c.confidence
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.confidence
             ELSE k.confidence
         END AS confidence,
         CASE
-            WHEN k.id IS NULL THEN c.touch
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.touch
             ELSE k.touch
         END AS touch,
         CASE
-            WHEN k.id IS NULL THEN c.custom_data
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.custom_data
             ELSE k.custom_data
         END AS custom_data,
         CASE
-            WHEN k.id IS NULL THEN c.first_touch
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.first_touch
             ELSE k.first_touch
         END AS first_touch,
         CASE
-            WHEN k.id IS NULL THEN c.landing_page
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.landing_page
             ELSE k.landing_page
         END AS landing_page,
         CASE
-            WHEN k.id IS NULL THEN c.referrer
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.referrer
             ELSE k.referrer
         END AS referrer,
         CASE
-            WHEN k.id IS NULL THEN c.channel
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.channel
             ELSE k.channel
         END AS channel,
     k.conversion, k.revenue

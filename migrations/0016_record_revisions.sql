@@ -29,8 +29,9 @@ create table call_correction (
   actor text not null,
   reason text not null check (length(reason) between 1 and 1000),
 
-  -- All that a correction can change, as it stands after it.
-  attribution text not null check (attribution in ('matched', 'overflow', 'expired', 'never_presented', 'quarantined', 'unattributable')),
+  -- Whom the call belongs to, all of it, when this or an earlier correction says so; else the call's own row says it, also what is judged later.
+  attribution_corrected boolean not null,
+  attribution text check (attribution in ('matched', 'overflow', 'expired', 'never_presented', 'quarantined', 'unattributable')),
   presentation_id text,
   visitor_id text,
   presented_at timestamptz,
@@ -41,11 +42,15 @@ create table call_correction (
   landing_page text,
   referrer text,
   channel text,
-  -- null: nothing is known.
+  -- What corrections said, until one takes it back; null: what the signals say counts.
+  given_conversion boolean,
+  given_revenue numeric(16, 4),
+  -- What counts after this row; null: nothing is known.
   conversion boolean,
   revenue numeric(16, 4),
   unique (call_id, revision),
-  check ((attribution = 'matched') = (presentation_id is not null))
+  check (attribution_corrected = (attribution is not null)),
+  check ((attribution is not distinct from 'matched') = (presentation_id is not null))
 );
 create index call_correction_at on call_correction (at, id);
 
@@ -59,8 +64,8 @@ create table call_signal (
   partner_unique_id text not null default '' check (length(partner_unique_id) <= 200),
   revision int not null check (revision >= 1),
   corrects_id text unique references call_signal (id),
-  -- The record row that it made.
-  correction_id text not null references call_correction (id),
+  -- The call's record row that it made.
+  call_revision int not null,
   -- null: it says nothing, as if it had not been sent.
   value boolean,
   revenue numeric(16, 4),
@@ -91,16 +96,16 @@ select coalesce(k.id, c.id) as id, c.id as call_id, c.revision, k.corrects_id, k
   c.caller_enc, c.caller_hash, c.caller_last4, c.caller_name_enc, c.diversion_enc, c.diversion_last4,
   c.disposition, c.status, c.destination_number, c.progress, c.answered_at, c.ended_at, c.pdd_ms, c.ring_ms, c.talk_ms, c.hangup_cause, c.released_by,
   c.verstat, c.matched_seq, c.late, c.node, c.updated_at,
-  case when k.id is null then c.attribution else k.attribution end as attribution,
-  case when k.id is null then c.presentation_id else k.presentation_id end as presentation_id,
-  case when k.id is null then c.visitor_id else k.visitor_id end as visitor_id,
-  case when k.id is null then c.presented_at else k.presented_at end as presented_at,
-  case when k.id is null then c.confidence else k.confidence end as confidence,
-  case when k.id is null then c.touch else k.touch end as touch,
-  case when k.id is null then c.custom_data else k.custom_data end as custom_data,
-  case when k.id is null then c.first_touch else k.first_touch end as first_touch,
-  case when k.id is null then c.landing_page else k.landing_page end as landing_page,
-  case when k.id is null then c.referrer else k.referrer end as referrer,
-  case when k.id is null then c.channel else k.channel end as channel,
+  case when k.attribution_corrected is not true then c.attribution else k.attribution end as attribution,
+  case when k.attribution_corrected is not true then c.presentation_id else k.presentation_id end as presentation_id,
+  case when k.attribution_corrected is not true then c.visitor_id else k.visitor_id end as visitor_id,
+  case when k.attribution_corrected is not true then c.presented_at else k.presented_at end as presented_at,
+  case when k.attribution_corrected is not true then c.confidence else k.confidence end as confidence,
+  case when k.attribution_corrected is not true then c.touch else k.touch end as touch,
+  case when k.attribution_corrected is not true then c.custom_data else k.custom_data end as custom_data,
+  case when k.attribution_corrected is not true then c.first_touch else k.first_touch end as first_touch,
+  case when k.attribution_corrected is not true then c.landing_page else k.landing_page end as landing_page,
+  case when k.attribution_corrected is not true then c.referrer else k.referrer end as referrer,
+  case when k.attribution_corrected is not true then c.channel else k.channel end as channel,
   k.conversion, k.revenue
 from call c left join call_correction k on c.revision > 0 and k.call_id = c.id and k.revision = c.revision;

@@ -18,18 +18,20 @@ export interface Account {
   /** 1 to 28: the cycle begins at midnight of this day, in the account's time zone. */
   readonly billingDay: number;
   readonly timeZone: string;
+  /** ISO 4217, of every amount of its calls. */
+  readonly currency: string;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }
 
 const COLUMNS = `id, name, tag_key as "tagKey", auto_create_pools as "autoCreatePools", number_limit as "numberLimit",
-  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", created_at as "createdAt",
+  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", currency, created_at as "createdAt",
   updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "account_insert",
-  `insert into account (id, name, tag_key, auto_create_pools, number_limit, monthly_number_cap, billing_day, time_zone)
-   values ($1, $2, $3, $4, $5, $6, coalesce($7, 1), coalesce($8, 'UTC')) returning ${COLUMNS}`,
+  `insert into account (id, name, tag_key, auto_create_pools, number_limit, monthly_number_cap, billing_day, time_zone, currency)
+   values ($1, $2, $3, $4, $5, $6, coalesce($7, 1), coalesce($8, 'UTC'), coalesce($9, 'USD')) returning ${COLUMNS}`,
 );
 const SELECT_ONE = sql("account_select_one", `select ${COLUMNS} from account where id = $1`);
 const SELECT_BY_TAG_KEY = sql("account_select_by_tag_key", `select ${COLUMNS} from account where tag_key = $1`);
@@ -38,7 +40,7 @@ const UPDATE = sql(
   "account_update",
   `update account set name = coalesce($2, name), auto_create_pools = coalesce($3, auto_create_pools),
      number_limit = case when $4 then $5 else number_limit end, monthly_number_cap = case when $6 then $7 else monthly_number_cap end,
-     billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), updated_at = now()
+     billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), currency = coalesce($10, currency), updated_at = now()
    where id = $1 returning ${COLUMNS}`,
 );
 
@@ -54,7 +56,7 @@ export interface AccountLimits {
 
 export async function createAccount(
   deps: { db: Queryable; ids: IdSource; random: Random },
-  input: { name: string; autoCreatePools: boolean } & AccountLimits,
+  input: { name: string; autoCreatePools: boolean; currency?: string | undefined } & AccountLimits,
 ): Promise<Account> {
   const tagKey = `tag_${deps.random.bytes(TAG_KEY_BYTES).toString("hex")}`;
   const [account] = await refusingZone(() =>
@@ -67,6 +69,7 @@ export async function createAccount(
       input.monthlyNumberCap ?? null,
       input.billingDay ?? null,
       input.timeZone ?? null,
+      input.currency ?? null,
     ]),
   );
   return account as Account;
@@ -93,7 +96,11 @@ export async function listAccounts(db: Queryable, page: { after: string; limit: 
 export async function updateAccount(
   db: Queryable,
   id: string,
-  changes: { name?: string | undefined; autoCreatePools?: boolean | undefined } & AccountLimits,
+  changes: {
+    name?: string | undefined;
+    autoCreatePools?: boolean | undefined;
+    currency?: string | undefined;
+  } & AccountLimits,
 ): Promise<Account> {
   const [account] = await refusingZone(() =>
     db.query<Account>(UPDATE, [
@@ -106,6 +113,7 @@ export async function updateAccount(
       changes.monthlyNumberCap ?? null,
       changes.billingDay ?? null,
       changes.timeZone ?? null,
+      changes.currency ?? null,
     ]),
   );
   if (account === undefined) throw new AppError("not_found", "There is no such account.");

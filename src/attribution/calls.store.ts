@@ -3,10 +3,9 @@ import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
-import type { ReleasedBy } from "../telephony/call-event.js";
-import type { CallStatus } from "../telephony/call-state.js";
+import { type CallRecord, RECORD_COLUMNS, recordOf, type RecordRow } from "./call-record.js";
 import type { AttributionOutcome } from "./match.js";
-import type { AttributionFields, Disposition, NewCall } from "./new-calls.store.js";
+import type { Disposition } from "./new-calls.store.js";
 
 export const ATTRIBUTIONS = [
   "matched",
@@ -17,19 +16,6 @@ export const ATTRIBUTIONS = [
   "unattributable",
 ] as const;
 
-export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" | "node"> {
-  readonly status: CallStatus;
-  readonly attribution: AttributionFields & { readonly confidence: number | null };
-  readonly answeredAt: Instant | null;
-  readonly endedAt: Instant | null;
-  readonly pddMs: number | null;
-  readonly ringMs: number | null;
-  readonly talkMs: number | null;
-  readonly hangupCause: string | null;
-  readonly releasedBy: ReleasedBy | null;
-  readonly updatedAt: Instant;
-}
-
 const SELECT_BY_KEY = sql(
   "call_select_by_key",
   `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
@@ -38,26 +24,30 @@ const SELECT_STANDING = sql(
   "call_select_standing",
   `select jsonb_array_length(progress -> 'attempts') as "attemptsBefore", presentation_id as "presentationId" from call where id = $1 and received_at = $2`,
 );
-const COLUMNS = `c.id, c.account_id as "accountId", c.pool_id as "poolId", c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch",
-  c.received_at as "receivedAt", c.ingress, c.ingress_call_id as "ingressCallId", c.promo_number as "promoNumber", c.caller_enc as "callerEnc",
-  c.caller_hash as "callerHash", c.caller_last4 as "callerLast4",
-  c.caller_name_enc as "callerName", c.diversion_enc as "diversionEnc",
-  c.diversion_last4 as "diversionLast4", c.disposition, c.status, c.destination_number as "destinationNumber",
-  c.progress, c.answered_at as "answeredAt", c.ended_at as "endedAt", c.pdd_ms as "pddMs", c.ring_ms as "ringMs", c.talk_ms as "talkMs",
-  c.hangup_cause as "hangupCause", c.released_by as "releasedBy", c.verstat, c.attribution as outcome,
-  c.presentation_id as "presentationId", c.visitor_id as "visitorId", c.presented_at as "presentedAt", c.matched_seq as "matchedSeq",
-  c.confidence, c.touch, c.custom_data as "customData", c.late, c.updated_at as "updatedAt"`;
 const SELECT_ONE = sql(
   "call_select_one",
-  `select ${COLUMNS} from call c where c.id = $1 and ($2::text is null or c.account_id = $2)`,
+  `select ${RECORD_COLUMNS}
+   from (select call_id as id, revision from call_correction where id = $1 union all select id, 0 from call where id = $1) asked
+     join call c on c.id = asked.id left join call_correction k on k.call_id = c.id and k.revision = asked.revision
+     left join account a on a.id = c.account_id
+   where ($2::text is null or c.account_id = $2)`,
+);
+const SELECT_REVISIONS = sql(
+  "call_select_revisions",
+  `select ${RECORD_COLUMNS}
+   from call c cross join generate_series(0, c.revision) as asked (revision)
+     left join call_correction k on k.call_id = c.id and k.revision = asked.revision left join account a on a.id = c.account_id
+   where c.id = $1 and c.received_at = $2 and asked.revision > $3 order by asked.revision limit $4`,
 );
 const SELECT_PAGE = sql(
   "call_select_page",
-  `select ${COLUMNS} from call c
+  `select ${RECORD_COLUMNS}
+   from call c left join call_correction k on c.revision > 0 and k.call_id = c.id and k.revision = c.revision
+     left join account a on a.id = c.account_id
    where ($1::text is null or c.account_id = $1)
      and c.received_at >= coalesce($2, '-infinity'::timestamptz) and c.received_at < coalesce($3, 'infinity'::timestamptz)
      and ($4::text is null or c.promo_number = $4) and ($5::text is null or c.pool_id = $5) and ($6::text is null or c.disposition = $6)
-     and ($7::text is null or c.attribution = $7) and ($8::timestamptz is null or c.updated_at >= $8)
+     and ($7::text is null or case when k.attribution_corrected then k.attribution else c.attribution end = $7) and ($8::timestamptz is null or c.updated_at >= $8)
      and ($9::timestamptz is null or (c.received_at, c.id) < ($9, $10))
    order by c.received_at desc, c.id desc limit $11`,
 );
@@ -88,11 +78,24 @@ export async function readStanding(db: Queryable, ref: CallRef): Promise<CallSta
   return row ?? { attemptsBefore: 0, presentationId: null };
 }
 
-/** @param accountId null: any account (admin). @throws AppError("not_found") */
+/**
+ * @param id of the call, as it was received, or of a correction, as that left it
+ * @param accountId null: any account (admin). @throws AppError("not_found")
+ */
 export async function getCall(db: Queryable, input: { id: string; accountId: string | null }): Promise<CallRecord> {
-  const [row] = await db.query<Row>(SELECT_ONE, [input.id, input.accountId]);
+  const [row] = await db.query<RecordRow>(SELECT_ONE, [input.id, input.accountId]);
   if (row === undefined) throw new AppError("not_found", "There is no such call.");
   return recordOf(row);
+}
+
+/** Every row of one call's record, oldest first. */
+export async function listRevisions(
+  db: Queryable,
+  page: CallRef & { readonly after: number; readonly limit: number },
+): Promise<CallRecord[]> {
+  const { callId, receivedAt, after, limit } = page;
+  const rows = await db.query<RecordRow>(SELECT_REVISIONS, [callId, timestamp(receivedAt), after, limit]);
+  return rows.map(recordOf);
 }
 
 export interface CallPage {
@@ -108,9 +111,9 @@ export interface CallPage {
   readonly limit: number;
 }
 
-/** Newest first; stable while calls arrive. */
+/** Each call once, as it stands now; newest first; stable while calls arrive. `before.id` is a call's. */
 export async function listCalls(db: Queryable, page: CallPage): Promise<CallRecord[]> {
-  const rows = await db.query<Row>(SELECT_PAGE, [
+  const rows = await db.query<RecordRow>(SELECT_PAGE, [
     page.accountId,
     timestamp(page.from),
     timestamp(page.to),
@@ -137,40 +140,4 @@ export async function listOrphanedCalls(
     input.limit,
   ]);
   return rows.map((row) => ({ callId: row.id, receivedAt: row.receivedAt }));
-}
-
-type Row = Omit<CallRecord, "caller" | "diversion" | "attribution"> &
-  AttributionFields & {
-    confidence: number | null;
-    callerEnc: Buffer | null;
-    callerHash: Buffer | null;
-    callerLast4: string | null;
-    diversionEnc: Buffer | null;
-    diversionLast4: string | null;
-  };
-
-function recordOf(row: Row): CallRecord {
-  const {
-    callerEnc,
-    callerHash,
-    callerLast4,
-    diversionEnc,
-    diversionLast4,
-    outcome,
-    presentationId,
-    visitorId,
-    presentedAt,
-    matchedSeq,
-    confidence,
-    touch,
-    customData,
-    late,
-    ...rest
-  } = row;
-  return {
-    ...rest,
-    caller: { enc: callerEnc, hash: callerHash, last4: callerLast4 },
-    diversion: diversionEnc === null || diversionLast4 === null ? null : { enc: diversionEnc, last4: diversionLast4 },
-    attribution: { outcome, presentationId, visitorId, presentedAt, matchedSeq, confidence, touch, customData, late },
-  };
 }

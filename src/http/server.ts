@@ -19,6 +19,7 @@ import { appErrorOf, sendAppError, sendProblem } from "./problem.js";
 import { addAccountRoutes } from "./routes/accounts.js";
 import { addCallRoutes } from "./routes/calls.js";
 import { addCarrierRoutes } from "./routes/carriers.js";
+import { addCorrectionRoutes } from "./routes/corrections.js";
 import { addDestinationRoutes } from "./routes/destinations.js";
 import { addInterceptRoutes } from "./routes/intercepts.js";
 import { addInventoryRoutes } from "./routes/inventory.js";
@@ -113,6 +114,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addSizingRoutes(scope, deps);
   addPresentationLogRoutes(scope, deps);
   addCallRoutes(scope, deps);
+  addCorrectionRoutes(scope, deps);
   addInterceptRoutes(scope, deps);
   addReportRoutes(scope, deps, bots);
   addSettingsRoutes(scope, deps);

@@ -39,15 +39,28 @@ function isTimeZone(text: string): boolean {
   }
 }
 
-export const newAccount = z.strictObject({ name: nameIn, auto_create_pools: z.boolean().default(false), ...limits });
+/** Renames what amounts are in; it converts none. */
+const currencyIn = z
+  .string()
+  .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code such as USD")
+  .optional()
+  .meta({ description: "Of the amounts of its calls, ISO 4217; default USD. A change converts nothing" });
+
+export const newAccount = z.strictObject({
+  name: nameIn,
+  auto_create_pools: z.boolean().default(false),
+  currency: currencyIn,
+  ...limits,
+});
 
 export const accountChanges = z.strictObject({
   name: nameIn.optional(),
   auto_create_pools: z.boolean().optional(),
+  currency: currencyIn,
   ...limits,
 });
 
-export function limitsIn(body: z.output<typeof accountChanges>): AccountLimits {
+export function limitsIn(body: Omit<z.output<typeof accountChanges>, "currency">): AccountLimits {
   return {
     numberLimit: body.number_limit,
     monthlyNumberCap: body.monthly_number_cap,
@@ -65,12 +78,13 @@ export const accountOut = z.object({
   monthly_number_cap: z.int().nullable(),
   billing_day: z.int(),
   time_zone: z.string(),
+  currency: z.string(),
   created_at: instantOut,
   updated_at: instantOut,
 });
 
 export function showAccount(account: Account): z.output<typeof accountOut> {
-  const { id, name, tagKey, autoCreatePools, numberLimit, monthlyNumberCap, billingDay, timeZone } = account;
+  const { id, name, tagKey, autoCreatePools, numberLimit, monthlyNumberCap, billingDay, timeZone, currency } = account;
   return {
     id,
     name,
@@ -80,6 +94,7 @@ export function showAccount(account: Account): z.output<typeof accountOut> {
     monthly_number_cap: monthlyNumberCap,
     billing_day: billingDay,
     time_zone: timeZone,
+    currency,
     created_at: toIso(account.createdAt),
     updated_at: toIso(account.updatedAt),
   };

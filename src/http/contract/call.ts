@@ -1,7 +1,9 @@
 /** Call attribution records and their explanations on the wire. */
 import { z } from "zod";
-import { ATTRIBUTIONS, type CallRecord } from "../../attribution/calls.store.js";
+import type { CallRecord, CorrectionOf } from "../../attribution/call-record.js";
+import { ATTRIBUTIONS } from "../../attribution/calls.store.js";
 import type { Candidate, Explanation } from "../../attribution/explain.js";
+import type { CurrentSignal } from "../../attribution/correction.js";
 import { DISPOSITIONS } from "../../attribution/new-calls.store.js";
 import { toIso } from "../../kernel/clock.js";
 import type { Attempt } from "../../telephony/call-state.js";
@@ -27,7 +29,7 @@ export const callQuery = z.strictObject({
   pool_id: idIn.optional(),
   disposition: z.enum(DISPOSITIONS).optional(),
   attribution: z.enum(ATTRIBUTIONS).optional(),
-  updated_since: instantIn.optional(),
+  updated_since: instantIn.optional().meta({ description: "Received, changed or corrected at or after this time" }),
 });
 
 /** With the scope calls:pii the number, else the last four digits. Both null: anonymous. */
@@ -59,8 +61,34 @@ const attributionOut = z.object({
   custom_data: z.record(z.string(), z.unknown()).nullable(),
 });
 
-export const callOut = z.object({
+const signalOut = z.object({
   id: idOut,
+  name: z.string(),
+  partner_unique_id: z.string(),
+  value: z.boolean().nullable().meta({ description: "null: taken back" }),
+  revenue: z.number().nullable(),
+  occurred_at: instantOut,
+});
+
+export const callOut = z.object({
+  id: idOut.meta({ description: "Of this record row" }),
+  call_id: idOut.meta({ description: "Of the call, the same in every row of its record; its first row's id" }),
+  revision: z.int().meta({ description: "0: the call as it was received; raised by each correction or signal" }),
+  correction: z
+    .object({
+      kind: z.enum(["correction", "signal"]),
+      corrects_id: idOut.meta({ description: "The row that this one replaces" }),
+      at: instantOut,
+      actor: z.string(),
+      reason: z.string(),
+    })
+    .nullable()
+    .meta({ description: "What made this row; null for the call as it was received" }),
+  corrected_by_id: idOut.nullable().meta({ description: "The row that replaced this one; null: this is the newest" }),
+  conversion: z.boolean().nullable().meta({ description: "null: nobody said" }),
+  revenue: z.number().nullable(),
+  currency: z.string().nullable().meta({ description: "The account's, ISO 4217" }),
+  signals: z.array(signalOut).meta({ description: "The newest of each name and partner's id" }),
   account_id: idOut.nullable(),
   pool_id: idOut.nullable(),
   received_at: instantOut,
@@ -101,6 +129,14 @@ export function showCall(call: CallRecord, view: CallView): z.output<typeof call
   const { attribution: a, diversion, progress } = call;
   return {
     id: call.id,
+    call_id: call.callId,
+    revision: call.revision,
+    correction: call.correction === null ? null : showCorrectionOf(call.correction),
+    corrected_by_id: call.correctedById,
+    conversion: call.conversion,
+    revenue: call.revenue,
+    currency: call.currency,
+    signals: call.signals.map(showSignal),
     account_id: call.accountId,
     pool_id: call.poolId,
     received_at: toIso(call.receivedAt),
@@ -108,13 +144,13 @@ export function showCall(call: CallRecord, view: CallView): z.output<typeof call
     ingress_call_id: call.ingressCallId,
     promo_number: call.promoNumber,
     caller: {
-      ...view.show({ callId: call.id, ...call.caller }),
-      name: view.reveal({ callId: call.id, enc: call.callerName }),
+      ...view.show({ callId: call.callId, ...call.caller }),
+      name: view.reveal({ callId: call.callId, enc: call.callerName }),
     },
     diversion:
       diversion === null
         ? null
-        : { number: view.reveal({ callId: call.id, enc: diversion.enc }), last4: diversion.last4 },
+        : { number: view.reveal({ callId: call.callId, enc: diversion.enc }), last4: diversion.last4 },
     disposition: call.disposition,
     status: call.status,
     destination_number: call.destinationNumber,
@@ -194,6 +230,15 @@ function showCandidate(candidate: Candidate): z.output<typeof candidateOut> {
 function showAttempt(attempt: Attempt): z.output<typeof callOut>["attempts"][number] {
   const { target, startedAt, sipStatus, cause } = attempt;
   return { target, started_at: toIso(startedAt), sip_status: sipStatus, cause };
+}
+
+function showCorrectionOf({ kind, correctsId, at, actor, reason }: CorrectionOf) {
+  return { kind, corrects_id: correctsId, at: toIso(at), actor, reason };
+}
+
+export function showSignal(signal: CurrentSignal): z.output<typeof signalOut> {
+  const { id, name, partnerUniqueId, value, revenue, occurredAt } = signal;
+  return { id, name, partner_unique_id: partnerUniqueId, value, revenue, occurred_at: toIso(occurredAt) };
 }
 
 function isoOrNull(at: number | null): string | null {

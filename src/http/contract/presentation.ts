@@ -30,11 +30,11 @@ const fieldName = z.string().min(1).max(FIELD_NAME_CHARS_MAX);
 /** Cutting may split a surrogate pair; what is left of it goes too. */
 const touchValue = z.string().transform((text) => safeTextOf(text.slice(0, TOUCH_VALUE_CHARS_MAX)));
 
-const touchIn = z
+export const touchIn = z
   .record(fieldName, touchValue)
   .refine(fewFields(CUSTOM_FIELDS_MAX), `must have at most ${CUSTOM_FIELDS_MAX} fields`);
 
-const customDataIn = z
+export const customDataIn = z
   .record(fieldName, z.union([z.string().max(CUSTOM_TEXT_CHARS_MAX), z.number(), z.boolean()]))
   .refine(fewFields(CUSTOM_FIELDS_MAX), `must have at most ${CUSTOM_FIELDS_MAX} fields`);
 

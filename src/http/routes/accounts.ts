@@ -43,8 +43,8 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
       schema: { summary: "Create an account", tags, body: newAccount, response: { 201: accountOut } },
     },
     async (request, reply) => {
-      const { name, auto_create_pools: autoCreatePools } = request.body;
-      const account = await createAccount(deps, { name, autoCreatePools, ...limitsIn(request.body) });
+      const { name, auto_create_pools: autoCreatePools, currency } = request.body;
+      const account = await createAccount(deps, { name, autoCreatePools, currency, ...limitsIn(request.body) });
       directoryChanged(deps);
       return reply.code(201).send(showAccount(account));
     },
@@ -105,10 +105,10 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
     async (request) => {
       const { id } = request.params;
       assertOwn(principalOf(request), id);
-      const { name, auto_create_pools: autoCreatePools } = request.body;
+      const { name, auto_create_pools: autoCreatePools, currency } = request.body;
       const limits = limitsIn(request.body);
       assertMayLimit(principalOf(request), limits);
-      const account = await updateAccount(deps.db, id, { name, autoCreatePools, ...limits });
+      const account = await updateAccount(deps.db, id, { name, autoCreatePools, currency, ...limits });
       directoryChanged(deps);
       return showAccount(account);
     },

@@ -1,5 +1,6 @@
 /** `/v1/calls`: the call attribution records, and why each was attributed as it was. */
-import { type CallRecord, getCall, listCalls } from "../../attribution/calls.store.js";
+import type { CallRecord } from "../../attribution/call-record.js";
+import { getCall, listCalls } from "../../attribution/calls.store.js";
 import { explainMatch } from "../../attribution/explain.js";
 import { readCandidates } from "../../attribution/match.store.js";
 import { accountToRead, principalOf } from "../auth.js";
@@ -47,7 +48,7 @@ function addList(app: HttpApp, deps: HttpDeps): void {
       });
       const view = callerView(deps, request);
       const show = (call: CallRecord) => showCall(call, view);
-      const page = pageOf(LIST, { rows, limit, positionOf: ({ receivedAt, id }) => [receivedAt, id], show });
+      const page = pageOf(LIST, { rows, limit, positionOf: ({ receivedAt, callId }) => [receivedAt, callId], show });
       view.audit();
       return page;
     },
@@ -59,7 +60,14 @@ function addOne(app: HttpApp, deps: HttpDeps): void {
     "/v1/calls/:id",
     {
       config: { access: "read" },
-      schema: { summary: "Get a call", tags, params: idParams, response: { 200: callOut } },
+      schema: {
+        summary: "Get a call, or one row of its record",
+        description:
+          "By the call's id: as it was received, whatever was said of it later; corrected_by_id then leads on. By a correction's id: as that left it. Lists show each call's newest row.",
+        tags,
+        params: idParams,
+        response: { 200: callOut },
+      },
     },
     async (request) => {
       const { accountId } = principalOf(request);

@@ -1,6 +1,6 @@
 /** Who the network or the carrier says calls, and who forwarded the call: from a webhook to the record, sealed on every way. */
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import type { CallRecord } from "../../../src/attribution/calls.store.js";
+import type { CallRecord } from "../../../src/attribution/call-record.js";
 import { freshDatabase } from "../../support/database.js";
 import { until } from "../../support/until.js";
 import { makeWorld, secrets } from "../../support/world.js";

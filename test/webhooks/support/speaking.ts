@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { text as bodyText } from "node:stream/consumers";
 import { putCredential } from "../../../src/account/carrier-credentials.store.js";
-import { type CallRecord, findCallByKey, getCall } from "../../../src/attribution/calls.store.js";
+import type { CallRecord } from "../../../src/attribution/call-record.js";
+import { findCallByKey, getCall } from "../../../src/attribution/calls.store.js";
 import type { Database } from "../../../src/db/database.js";
 import type {
   CarrierKeys,

@@ -2,7 +2,8 @@
 import Fastify from "fastify";
 import { Registry } from "prom-client";
 import { putCredential } from "../../../src/account/carrier-credentials.store.js";
-import { type CallRecord, findCallByKey, getCall } from "../../../src/attribution/calls.store.js";
+import type { CallRecord } from "../../../src/attribution/call-record.js";
+import { findCallByKey, getCall } from "../../../src/attribution/calls.store.js";
 import { type Database, openDatabase } from "../../../src/db/database.js";
 import { appErrorOf, sendAppError } from "../../../src/http/problem.js";
 import { silentLog } from "../../../src/kernel/log.js";
