@@ -12,16 +12,28 @@ create table account (
   billing_day integer not null default 1,
   time_zone text not null default 'UTC'::text,
   currency text not null default 'USD'::text,
+  caller_retention_days integer not null default 365,
+  presentation_retention_days integer not null default 90,
   constraint account_billing_day_check CHECK (((billing_day >= 1) AND (billing_day <= 28))),
+  constraint account_caller_retention_days_check CHECK (((caller_retention_days >= 1) AND (caller_retention_days <= 3650))),
   constraint account_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
   constraint account_monthly_number_cap_check CHECK ((monthly_number_cap >= 0)),
   constraint account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
   constraint account_number_limit_check CHECK ((number_limit >= 0)),
   constraint account_pkey PRIMARY KEY (id),
+  constraint account_presentation_retention_days_check CHECK (((presentation_retention_days >= 4) AND (presentation_retention_days <= 3650))),
   constraint account_tag_key_key UNIQUE (tag_key),
   constraint account_time_zone_check CHECK (((length(time_zone) <= 64) AND (('2000-01-01 00:00:00+00'::timestamp with time zone AT TIME ZONE time_zone) IS NOT NULL)))
 );
 CREATE TRIGGER routing_changed AFTER UPDATE ON public.account FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table account_retention (
+  account_id text not null,
+  callers_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  presentations_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  constraint account_retention_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint account_retention_pkey PRIMARY KEY (account_id)
+);
 
 create table api_key (
   id text not null,
@@ -116,10 +128,12 @@ create table call (
 ) partition by RANGE (received_at);
 create table call_default partition of call default;
 CREATE INDEX call_account ON ONLY public.call USING btree (account_id, received_at DESC, id DESC);
+CREATE INDEX call_caller ON ONLY public.call USING btree (account_id, caller_hash, received_at DESC) WHERE (caller_hash IS NOT NULL);
 CREATE INDEX call_newest ON ONLY public.call USING btree (received_at DESC, id DESC);
 CREATE INDEX call_number ON ONLY public.call USING btree (promo_number, received_at DESC);
 CREATE INDEX call_open ON ONLY public.call USING btree (received_at) WHERE (status = ANY (ARRAY['ringing'::text, 'in_progress'::text]));
 CREATE INDEX call_updated ON ONLY public.call USING btree (updated_at, id);
+CREATE INDEX call_visitor ON ONLY public.call USING btree (account_id, visitor_id) WHERE (visitor_id IS NOT NULL);
 
 create table call_correction (
   id text not null,
@@ -160,6 +174,7 @@ create table call_correction (
   constraint call_correction_revision_check CHECK ((revision >= 1))
 );
 CREATE INDEX call_correction_at ON public.call_correction USING btree (at, id);
+CREATE INDEX call_correction_visitor ON public.call_correction USING btree (account_id, visitor_id) WHERE (visitor_id IS NOT NULL);
 CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.call_correction FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
 
 create table call_key (
@@ -285,6 +300,28 @@ create table destination (
 CREATE INDEX destination_discovered ON public.destination USING btree (account_id, discovered_at) WHERE (discovered_at IS NOT NULL);
 CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.destination FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
 
+create table erasure (
+  id text not null,
+  account_id text not null,
+  kind text not null,
+  subject_hash bytea not null,
+  subject_enc bytea,
+  at timestamp with time zone not null default now(),
+  actor text not null,
+  reason text,
+  completed_at timestamp with time zone,
+  calls integer not null default 0,
+  presentations integer not null default 0,
+  intercepts integer not null default 0,
+  deliveries integer not null default 0,
+  constraint erasure_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint erasure_kind_check CHECK ((kind = ANY (ARRAY['caller'::text, 'visitor'::text]))),
+  constraint erasure_pkey PRIMARY KEY (id),
+  constraint erasure_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000)))
+);
+CREATE INDEX erasure_account ON public.erasure USING btree (account_id, id);
+CREATE INDEX erasure_open ON public.erasure USING btree (at) WHERE (subject_enc IS NOT NULL);
+
 create table idempotency_key (
   scope text not null,
   idempotency_key text not null,
@@ -316,6 +353,7 @@ create table intercept (
   constraint intercept_number_id_fkey FOREIGN KEY (number_id) REFERENCES promo_number(id),
   constraint intercept_pkey PRIMARY KEY (id)
 );
+CREATE INDEX intercept_caller ON public.intercept USING btree (caller_hash) WHERE (caller_hash IS NOT NULL);
 CREATE UNIQUE INDEX intercept_counted_caller ON public.intercept USING btree (number_id, ownership_epoch, caller_hash) WHERE (counted AND (caller_hash IS NOT NULL));
 CREATE INDEX intercept_newest ON public.intercept USING btree (at DESC, id DESC);
 CREATE INDEX intercept_number ON public.intercept USING btree (number_id, ownership_epoch, at);
@@ -412,6 +450,18 @@ create table number_order_item (
 );
 CREATE UNIQUE INDEX number_order_item_number ON public.number_order_item USING btree (number) WHERE (number IS NOT NULL);
 CREATE TRIGGER legal_move BEFORE UPDATE ON public.number_order_item FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_order_move();
+
+create table pii_access (
+  id bigint not null generated always as identity,
+  at timestamp with time zone not null default now(),
+  key_id text not null,
+  account_id text,
+  request_id text not null,
+  call_ids text[] not null,
+  constraint pii_access_pkey PRIMARY KEY (id)
+);
+CREATE INDEX pii_access_account ON public.pii_access USING btree (account_id, id);
+CREATE INDEX pii_access_age ON public.pii_access USING btree (at);
 
 create table platform_setting (
   name text not null,
@@ -655,6 +705,7 @@ create table visitor (
   constraint visitor_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   constraint visitor_pkey PRIMARY KEY (id)
 );
+CREATE INDEX visitor_age ON public.visitor USING brin (first_seen_at);
 
 create table webhook_delivery (
   carrier text not null,
@@ -767,6 +818,26 @@ AS $function$
     from (select make_interval(days => p_day - 1) as shift) s
   ) c
 $function$;
+
+CREATE OR REPLACE FUNCTION public.drop_old_presentations(p_before timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+declare
+  v_name text;
+begin
+  select c.relname into v_name
+  from pg_inherits i join pg_class c on c.oid = i.inhrelid
+  where i.inhparent = 'presentation'::regclass and c.relname ~ '^presentation_\d{8}$'
+    and to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= (p_before at time zone 'utc')::date
+  order by c.relname limit 1;
+  if v_name is not null then
+    -- Waiting for it would make every presentation wait.
+    set local lock_timeout = '500ms';
+    execute format('drop table %I', v_name);
+  end if;
+  return v_name;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.ensure_partition(p_table text, p_column text, p_name text, p_from timestamp with time zone, p_to timestamp with time zone)
  RETURNS integer
@@ -1023,6 +1094,9 @@ CREATE OR REPLACE FUNCTION public.refuse_double_lease()
 AS $function$
 begin
   if new.pool_id = old.pool_id and exists (select 1 from pool p where p.id = new.pool_id and p.overflow = 'reuse_oldest') then
+    return new;
+  end if;
+  if coalesce(current_setting('ringmatch.erasing', true), '') = 'on' and new.visitor_id like 'erased\_%' and new.locked_until = old.locked_until then
     return new;
   end if;
   raise exception 'number % is locked for another visitor until %', old.e164, old.locked_until using errcode = 'exclusion_violation';

@@ -20,18 +20,24 @@ export interface Account {
   readonly timeZone: string;
   /** ISO 4217, of every amount of its calls. */
   readonly currency: string;
+  /** Days after which callers' numbers and names are removed from its records. */
+  readonly callerRetentionDays: number;
+  /** Days after which its presentation log is removed. */
+  readonly presentationRetentionDays: number;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }
 
 const COLUMNS = `id, name, tag_key as "tagKey", auto_create_pools as "autoCreatePools", number_limit as "numberLimit",
-  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", currency, created_at as "createdAt",
+  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", currency, caller_retention_days as "callerRetentionDays", presentation_retention_days as "presentationRetentionDays", created_at as "createdAt",
   updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "account_insert",
-  `insert into account (id, name, tag_key, auto_create_pools, number_limit, monthly_number_cap, billing_day, time_zone, currency)
-   values ($1, $2, $3, $4, $5, $6, coalesce($7, 1), coalesce($8, 'UTC'), coalesce($9, 'USD')) returning ${COLUMNS}`,
+  `insert into account (id, name, tag_key, auto_create_pools, number_limit, monthly_number_cap, billing_day, time_zone, currency, caller_retention_days,
+     presentation_retention_days)
+   values ($1, $2, $3, $4, $5, $6, coalesce($7, 1), coalesce($8, 'UTC'), coalesce($9, 'USD'), coalesce($10, 365),
+     coalesce($11, 90)) returning ${COLUMNS}`,
 );
 const SELECT_ONE = sql("account_select_one", `select ${COLUMNS} from account where id = $1`);
 const SELECT_BY_TAG_KEY = sql("account_select_by_tag_key", `select ${COLUMNS} from account where tag_key = $1`);
@@ -40,7 +46,9 @@ const UPDATE = sql(
   "account_update",
   `update account set name = coalesce($2, name), auto_create_pools = coalesce($3, auto_create_pools),
      number_limit = case when $4 then $5 else number_limit end, monthly_number_cap = case when $6 then $7 else monthly_number_cap end,
-     billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), currency = coalesce($10, currency), updated_at = now()
+     billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), currency = coalesce($10, currency),
+     caller_retention_days = coalesce($11, caller_retention_days),
+     presentation_retention_days = coalesce($12, presentation_retention_days), updated_at = now()
    where id = $1 returning ${COLUMNS}`,
 );
 
@@ -54,9 +62,16 @@ export interface AccountLimits {
   readonly timeZone?: string | undefined;
 }
 
+/** What the account decides of its records itself. Left out: as it is. */
+export interface RecordSettings {
+  readonly currency?: string | undefined;
+  readonly callerRetentionDays?: number | undefined;
+  readonly presentationRetentionDays?: number | undefined;
+}
+
 export async function createAccount(
   deps: { db: Queryable; ids: IdSource; random: Random },
-  input: { name: string; autoCreatePools: boolean; currency?: string | undefined } & AccountLimits,
+  input: { name: string; autoCreatePools: boolean } & RecordSettings & AccountLimits,
 ): Promise<Account> {
   const tagKey = `tag_${deps.random.bytes(TAG_KEY_BYTES).toString("hex")}`;
   const [account] = await refusingZone(() =>
@@ -70,6 +85,8 @@ export async function createAccount(
       input.billingDay ?? null,
       input.timeZone ?? null,
       input.currency ?? null,
+      input.callerRetentionDays ?? null,
+      input.presentationRetentionDays ?? null,
     ]),
   );
   return account as Account;
@@ -96,11 +113,7 @@ export async function listAccounts(db: Queryable, page: { after: string; limit: 
 export async function updateAccount(
   db: Queryable,
   id: string,
-  changes: {
-    name?: string | undefined;
-    autoCreatePools?: boolean | undefined;
-    currency?: string | undefined;
-  } & AccountLimits,
+  changes: { name?: string | undefined; autoCreatePools?: boolean | undefined } & RecordSettings & AccountLimits,
 ): Promise<Account> {
   const [account] = await refusingZone(() =>
     db.query<Account>(UPDATE, [
@@ -114,6 +127,8 @@ export async function updateAccount(
       changes.billingDay ?? null,
       changes.timeZone ?? null,
       changes.currency ?? null,
+      changes.callerRetentionDays ?? null,
+      changes.presentationRetentionDays ?? null,
     ]),
   );
   if (account === undefined) throw new AppError("not_found", "There is no such account.");

@@ -1,20 +1,21 @@
 /**
- * Shows a caller, or who forwarded the call: the last four digits to everybody, number and name only to keys with the scope calls:pii, and then with a line
- * in the log.
+ * Shows a caller, or who forwarded the call: the last four digits to everybody, number and name only to keys with the scope calls:pii, and then with an
+ * entry in the trail (GET /v1/pii_access).
  */
 import type { FastifyRequest } from "fastify";
+import { insertPiiAccess } from "../account/pii-access.store.js";
 import { messageOf } from "../kernel/errors.js";
 import { principalOf } from "./auth.js";
 import type { HttpDeps } from "./http-deps.js";
 import type { CallView } from "./contract/call.js";
 
 interface CallerView extends CallView {
-  /** After the answer is made: one audit line for all callers shown. */
-  audit(): void;
+  /** After the answer is made and before it goes out: one entry of the trail for all callers shown. @throws when it cannot be written */
+  audit(): Promise<void>;
 }
 
-export function callerView(deps: Pick<HttpDeps, "secrets" | "log">, request: FastifyRequest): CallerView {
-  const { keyId, scopes } = principalOf(request);
+export function callerView(deps: Pick<HttpDeps, "db" | "secrets" | "log">, request: FastifyRequest): CallerView {
+  const { keyId, accountId, scopes } = principalOf(request);
   const mayReveal = scopes.includes("calls:pii");
   const revealed = new Set<string>();
   const reveal: CallView["reveal"] = ({ callId, enc }) => {
@@ -32,8 +33,11 @@ export function callerView(deps: Pick<HttpDeps, "secrets" | "log">, request: Fas
   return {
     reveal,
     show: ({ callId, enc, last4 }) => ({ number: reveal({ callId, enc }), last4 }),
-    audit: () => {
-      if (revealed.size > 0) deps.log.info("pii.revealed", { requestId: request.id, keyId, callIds: [...revealed] });
+    audit: async () => {
+      if (revealed.size === 0) return;
+      const access = { keyId, accountId, requestId: request.id, callIds: [...revealed] };
+      await insertPiiAccess(deps.db, access);
+      deps.log.info("pii.revealed", { requestId: request.id, keyId, callIds: [...revealed] });
     },
   };
 }

@@ -29,6 +29,7 @@ import { addPoolScalingRoutes } from "./routes/pool-scaling.js";
 import { addPoolRoutes } from "./routes/pools.js";
 import { addPresentationLogRoutes } from "./routes/presentation-log.js";
 import { addPresentationRoutes } from "./routes/presentations.js";
+import { addPrivacyRoutes } from "./routes/privacy.js";
 import { addReportRoutes } from "./routes/reports.js";
 import { addSettingsRoutes } from "./routes/settings.js";
 import { addStaticNumberRoutes } from "./routes/static-numbers.js";
@@ -115,6 +116,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addPresentationLogRoutes(scope, deps);
   addCallRoutes(scope, deps);
   addCorrectionRoutes(scope, deps);
+  addPrivacyRoutes(scope, deps);
   addInterceptRoutes(scope, deps);
   addReportRoutes(scope, deps, bots);
   addSettingsRoutes(scope, deps);

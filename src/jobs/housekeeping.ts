@@ -42,6 +42,8 @@ const PURGE_CALL_KEYS = sql(
   `delete from call_key where received_at < now() - interval '30 days'`,
 );
 /** A year and a month: this month can be held against last year's. */
+/** Two years: long enough for whoever asks who has seen their number. */
+const PURGE_PII_ACCESS = sql("housekeeping_pii_access", `delete from pii_access where at < now() - interval '2 years'`);
 const PURGE_BOT_HOURS = sql("housekeeping_bot_hours", `delete from bot_hour where hour < now() - interval '13 months'`);
 
 export interface OrphanDeps {
@@ -67,7 +69,14 @@ export function keepHouse(leader: Pick<Leader, "runEvery">, options: Housekeepin
 }
 
 async function purge(db: Database): Promise<void> {
-  for (const query of [PURGE_IDEMPOTENCY, PURGE_DELIVERIES, PURGE_NONCES, PURGE_CALL_KEYS, PURGE_BOT_HOURS])
+  for (const query of [
+    PURGE_IDEMPOTENCY,
+    PURGE_DELIVERIES,
+    PURGE_NONCES,
+    PURGE_CALL_KEYS,
+    PURGE_PII_ACCESS,
+    PURGE_BOT_HOURS,
+  ])
     await db.query(query);
 }
 

@@ -6,6 +6,7 @@ import { Registry } from "prom-client";
 import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
 import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
+import { keepPrivacy } from "../jobs/privacy-chores.js";
 import { Leader } from "../jobs/leader.js";
 import { ORDERS_SWEEP_EVERY_MS } from "../jobs/inventory-jobs.js";
 import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
@@ -74,6 +75,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   leader.runEvery({ name: "sweep orders", everyMs: ORDERS_SWEEP_EVERY_MS, work: () => inventory.jobs.sweepOnce() });
   leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
   const onIdleNumbers = createIdleGauge(metrics);
+  keepPrivacy(leader, { db, ids, secrets, clock, log });
   keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
 

@@ -1,6 +1,6 @@
 /** Accounts and their API keys on the wire. */
 import { z } from "zod";
-import type { Account, AccountLimits } from "../../account/accounts.store.js";
+import type { Account, AccountLimits, RecordSettings } from "../../account/accounts.store.js";
 import { SCOPES } from "../../account/api-keys.store.js";
 import { toIso } from "../../kernel/clock.js";
 import { idIn, idOut, instantOut, nameIn } from "./scalars.js";
@@ -46,21 +46,44 @@ const currencyIn = z
   .optional()
   .meta({ description: "Of the amounts of its calls, ISO 4217; default USD. A change converts nothing" });
 
+/** What an account decides of its records itself. */
+const records = {
+  currency: currencyIn,
+  caller_retention_days: z
+    .int()
+    .min(1)
+    .max(3650)
+    .optional()
+    .meta({ description: "Callers' numbers and names are removed after so many days; default 365" }),
+  presentation_retention_days: z.int().min(4).max(3650).optional().meta({
+    description:
+      "The presentation log is removed after so many days, no call can be explained or replayed then; default 90",
+  }),
+};
+
 export const newAccount = z.strictObject({
   name: nameIn,
   auto_create_pools: z.boolean().default(false),
-  currency: currencyIn,
+  ...records,
   ...limits,
 });
 
 export const accountChanges = z.strictObject({
   name: nameIn.optional(),
   auto_create_pools: z.boolean().optional(),
-  currency: currencyIn,
+  ...records,
   ...limits,
 });
 
-export function limitsIn(body: Omit<z.output<typeof accountChanges>, "currency">): AccountLimits {
+export function recordSettingsIn(body: Pick<z.output<typeof accountChanges>, keyof typeof records>): RecordSettings {
+  return {
+    currency: body.currency,
+    callerRetentionDays: body.caller_retention_days,
+    presentationRetentionDays: body.presentation_retention_days,
+  };
+}
+
+export function limitsIn(body: Pick<z.output<typeof accountChanges>, keyof typeof limits>): AccountLimits {
   return {
     numberLimit: body.number_limit,
     monthlyNumberCap: body.monthly_number_cap,
@@ -79,12 +102,15 @@ export const accountOut = z.object({
   billing_day: z.int(),
   time_zone: z.string(),
   currency: z.string(),
+  caller_retention_days: z.int(),
+  presentation_retention_days: z.int(),
   created_at: instantOut,
   updated_at: instantOut,
 });
 
 export function showAccount(account: Account): z.output<typeof accountOut> {
   const { id, name, tagKey, autoCreatePools, numberLimit, monthlyNumberCap, billingDay, timeZone, currency } = account;
+  const { callerRetentionDays, presentationRetentionDays } = account;
   return {
     id,
     name,
@@ -95,6 +121,8 @@ export function showAccount(account: Account): z.output<typeof accountOut> {
     billing_day: billingDay,
     time_zone: timeZone,
     currency,
+    caller_retention_days: callerRetentionDays,
+    presentation_retention_days: presentationRetentionDays,
     created_at: toIso(account.createdAt),
     updated_at: toIso(account.updatedAt),
   };

@@ -17,6 +17,7 @@ import {
   limitsIn,
   newAccount,
   newKey,
+  recordSettingsIn,
   showAccount,
 } from "../contract/account.js";
 import { idParams, pageOut, pageQuery } from "../contract/scalars.js";
@@ -43,8 +44,9 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
       schema: { summary: "Create an account", tags, body: newAccount, response: { 201: accountOut } },
     },
     async (request, reply) => {
-      const { name, auto_create_pools: autoCreatePools, currency } = request.body;
-      const account = await createAccount(deps, { name, autoCreatePools, currency, ...limitsIn(request.body) });
+      const { name, auto_create_pools: autoCreatePools } = request.body;
+      const settings = { ...recordSettingsIn(request.body), ...limitsIn(request.body) };
+      const account = await createAccount(deps, { name, autoCreatePools, ...settings });
       directoryChanged(deps);
       return reply.code(201).send(showAccount(account));
     },
@@ -105,10 +107,15 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
     async (request) => {
       const { id } = request.params;
       assertOwn(principalOf(request), id);
-      const { name, auto_create_pools: autoCreatePools, currency } = request.body;
+      const { name, auto_create_pools: autoCreatePools } = request.body;
       const limits = limitsIn(request.body);
       assertMayLimit(principalOf(request), limits);
-      const account = await updateAccount(deps.db, id, { name, autoCreatePools, currency, ...limits });
+      const account = await updateAccount(deps.db, id, {
+        name,
+        autoCreatePools,
+        ...recordSettingsIn(request.body),
+        ...limits,
+      });
       directoryChanged(deps);
       return showAccount(account);
     },

@@ -49,7 +49,7 @@ function addList(app: HttpApp, deps: HttpDeps): void {
       const view = callerView(deps, request);
       const show = (call: CallRecord) => showCall(call, view);
       const page = pageOf(LIST, { rows, limit, positionOf: ({ receivedAt, callId }) => [receivedAt, callId], show });
-      view.audit();
+      await view.audit();
       return page;
     },
   );
@@ -74,7 +74,7 @@ function addOne(app: HttpApp, deps: HttpDeps): void {
       const call = await getCall(deps.db, { id: request.params.id, accountId });
       const view = callerView(deps, request);
       const shown = showCall(call, view);
-      view.audit();
+      await view.audit();
       return shown;
     },
   );

@@ -53,7 +53,7 @@ function addCorrection(app: HttpApp, deps: HttpDeps): void {
       const row = await correctCall(deps, { id, accountId, actor: actorOf(request), ...correctionOf(body) });
       const view = callerView(deps, request);
       const shown = showCall(row, view);
-      view.audit();
+      await view.audit();
       return reply.code(201).send(shown);
     },
   );
@@ -111,7 +111,7 @@ function addRevisions(app: HttpApp, deps: HttpDeps): void {
       const view = callerView(deps, request);
       const show = (row: CallRecord) => showCall(row, view);
       const page = pageOf(LIST, { rows, limit, positionOf: ({ revision }) => [String(revision)], show });
-      view.audit();
+      await view.audit();
       return page;
     },
   );

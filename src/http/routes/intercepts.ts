@@ -28,7 +28,7 @@ export function addInterceptRoutes(app: HttpApp, deps: HttpDeps): void {
       const show = (one: Intercept) =>
         showIntercept(one, view.show({ callId: one.callId, enc: one.callerEnc, last4: one.callerLast4 }));
       const page = pageOf(LIST, { rows, limit, positionOf: ({ at, id }) => [at, id], show });
-      view.audit();
+      await view.audit();
       return page;
     },
   );
