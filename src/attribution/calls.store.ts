@@ -5,6 +5,7 @@ import { AppError } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { ReleasedBy } from "../telephony/call-event.js";
 import type { CallStatus } from "../telephony/call-state.js";
+import { JUDGED_COLUMNS, type JudgedAttribution, judgedAttributionOf, type JudgedFields } from "./judged-fields.js";
 import type { AttributionOutcome } from "./match.js";
 import type { AttributionFields, Disposition, NewCall } from "./new-calls.store.js";
 
@@ -17,9 +18,9 @@ export const ATTRIBUTIONS = [
   "unattributable",
 ] as const;
 
-export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" | "node"> {
+export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" | "node">, JudgedFields {
   readonly status: CallStatus;
-  readonly attribution: AttributionFields & { readonly confidence: number | null };
+  readonly attribution: AttributionFields & { readonly confidence: number | null } & JudgedAttribution;
   readonly answeredAt: Instant | null;
   readonly endedAt: Instant | null;
   readonly pddMs: number | null;
@@ -46,7 +47,8 @@ const COLUMNS = `c.id, c.account_id as "accountId", c.pool_id as "poolId", c.num
   c.progress, c.answered_at as "answeredAt", c.ended_at as "endedAt", c.pdd_ms as "pddMs", c.ring_ms as "ringMs", c.talk_ms as "talkMs",
   c.hangup_cause as "hangupCause", c.released_by as "releasedBy", c.verstat, c.attribution as outcome,
   c.presentation_id as "presentationId", c.visitor_id as "visitorId", c.presented_at as "presentedAt", c.matched_seq as "matchedSeq",
-  c.confidence, c.touch, c.custom_data as "customData", c.late, c.updated_at as "updatedAt"`;
+  c.confidence, c.touch, c.custom_data as "customData", c.late, c.updated_at as "updatedAt",
+  ${JUDGED_COLUMNS}`;
 const SELECT_ONE = sql(
   "call_select_one",
   `select ${COLUMNS} from call c where c.id = $1 and ($2::text is null or c.account_id = $2)`,
@@ -140,7 +142,8 @@ export async function listOrphanedCalls(
 }
 
 type Row = Omit<CallRecord, "caller" | "diversion" | "attribution"> &
-  AttributionFields & {
+  AttributionFields &
+  JudgedAttribution & {
     confidence: number | null;
     callerEnc: Buffer | null;
     callerHash: Buffer | null;
@@ -171,6 +174,9 @@ function recordOf(row: Row): CallRecord {
     ...rest,
     caller: { enc: callerEnc, hash: callerHash, last4: callerLast4 },
     diversion: diversionEnc === null || diversionLast4 === null ? null : { enc: diversionEnc, last4: diversionLast4 },
-    attribution: { outcome, presentationId, visitorId, presentedAt, matchedSeq, confidence, touch, customData, late },
+    attribution: {
+      ...{ outcome, presentationId, visitorId, presentedAt, matchedSeq, confidence, touch, customData, late },
+      ...judgedAttributionOf(row),
+    },
   };
 }
