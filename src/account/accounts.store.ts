@@ -18,12 +18,17 @@ export interface Account {
   /** 1 to 28: the cycle begins at midnight of this day, in the account's time zone. */
   readonly billingDay: number;
   readonly timeZone: string;
+  /** A caller who called so many days ago or later is a repeat caller; 0: nobody is. */
+  readonly repeatCallerDays: number;
+  /** By field; what is not named is `last`. */
+  readonly customDataModels: Readonly<Record<string, "first" | "last" | "unique">>;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }
 
 const COLUMNS = `id, name, tag_key as "tagKey", auto_create_pools as "autoCreatePools", number_limit as "numberLimit",
-  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", created_at as "createdAt",
+  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone",
+  repeat_caller_days as "repeatCallerDays", custom_data_models as "customDataModels", created_at as "createdAt",
   updated_at as "updatedAt"`;
 
 const INSERT = sql(
@@ -38,7 +43,8 @@ const UPDATE = sql(
   "account_update",
   `update account set name = coalesce($2, name), auto_create_pools = coalesce($3, auto_create_pools),
      number_limit = case when $4 then $5 else number_limit end, monthly_number_cap = case when $6 then $7 else monthly_number_cap end,
-     billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), updated_at = now()
+     billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone),
+     repeat_caller_days = coalesce($10, repeat_caller_days), custom_data_models = coalesce($11, custom_data_models), updated_at = now()
    where id = $1 returning ${COLUMNS}`,
 );
 
@@ -50,6 +56,12 @@ export interface AccountLimits {
   readonly monthlyNumberCap?: number | null | undefined;
   readonly billingDay?: number | undefined;
   readonly timeZone?: string | undefined;
+}
+
+/** How the account's calls are judged from now on; left out: as it is. */
+export interface JudgingSettings {
+  readonly repeatCallerDays?: number | undefined;
+  readonly customDataModels?: Account["customDataModels"] | undefined;
 }
 
 export async function createAccount(
@@ -93,7 +105,7 @@ export async function listAccounts(db: Queryable, page: { after: string; limit: 
 export async function updateAccount(
   db: Queryable,
   id: string,
-  changes: { name?: string | undefined; autoCreatePools?: boolean | undefined } & AccountLimits,
+  changes: { name?: string | undefined; autoCreatePools?: boolean | undefined } & AccountLimits & JudgingSettings,
 ): Promise<Account> {
   const [account] = await refusingZone(() =>
     db.query<Account>(UPDATE, [
@@ -106,6 +118,8 @@ export async function updateAccount(
       changes.monthlyNumberCap ?? null,
       changes.billingDay ?? null,
       changes.timeZone ?? null,
+      changes.repeatCallerDays ?? null,
+      changes.customDataModels ?? null,
     ]),
   );
   if (account === undefined) throw new AppError("not_found", "There is no such account.");

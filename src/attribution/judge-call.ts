@@ -2,7 +2,7 @@
  * What is judged about a call when it is over: how sure its match is, where its visitor came from, what the account's fields say. From the log, the
  * account's settings and the pool's model alone, so that it can be judged again. Used by judge-calls.ts and by whoever proves a record. Pure.
  */
-import { campaignOf, channelOf, mediumOf, sourceOf } from "./channel.js";
+import { campaignOf, type Channel, channelOf, mediumOf, sourceOf } from "./channel.js";
 import { type CustomData, type CustomDataModels, customDataOf } from "./custom-data.js";
 import type { DelayModel } from "./delay-model.js";
 import { explainMatch } from "./explain.js";
@@ -40,7 +40,7 @@ export interface Judgement {
   readonly source: string | null;
   readonly medium: string | null;
   readonly campaign: string | null;
-  readonly channel: string | null;
+  readonly channel: Channel | null;
   readonly consent: Readonly<Record<string, unknown>> | null;
 }
 

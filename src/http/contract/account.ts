@@ -1,12 +1,17 @@
 /** Accounts and their API keys on the wire. */
 import { z } from "zod";
-import type { Account, AccountLimits } from "../../account/accounts.store.js";
+import type { Account, AccountLimits, JudgingSettings } from "../../account/accounts.store.js";
 import { SCOPES } from "../../account/api-keys.store.js";
+import { CUSTOM_DATA_MODELS } from "../../attribution/custom-data.js";
 import { toIso } from "../../kernel/clock.js";
+import { FIELD_NAME_CHARS_MAX } from "./presentation.js";
 import { idIn, idOut, instantOut, nameIn } from "./scalars.js";
 
 /** An account may hold no more than the platform's inventory could. */
 const NUMBERS_MAX = 10_000_000;
+
+/** Ten years, as the table allows. */
+const REPEAT_CALLER_DAYS_MAX = 3_650;
 
 const limitIn = z.int().min(0).max(NUMBERS_MAX).nullable().optional();
 
@@ -41,13 +46,40 @@ function isTimeZone(text: string): boolean {
 
 export const newAccount = z.strictObject({ name: nameIn, auto_create_pools: z.boolean().default(false), ...limits });
 
+/** As many fields as all pages of a site together may have. */
+const MODELLED_FIELDS_MAX = 100;
+
+const customDataModels = z.record(z.string().min(1).max(FIELD_NAME_CHARS_MAX), z.enum(CUSTOM_DATA_MODELS));
+
+/** How calls are judged from now on; records that are judged already stay as they are. */
+const judging = {
+  repeat_caller_days: z.int().min(0).max(REPEAT_CALLER_DAYS_MAX).optional().meta({
+    description: "Who called the account within so many days before is a repeat caller; default 30, 0: nobody is",
+  }),
+  custom_data_models: customDataModels
+    .refine(
+      (models) => Object.keys(models).length <= MODELLED_FIELDS_MAX,
+      `must have at most ${MODELLED_FIELDS_MAX} fields`,
+    )
+    .optional()
+    .meta({
+      description:
+        "By custom data field, which of a visitor's values a call record gets: the first, the last (default), or all different ones as an array. Replaces what was set before",
+    }),
+};
+
 export const accountChanges = z.strictObject({
   name: nameIn.optional(),
   auto_create_pools: z.boolean().optional(),
   ...limits,
+  ...judging,
 });
 
-export function limitsIn(body: z.output<typeof accountChanges>): AccountLimits {
+export function judgingIn(body: z.output<typeof accountChanges>): JudgingSettings {
+  return { repeatCallerDays: body.repeat_caller_days, customDataModels: body.custom_data_models };
+}
+
+export function limitsIn(body: z.output<typeof newAccount> | z.output<typeof accountChanges>): AccountLimits {
   return {
     numberLimit: body.number_limit,
     monthlyNumberCap: body.monthly_number_cap,
@@ -65,6 +97,8 @@ export const accountOut = z.object({
   monthly_number_cap: z.int().nullable(),
   billing_day: z.int(),
   time_zone: z.string(),
+  repeat_caller_days: z.int(),
+  custom_data_models: customDataModels,
   created_at: instantOut,
   updated_at: instantOut,
 });
@@ -80,6 +114,8 @@ export function showAccount(account: Account): z.output<typeof accountOut> {
     monthly_number_cap: monthlyNumberCap,
     billing_day: billingDay,
     time_zone: timeZone,
+    repeat_caller_days: account.repeatCallerDays,
+    custom_data_models: account.customDataModels,
     created_at: toIso(account.createdAt),
     updated_at: toIso(account.updatedAt),
   };

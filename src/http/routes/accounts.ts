@@ -13,6 +13,7 @@ import {
   accountChanges,
   accountOut,
   createdKey,
+  judgingIn,
   keyParams,
   limitsIn,
   newAccount,
@@ -108,7 +109,12 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
       const { name, auto_create_pools: autoCreatePools } = request.body;
       const limits = limitsIn(request.body);
       assertMayLimit(principalOf(request), limits);
-      const account = await updateAccount(deps.db, id, { name, autoCreatePools, ...limits });
+      const account = await updateAccount(deps.db, id, {
+        name,
+        autoCreatePools,
+        ...limits,
+        ...judgingIn(request.body),
+      });
       directoryChanged(deps);
       return showAccount(account);
     },
