@@ -12,6 +12,9 @@ create table account (
   billing_day integer not null default 1,
   time_zone text not null default 'UTC'::text,
   currency text not null default 'USD'::text,
+  repeat_caller_days integer not null default 30,
+  custom_data_models jsonb not null default '{}'::jsonb,
+  presentations_kept_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   caller_retention_days integer not null default 365,
   presentation_retention_days integer not null default 90,
   constraint account_billing_day_check CHECK (((billing_day >= 1) AND (billing_day <= 28))),
@@ -22,6 +25,7 @@ create table account (
   constraint account_number_limit_check CHECK ((number_limit >= 0)),
   constraint account_pkey PRIMARY KEY (id),
   constraint account_presentation_retention_days_check CHECK (((presentation_retention_days >= 4) AND (presentation_retention_days <= 3650))),
+  constraint account_repeat_caller_days_check CHECK (((repeat_caller_days >= 0) AND (repeat_caller_days <= 3650))),
   constraint account_tag_key_key UNIQUE (tag_key),
   constraint account_time_zone_check CHECK (((length(time_zone) <= 64) AND (('2000-01-01 00:00:00+00'::timestamp with time zone AT TIME ZONE time_zone) IS NOT NULL)))
 );
@@ -111,10 +115,20 @@ create table call (
   landing_page text,
   referrer text,
   channel text,
+  judged_at timestamp with time zone,
+  delay_model_id bigint,
+  source text,
+  medium text,
+  campaign text,
+  consent jsonb,
+  previous_call_id text,
+  calls_before integer,
   constraint call_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
   constraint call_caller_last4_check CHECK ((length(caller_last4) <= 4)),
+  constraint call_calls_before_check CHECK ((calls_before >= 0)),
   constraint call_check CHECK (((attribution = 'matched'::text) = (presentation_id IS NOT NULL))),
   constraint call_check1 CHECK (((diversion_enc IS NULL) = (diversion_last4 IS NULL))),
+  constraint call_check2 CHECK (((previous_call_id IS NULL) = (COALESCE(calls_before, 0) = 0))),
   constraint call_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
   constraint call_disposition_check CHECK ((disposition = ANY (ARRAY['routed'::text, 'intercepted'::text, 'unknown_number'::text, 'rejected'::text]))),
   constraint call_diversion_last4_check CHECK ((length(diversion_last4) <= 4)),
@@ -128,7 +142,7 @@ create table call (
 ) partition by RANGE (received_at);
 create table call_default partition of call default;
 CREATE INDEX call_account ON ONLY public.call USING btree (account_id, received_at DESC, id DESC);
-CREATE INDEX call_caller ON ONLY public.call USING btree (account_id, caller_hash, received_at DESC) WHERE (caller_hash IS NOT NULL);
+CREATE INDEX call_caller ON ONLY public.call USING btree (caller_hash, received_at, id) WHERE (caller_hash IS NOT NULL);
 CREATE INDEX call_newest ON ONLY public.call USING btree (received_at DESC, id DESC);
 CREATE INDEX call_number ON ONLY public.call USING btree (promo_number, received_at DESC);
 CREATE INDEX call_open ON ONLY public.call USING btree (received_at) WHERE (status = ANY (ARRAY['ringing'::text, 'in_progress'::text]));
@@ -162,6 +176,10 @@ create table call_correction (
   given_revenue numeric(16,4),
   conversion boolean,
   revenue numeric(16,4),
+  source text,
+  medium text,
+  campaign text,
+  consent jsonb,
   constraint call_correction_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
   constraint call_correction_call_id_revision_key UNIQUE (call_id, revision),
   constraint call_correction_check CHECK ((attribution_corrected = (attribution IS NOT NULL))),
@@ -514,6 +532,23 @@ CREATE UNIQUE INDEX pool_one_per_campaign_and_destination ON public.pool USING b
 CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.pool FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
 CREATE TRIGGER scaling_begins AFTER INSERT ON public.pool FOR EACH ROW EXECUTE FUNCTION begin_pool_scaling();
 
+create table pool_delay_model (
+  id bigint not null generated always as identity,
+  pool_id text not null,
+  made_at timestamp with time zone not null default now(),
+  calls integer not null,
+  parts jsonb not null,
+  call_share double precision not null,
+  background_per_s double precision not null,
+  constraint pool_delay_model_background_per_s_check CHECK ((background_per_s > (0)::double precision)),
+  constraint pool_delay_model_call_share_check CHECK (((call_share > (0)::double precision) AND (call_share <= (1)::double precision))),
+  constraint pool_delay_model_calls_check CHECK ((calls >= 0)),
+  constraint pool_delay_model_pkey PRIMARY KEY (id),
+  constraint pool_delay_model_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id)
+);
+CREATE INDEX pool_delay_model_newest ON public.pool_delay_model USING btree (pool_id, id DESC);
+CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.pool_delay_model FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
+
 create table pool_scaling (
   pool_id text not null,
   next_scale_at timestamp with time zone,
@@ -779,7 +814,24 @@ create view call_record as
             WHEN k.attribution_corrected IS NOT TRUE THEN c.channel
             ELSE k.channel
         END AS channel,
-    k.conversion, k.revenue
+    k.conversion, k.revenue,
+        CASE
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.source
+            ELSE k.source
+        END AS source,
+        CASE
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.medium
+            ELSE k.medium
+        END AS medium,
+        CASE
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.campaign
+            ELSE k.campaign
+        END AS campaign,
+        CASE
+            WHEN k.attribution_corrected IS NOT TRUE THEN c.consent
+            ELSE k.consent
+        END AS consent,
+    c.judged_at, c.delay_model_id, c.previous_call_id, c.calls_before
    FROM call c
      LEFT JOIN call_correction k ON c.revision > 0 AND k.call_id = c.id AND k.revision = c.revision;
 

@@ -47,8 +47,7 @@ create table pii_access (
 create index pii_access_account on pii_access (account_id, id);
 create index pii_access_age on pii_access (at);
 
--- Of one caller of an account: repeat callers, and erasure.
-create index call_caller on call (account_id, caller_hash, received_at desc) where caller_hash is not null;
+-- What an erasure looks for (a caller's calls: call_caller of match quality).
 create index intercept_caller on intercept (caller_hash) where caller_hash is not null;
 create index call_visitor on call (account_id, visitor_id) where visitor_id is not null;
 create index call_correction_visitor on call_correction (account_id, visitor_id) where visitor_id is not null;

@@ -24,20 +24,25 @@ export interface Account {
   readonly callerRetentionDays: number;
   /** Days after which its presentation log is removed. */
   readonly presentationRetentionDays: number;
+  /** A caller who called so many days ago or later is a repeat caller; 0: nobody is. */
+  readonly repeatCallerDays: number;
+  /** By field; what is not named is `last`. */
+  readonly customDataModels: Readonly<Record<string, "first" | "last" | "unique">>;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }
 
 const COLUMNS = `id, name, tag_key as "tagKey", auto_create_pools as "autoCreatePools", number_limit as "numberLimit",
-  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", currency, caller_retention_days as "callerRetentionDays", presentation_retention_days as "presentationRetentionDays", created_at as "createdAt",
+  monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", currency, caller_retention_days as "callerRetentionDays", presentation_retention_days as "presentationRetentionDays",
+  repeat_caller_days as "repeatCallerDays", custom_data_models as "customDataModels", created_at as "createdAt",
   updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "account_insert",
   `insert into account (id, name, tag_key, auto_create_pools, number_limit, monthly_number_cap, billing_day, time_zone, currency, caller_retention_days,
-     presentation_retention_days)
+     presentation_retention_days, repeat_caller_days, custom_data_models)
    values ($1, $2, $3, $4, $5, $6, coalesce($7, 1), coalesce($8, 'UTC'), coalesce($9, 'USD'), coalesce($10, 365),
-     coalesce($11, 90)) returning ${COLUMNS}`,
+     coalesce($11, 90), coalesce($12, 30), coalesce($13, '{}'::jsonb)) returning ${COLUMNS}`,
 );
 const SELECT_ONE = sql("account_select_one", `select ${COLUMNS} from account where id = $1`);
 const SELECT_BY_TAG_KEY = sql("account_select_by_tag_key", `select ${COLUMNS} from account where tag_key = $1`);
@@ -48,7 +53,8 @@ const UPDATE = sql(
      number_limit = case when $4 then $5 else number_limit end, monthly_number_cap = case when $6 then $7 else monthly_number_cap end,
      billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), currency = coalesce($10, currency),
      caller_retention_days = coalesce($11, caller_retention_days),
-     presentation_retention_days = coalesce($12, presentation_retention_days), updated_at = now()
+     presentation_retention_days = coalesce($12, presentation_retention_days),
+     repeat_caller_days = coalesce($13, repeat_caller_days), custom_data_models = coalesce($14, custom_data_models), updated_at = now()
    where id = $1 returning ${COLUMNS}`,
 );
 
@@ -67,6 +73,9 @@ export interface RecordSettings {
   readonly currency?: string | undefined;
   readonly callerRetentionDays?: number | undefined;
   readonly presentationRetentionDays?: number | undefined;
+  /** These two: how its calls are judged from now on. */
+  readonly repeatCallerDays?: number | undefined;
+  readonly customDataModels?: Account["customDataModels"] | undefined;
 }
 
 export async function createAccount(
@@ -87,6 +96,8 @@ export async function createAccount(
       input.currency ?? null,
       input.callerRetentionDays ?? null,
       input.presentationRetentionDays ?? null,
+      input.repeatCallerDays ?? null,
+      input.customDataModels ?? null,
     ]),
   );
   return account as Account;
@@ -129,6 +140,8 @@ export async function updateAccount(
       changes.currency ?? null,
       changes.callerRetentionDays ?? null,
       changes.presentationRetentionDays ?? null,
+      changes.repeatCallerDays ?? null,
+      changes.customDataModels ?? null,
     ]),
   );
   if (account === undefined) throw new AppError("not_found", "There is no such account.");

@@ -4,10 +4,11 @@ import type { CallId } from "../kernel/ids.js";
 import type { ReleasedBy } from "../telephony/call-event.js";
 import type { CallStatus } from "../telephony/call-state.js";
 import type { CurrentSignal } from "./correction.js";
+import { type JudgedAttribution, judgedAttributionOf, type JudgedFields } from "./judged-fields.js";
 import type { AttributionFields, NewCall } from "./new-calls.store.js";
 
 /** One record row: the call as it was received (`revision` 0), or as a correction left it. */
-export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" | "node"> {
+export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" | "node">, JudgedFields {
   readonly id: CallId;
   /** Of the call, whatever the revision. */
   readonly callId: CallId;
@@ -17,7 +18,7 @@ export interface CallRecord extends Omit<NewCall, "ingressKey" | "attribution" |
   /** What made this row; null for the call as it was received. */
   readonly correction: CorrectionOf | null;
   readonly status: CallStatus;
-  readonly attribution: AttributionFields & Judged;
+  readonly attribution: AttributionFields & JudgedAttribution & { readonly confidence: number | null };
   readonly conversion: boolean | null;
   /** In the account's currency. */
   readonly revenue: number | null;
@@ -42,15 +43,6 @@ export interface CorrectionOf {
   readonly reason: string;
 }
 
-/** What is judged when a call is over; null before. */
-export interface Judged {
-  readonly confidence: number | null;
-  readonly firstTouch: Readonly<Record<string, unknown>> | null;
-  readonly landingPage: string | null;
-  readonly referrer: string | null;
-  readonly channel: string | null;
-}
-
 /** Of `call c`, the correction `k` that is shown (left join), and the account `a`. */
 const corrected = (column: string): string => `case when k.attribution_corrected then k.${column} else c.${column} end`;
 
@@ -68,6 +60,8 @@ export const RECORD_COLUMNS = `coalesce(k.id, c.id) as id, c.id as "callId", coa
   ${corrected("presented_at")} as "presentedAt", ${corrected("confidence")} as confidence, ${corrected("touch")} as touch,
   ${corrected("custom_data")} as "customData", ${corrected("first_touch")} as "firstTouch", ${corrected("landing_page")} as "landingPage",
   ${corrected("referrer")} as referrer, ${corrected("channel")} as channel,
+  ${corrected("source")} as source, ${corrected("medium")} as medium, ${corrected("campaign")} as campaign, ${corrected("consent")} as consent,
+  c.judged_at as "judgedAt", c.delay_model_id as "delayModelId", c.previous_call_id as "previousCallId", c.calls_before as "callsBefore",
   k.conversion, k.revenue::float8 as revenue, a.currency,
   case when k.id is null then '[]'::jsonb else (
     select coalesce(jsonb_agg(s.* order by s.name, s."partnerUniqueId"), '[]'::jsonb) from (
@@ -79,7 +73,8 @@ export const RECORD_COLUMNS = `coalesce(k.id, c.id) as id, c.id as "callId", coa
 
 export type RecordRow = Omit<CallRecord, "caller" | "diversion" | "attribution" | "correction"> &
   AttributionFields &
-  Judged & {
+  JudgedAttribution & {
+    confidence: number | null;
     correctionKind: CorrectionOf["kind"] | null;
     correctsId: string;
     correctedAt: Instant;
@@ -108,10 +103,6 @@ export function recordOf(row: RecordRow): CallRecord {
     customData,
     late,
     confidence,
-    firstTouch,
-    landingPage,
-    referrer,
-    channel,
     correctionKind: kind,
     correctsId,
     correctedAt: at,
@@ -125,7 +116,8 @@ export function recordOf(row: RecordRow): CallRecord {
     diversion: diversionEnc === null || diversionLast4 === null ? null : { enc: diversionEnc, last4: diversionLast4 },
     attribution: {
       ...{ outcome, presentationId, visitorId, presentedAt, matchedSeq, touch, customData, late },
-      ...{ confidence, firstTouch, landingPage, referrer, channel },
+      confidence,
+      ...judgedAttributionOf(row),
     },
     correction: kind === null ? null : { kind, correctsId, at, actor, reason },
   };

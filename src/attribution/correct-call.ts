@@ -8,6 +8,7 @@ import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { CallRecord } from "./call-record.js";
 import { getCall } from "./calls.store.js";
+import { campaignOf, channelOf, mediumOf, sourceOf } from "./channel.js";
 import { outcomeAfter, type OutcomeChange } from "./correction.js";
 import {
   addCorrection,
@@ -17,8 +18,12 @@ import {
   lockNewestRow,
   type NewestRow,
 } from "./corrections.store.js";
+import { PRIOR_MODEL } from "./delay-model.js";
+import { readVisits } from "./judge.store.js";
+import { judge } from "./judge-call.js";
 import type { AttributionOutcome } from "./match.js";
 import { insertSignal, readSignals, type StoredSignal } from "./signals.store.js";
+import type { Touch } from "./touch.js";
 
 /** No person and no integration corrects one call more often; a loop does. */
 const REVISIONS_MAX = 1_000;
@@ -49,7 +54,7 @@ export interface CallCorrection extends Asked, OutcomeChange {
   readonly correctsId?: string | undefined;
   readonly match?: AttributionChange | undefined;
   /** Instead of what there is; left out: the new match's, or as it is. */
-  readonly touch?: Readonly<Record<string, unknown>> | undefined;
+  readonly touch?: Touch | undefined;
   /** Fields that are added or changed. */
   readonly customData?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -171,18 +176,28 @@ async function correctedAttribution(
   const base = match === undefined ? newest.attribution : await matchTo(tx, newest, match);
   return {
     ...base,
-    touch: touch ?? base.touch,
+    ...(touch === undefined ? {} : { touch, ...sourceIn(touch, base.referrer) }),
     customData: customData === undefined ? base.customData : { ...base.customData, ...customData },
   };
 }
 
-const NOT_JUDGED = { confidence: null, firstTouch: null, landingPage: null, referrer: null, channel: null } as const;
+function sourceIn(touch: Touch, referrer: string | null) {
+  return {
+    source: sourceOf(touch, referrer),
+    medium: mediumOf(touch, referrer),
+    campaign: campaignOf(touch),
+    channel: channelOf(touch, referrer),
+  };
+}
+
+const NOBODY = {
+  ...{ presentationId: null, visitorId: null, presentedAt: null, touch: null, customData: null, consent: null },
+  ...{ confidence: null, firstTouch: null, landingPage: null, referrer: null },
+  ...{ source: null, medium: null, campaign: null, channel: null },
+} as const;
 
 async function matchTo(tx: Queryable, newest: NewestRow, match: AttributionChange): Promise<CorrectedAttribution> {
-  if (match.kind === "nobody") {
-    const none = { presentationId: null, visitorId: null, presentedAt: null, touch: null, customData: null };
-    return { outcome: match.outcome, ...none, ...NOT_JUDGED };
-  }
+  if (match.kind === "nobody") return { outcome: match.outcome, ...NOBODY };
   const view = await findLatestView(tx, newest, match);
   if (view === null) {
     const path = match.kind === "visitor" ? "attribution.visitor_id" : "attribution.presentation_id";
@@ -192,7 +207,18 @@ async function matchTo(tx: Queryable, newest: NewestRow, match: AttributionChang
         : "is no presentation of the called number at or before the call";
     throw new AppError("invalid_value", "The log knows of no such presentation.", { fields: [{ path, message }] });
   }
-  return { outcome: "matched", ...view, ...NOT_JUDGED };
+  const { seq, numberId, ...matched } = view;
+  const { accountId, receivedAt } = newest;
+  const [way] = await readVisits(tx, [{ ...matched, accountId: accountId ?? "", numberId, matchedSeq: seq }]);
+  // Somebody says so: there are no candidates to weigh, and no confidence.
+  const { delayModelId: _none, ...judged } = judge({
+    call: { outcome: "matched", ...matched, receivedAt },
+    candidates: [],
+    visits: way?.visits ?? [],
+    model: PRIOR_MODEL,
+    customDataModels: way?.models ?? {},
+  });
+  return { outcome: "matched", ...matched, ...judged };
 }
 
 async function refusingLargeAmounts<T>(work: () => Promise<T>): Promise<T> {

@@ -2,12 +2,14 @@
 import { sql, sqlState, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
-import type { CorrectionOf, Judged } from "./call-record.js";
+import type { CorrectionOf } from "./call-record.js";
 import type { CountedOutcome, Outcome } from "./correction.js";
+import type { JudgedAttribution } from "./judged-fields.js";
 import type { AttributionOutcome } from "./match.js";
 
 /** Whom the call belongs to, as a correction says it. */
-export interface CorrectedAttribution extends Judged {
+export interface CorrectedAttribution extends Omit<JudgedAttribution, "delayModelId"> {
+  readonly confidence: number | null;
   readonly outcome: AttributionOutcome;
   readonly presentationId: string | null;
   readonly visitorId: string | null;
@@ -51,7 +53,7 @@ const ATTRIBUTION = (row: "c" | "k"): string =>
   `jsonb_build_object('outcome', ${row}.attribution, 'presentationId', ${row}.presentation_id, 'visitorId', ${row}.visitor_id,
      'presentedAt', floor(extract(epoch from ${row}.presented_at) * 1000), 'confidence', ${row}.confidence, 'touch', ${row}.touch,
      'customData', ${row}.custom_data, 'firstTouch', ${row}.first_touch, 'landingPage', ${row}.landing_page, 'referrer', ${row}.referrer,
-     'channel', ${row}.channel)`;
+     'channel', ${row}.channel, 'source', ${row}.source, 'medium', ${row}.medium, 'campaign', ${row}.campaign, 'consent', ${row}.consent)`;
 // After the lock, so that it sees what whoever held it has written.
 const SELECT_NEWEST = sql(
   "correction_select_newest",
@@ -67,9 +69,9 @@ const INSERT = sql(
   "correction_insert",
   `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, at, actor, reason, attribution_corrected,
      attribution, presentation_id, visitor_id, presented_at, confidence, touch, custom_data, first_touch, landing_page, referrer, channel,
-     given_conversion, given_revenue, conversion, revenue)
+     source, medium, campaign, consent, given_conversion, given_revenue, conversion, revenue)
    values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8, $9, $10::text is not null,
-     $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
+     $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`,
 );
 const RAISE_REVISION = sql(
   "correction_raise_revision",
@@ -108,12 +110,15 @@ export async function addCorrection(tx: Queryable, newest: NewestRow, added: New
     ...[timestamp(corrected?.presentedAt ?? null), corrected?.confidence ?? null],
     ...[corrected?.touch ?? null, corrected?.customData ?? null, corrected?.firstTouch ?? null],
     ...[corrected?.landingPage ?? null, corrected?.referrer ?? null, corrected?.channel ?? null],
+    ...[corrected?.source ?? null, corrected?.medium ?? null, corrected?.campaign ?? null, corrected?.consent ?? null],
     ...[added.givenConversion, added.givenRevenue, added.conversion, added.revenue],
   ]);
   await tx.query(RAISE_REVISION, [callId, timestamp(receivedAt), revision]);
 }
 
 export interface LoggedView {
+  readonly seq: number;
+  readonly numberId: number;
   readonly presentationId: string;
   readonly visitorId: string;
   readonly presentedAt: Instant;
@@ -121,7 +126,7 @@ export interface LoggedView {
   readonly customData: Readonly<Record<string, unknown>>;
 }
 
-const VIEW_COLUMNS = `p.presentation_id as "presentationId", p.visitor_id as "visitorId", p.presented_at as "presentedAt", p.touch,
+const VIEW_COLUMNS = `p.seq, p.number_id as "numberId", p.presentation_id as "presentationId", p.visitor_id as "visitorId", p.presented_at as "presentedAt", p.touch,
   p.custom_data as "customData"`;
 /** An arrival is kept in whole milliseconds, so what was presented within that millisecond was presented before the call. */
 const BEFORE_CALL = `p.presented_at < $2::timestamptz + interval '1 millisecond'`;

@@ -142,14 +142,14 @@ const CALLS_OF_VISITOR = sql(
   `with mine as (
      select c.id, c.received_at from call c where c.account_id = $1 and c.visitor_id = $2 and c.received_at <= $3 order by c.received_at limit $4
    )
-   update call c set visitor_id = $5, touch = '{}', custom_data = '{}', first_touch = null, landing_page = null, referrer = null,
+   update call c set visitor_id = $5, touch = '{}', custom_data = '{}', first_touch = null, landing_page = null, referrer = null, consent = null,
      updated_at = clock_timestamp()
    from mine where c.id = mine.id and c.received_at = mine.received_at returning c.id`,
 );
 const CORRECTIONS_OF_VISITOR = sql(
   "erasure_corrections_of_visitor",
   `with emptied as (
-     update call_correction k set visitor_id = $4, touch = '{}', custom_data = '{}', first_touch = null, landing_page = null, referrer = null
+     update call_correction k set visitor_id = $4, touch = '{}', custom_data = '{}', first_touch = null, landing_page = null, referrer = null, consent = null
      where k.account_id = $1 and k.visitor_id = $2 and k.received_at <= $3 returning k.call_id, k.received_at
    )
    update call c set updated_at = clock_timestamp() from emptied e where c.id = e.call_id and c.received_at = e.received_at returning c.id`,

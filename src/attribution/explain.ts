@@ -1,6 +1,7 @@
 /** Why a call was attributed as it was: every visitor considered, with gap and probability, the choice, its reason and the runner-up. Pure. */
-import type { AttributionOutcome, PresentedTo } from "./match.js";
 import { probabilities } from "./confidence.js";
+import type { DelayModel } from "./delay-model.js";
+import type { AttributionOutcome, PresentedTo } from "./match.js";
 
 export interface Candidate extends PresentedTo {
   /** Presentation → call, ms; never negative. */
@@ -16,6 +17,8 @@ export interface Explanation {
   readonly candidates: readonly Candidate[];
   readonly runnerUp: Candidate | null;
   readonly confidence: number | null;
+  /** What the probabilities were computed with. */
+  readonly model: DelayModel;
 }
 
 const REASONS: Readonly<Record<AttributionOutcome, string>> = {
@@ -24,7 +27,8 @@ const REASONS: Readonly<Record<AttributionOutcome, string>> = {
   never_presented: "Nobody was presented this number under its present owner before the call.",
   overflow: "The number is its pool's shared overflow number; it stands for no single visitor.",
   quarantined: "No business held the number when the call came; the call was intercepted.",
-  unattributable: "What is stored does not allow a statement.",
+  unattributable:
+    "What is stored does not allow a statement: the number is none of ours, or the record was made afterwards and presentations of that time are no longer in the log.",
 };
 
 const STATIC_REASON =
@@ -34,6 +38,7 @@ const STATIC_REASON =
  * @param isStatic the record has a touch and no visitor: its number belonged to a source
  * @param presentations of this number, owner and pool with a sequence at or below the one the match saw, any order; renewals of one visitor
  *   count once, by their latest
+ * @param model the record's own, where it has been judged
  */
 export function explainMatch(input: {
   outcome: AttributionOutcome;
@@ -41,11 +46,15 @@ export function explainMatch(input: {
   matchedPresentationId: string | null;
   presentations: readonly PresentedTo[];
   receivedAt: number;
+  model: DelayModel;
 }): Explanation {
-  const { outcome, matchedPresentationId, presentations, receivedAt } = input;
+  const { outcome, matchedPresentationId, presentations, receivedAt, model } = input;
   const latest = latestPerVisitor(presentations);
   const within = latest.filter((p) => receivedAt <= p.retainedUntil);
-  const shares = probabilities(within.map((p) => Math.max(0, receivedAt - p.presentedAt)));
+  const shares = probabilities(
+    model,
+    within.map((p) => Math.max(0, receivedAt - p.presentedAt)),
+  );
   const share = new Map(within.map((p, i) => [p.seq, shares[i] ?? 0]));
   const candidates = latest.map((p) => ({
     ...p,
@@ -57,7 +66,7 @@ export function explainMatch(input: {
   const chosen = candidates.find((c) => c.chosen) ?? null;
   const runnerUp = candidates.find((c) => !c.chosen && c.withinRetention) ?? null;
   const reason = input.isStatic === true ? STATIC_REASON : REASONS[outcome];
-  return { reason, candidates, runnerUp, confidence: chosen?.probability ?? null };
+  return { reason, candidates, runnerUp, confidence: chosen?.probability ?? null, model };
 }
 
 /** Newest first. */

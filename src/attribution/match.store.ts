@@ -111,22 +111,33 @@ const FACTS_AT = sql(
   `select now() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch, n.credential_id,
      n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
      '-infinity'::timestamptz as retained_until, s.touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
-     d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement
+     d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement,
+     -- Whatever a match could find was presented after this: the number came into the pool then, or retention, 72 h at most, is over.
+     coalesce(a.presentations_kept_from > greatest(n.moved_at, asked.at - interval '72 hours'), false) as "isLogCut"
    from unnest($1::text[], $2::timestamptz[]) with ordinality as asked (e164, at, position)
      left join lateral (
-       select p.id, p.e164, p.former_account_id, p.credential_id, p.host_account_id, e.state, e.role, e.account_id, e.pool_id, e.ownership_epoch
+       select p.id, p.e164, p.former_account_id, p.credential_id, p.host_account_id, e.state, e.role, e.account_id, e.pool_id, e.ownership_epoch,
+         e.at as moved_at
        from promo_number p join number_event e on e.number_id = p.id and e.at <= asked.at
        where p.e164 = asked.e164 order by e.id desc limit 1
      ) n on true
      left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
      left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)
+     left join account a on a.id = n.account_id
    order by asked.position`,
 );
 export const LATEST_AT = sql(
   "match_latest_at",
-  `select asked.position::int as position, latest.*
+  `select asked.position::int as position, latest.*,
+     -- A number's sequence has no holes: one right after the latest means that an erasure took what may have been presented before the call. Of an
+     -- earlier owner's time nothing can be told, since the sequence went on elsewhere.
+     coalesce(n.ownership_epoch = asked.ownership_epoch and n.presentation_seq > latest.seq, false) and not exists (
+       select 1 from presentation p where p.account_id = asked.account_id and p.number_id = asked.number_id and p.seq = latest.seq + 1
+         and p.presented_at >= latest."presentedAt" - interval '1 hour') as "isFollowedByHole"
    from unnest($1::text[], $2::bigint[], $3::int[], $4::timestamptz[], $5::text[])
        with ordinality as asked (account_id, number_id, ownership_epoch, at, pool_id, position)
+     left join lateral (
+       select n.ownership_epoch, n.presentation_seq from promo_number n where n.id = asked.number_id offset 0) n on true
      cross join lateral (
        select p.seq, p.presentation_id as "presentationId", p.visitor_id as "visitorId", p.presented_at as "presentedAt",
          p.retained_until as "retainedUntil", p.touch, p.custom_data as "customData"
@@ -143,7 +154,10 @@ type LoggedRow = PresentedTo & {
   position: number;
   touch: Record<string, unknown>;
   customData: Record<string, unknown>;
+  isFollowedByHole: boolean;
 };
+
+type MatchRowThen = MatchRow & { isLogCut: boolean };
 
 /** A number, and when it was called. */
 export interface NumberAt {
@@ -153,7 +167,7 @@ export interface NumberAt {
 
 /** As each number stood then, from its history and the presentation log, in their order: for calls that could not be matched in time. */
 export async function readNumbersFactsAt(db: Queryable, asked: readonly NumberAt[]): Promise<(NumberFacts | null)[]> {
-  const rows = await db.query<MatchRow>(FACTS_AT, [
+  const rows = await db.query<MatchRowThen>(FACTS_AT, [
     asked.map(({ e164 }) => e164),
     asked.map(({ at }) => timestamp(at)),
   ]);
@@ -183,11 +197,16 @@ export async function readNumberFactsAt(db: Queryable, asked: NumberAt): Promise
   return facts ?? null;
 }
 
-function factsThen(row: MatchRow, latest: LoggedRow | undefined): NumberFacts | null {
+function factsThen(row: MatchRowThen, latest: LoggedRow | undefined): NumberFacts | null {
   if (row.id === null) return null;
-  if (latest === undefined) return factsOf(row, row.id, null);
-  const { touch, customData, position: _position, ...presented } = latest;
-  return factsOf({ ...row, presentation_seq: latest.seq, touch, custom_data: customData }, row.id, presented);
+  if (latest === undefined) return factsOf(row, row.id, null, row.isLogCut);
+  const { touch, customData, position: _position, isFollowedByHole, ...presented } = latest;
+  return factsOf(
+    { ...row, presentation_seq: latest.seq, touch, custom_data: customData },
+    row.id,
+    presented,
+    isFollowedByHole,
+  );
 }
 
 export const CANDIDATES = sql(
@@ -252,7 +271,7 @@ function latestOnRow(row: MatchRow): PresentedTo | null {
   };
 }
 
-function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null): NumberFacts {
+function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null, isLogIncomplete = false): NumberFacts {
   return {
     numberId,
     e164: row.e164,
@@ -263,7 +282,7 @@ function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null): N
     ownershipEpoch: row.ownership_epoch,
     credentialId: row.credential_id,
     hostAccountId: row.host_account_id,
-    standing: standingOf(row, latest),
+    standing: standingOf(row, latest, isLogIncomplete),
     seq: row.presentation_seq,
     touch: row.touch,
     customData: row.custom_data,
@@ -284,9 +303,9 @@ function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null): N
   };
 }
 
-function standingOf(row: MatchRow, latest: PresentedTo | null): NumberStanding {
+function standingOf(row: MatchRow, latest: PresentedTo | null, isIncomplete: boolean): NumberStanding {
   if (row.state !== "assigned" && row.state !== "draining") return { kind: "unrouted" };
   if (row.role === "overflow") return { kind: "overflow" };
   if (row.role === "static") return { kind: "static" };
-  return { kind: "pooled", latest };
+  return { kind: "pooled", latest, isIncomplete };
 }

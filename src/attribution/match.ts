@@ -33,7 +33,15 @@ export type NumberStanding =
   | { readonly kind: "overflow" }
   /** Belongs to a source, not to a visitor. */
   | { readonly kind: "static" }
-  | { readonly kind: "pooled"; readonly latest: PresentedTo | null };
+  | {
+      readonly kind: "pooled";
+      readonly latest: PresentedTo | null;
+      /**
+       * Read from a log that has not all of that time any more: a presentation after `latest`, and before the call, may have been in it. Only a match that
+       * is made afterwards can find it so.
+       */
+      readonly isIncomplete?: boolean;
+    };
 
 /** @param receivedAt the call's arrival by the database's clock, ms */
 export function matchCall(input: { standing: NumberStanding; receivedAt: number }): Match {
@@ -48,7 +56,8 @@ export function matchCall(input: { standing: NumberStanding; receivedAt: number 
     case "static":
       return { outcome: "never_presented" };
     case "pooled": {
-      const { latest } = standing;
+      const { latest, isIncomplete = false } = standing;
+      if (isIncomplete) return { outcome: "unattributable" };
       if (latest === null) return { outcome: "never_presented" };
       if (receivedAt > latest.retainedUntil) return { outcome: "expired", latest };
       // Sequence decides, so a clock that stepped back may show a presentation in the call's future: its age is then zero.

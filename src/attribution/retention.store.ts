@@ -12,10 +12,10 @@ export interface AccountRetention {
 const SELECT_DUE = sql(
   "retention_select_due",
   `select a.id as "accountId", now() - make_interval(days => a.caller_retention_days) as "callersBefore",
-     now() - make_interval(days => a.presentation_retention_days) as "presentationsBefore"
+     date_trunc('day', now() - make_interval(days => a.presentation_retention_days), 'UTC') as "presentationsBefore"
    from account a left join account_retention r on r.account_id = a.id
    where a.id > $1 and (r.account_id is null or r.callers_until < now() - make_interval(days => a.caller_retention_days, hours => 1)
-     or r.presentations_until < now() - make_interval(days => a.presentation_retention_days, hours => 1))
+     or r.presentations_until < date_trunc('day', now() - make_interval(days => a.presentation_retention_days), 'UTC'))
    order by a.id limit $2`,
 );
 /** Reports count calls, not callers: what is removed here is nothing to add up anew (migration 0019). */
@@ -47,6 +47,12 @@ const REDACT_INTERCEPTS = sql(
   `with mine as (select i.id from intercept i where i.at < $1 and i.caller_last4 is not null order by i.at limit $2)
    update intercept i set caller_enc = null, caller_hash = null, caller_last4 = null from mine where i.id = mine.id returning 1 as done`,
 );
+// Before anything is deleted: from then on a late call of that time is unattributable instead of matched from what is left. Whole days, because every
+// change of an account makes all processes read their routing tables again.
+const KEEP_FROM = sql(
+  "retention_keep_from",
+  `update account set presentations_kept_from = $2 where id = $1 and presentations_kept_from < $2`,
+);
 const DELETE_PRESENTATIONS = sql(
   "retention_delete_presentations",
   `with mine as (
@@ -63,7 +69,7 @@ const MARK = sql(
 );
 const DROP_PARTITION = sql(
   "retention_drop_partition",
-  `select drop_old_presentations(now() - make_interval(days => (select max(presentation_retention_days) from account))) as name`,
+  `select drop_old_presentations((select min(presentations_kept_from) from account)) as name`,
 );
 const DELETE_VISITORS = sql(
   "retention_delete_visitors",
@@ -99,6 +105,11 @@ export async function redactCallers(
 
 export async function redactIntercepts(db: Queryable, before: Instant, limit: number): Promise<number> {
   return (await db.query(REDACT_INTERCEPTS, [timestamp(before), limit])).length;
+}
+
+/** From now on the account's log begins at this time. */
+export async function keepPresentationsFrom(db: Queryable, accountId: string, from: Instant): Promise<void> {
+  await db.query(KEEP_FROM, [accountId, timestamp(from)]);
 }
 
 export async function deletePresentations(

@@ -2,6 +2,10 @@
 
 export type Touch = Readonly<Record<string, string>>;
 
+/**
+ * Campaign parameters: support.google.com/analytics/answer/10917952. Click ids as their networks spell them: Google Ads and its campaign
+ * (gad_source, gad_campaignid), Campaign Manager (dclid), Meta, Microsoft, TikTok, LinkedIn, X, Reddit, Pinterest, Snap.
+ */
 export const TOUCH_PARAMETERS = [
   "utm_source",
   "utm_medium",
@@ -9,15 +13,23 @@ export const TOUCH_PARAMETERS = [
   "utm_term",
   "utm_content",
   "utm_id",
+  "utm_source_platform",
+  "utm_creative_format",
+  "utm_marketing_tactic",
   "gclid",
   "gbraid",
   "wbraid",
+  "gad_source",
+  "gad_campaignid",
   "dclid",
   "fbclid",
   "msclkid",
   "ttclid",
   "li_fat_id",
   "twclid",
+  "rdt_cid",
+  "epik",
+  "ScCid",
 ] as const;
 
 /** Longer values are cut: campaign names are short, and a click id that does not fit is useless to its network anyway. */

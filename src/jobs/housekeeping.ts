@@ -1,10 +1,11 @@
 /**
- * Small chores of the database: partitions ahead, orphaned calls closed, old rows removed, available numbers taken back that are called too often. The
- * leader runs them; each is idempotent and does no harm in two processes at once.
+ * Small chores of the database: partitions ahead, orphaned calls closed, old rows removed, available numbers taken back that are called too often,
+ * pools' call delays measured. The leader runs them; each is idempotent and does no harm in two processes at once.
  */
 import { type CallRef, listOrphanedCalls } from "../attribution/calls.store.js";
+import { createModelRounds } from "../attribution/measure-models.js";
 import { sql, type Database } from "../db/database.js";
-import { toIso } from "../kernel/clock.js";
+import { type Clock, toIso } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";
 import { requarantineBroken } from "../pool/available-watch.js";
 import { countIdleNumbers, type IdleCount } from "../pool/idle-numbers.store.js";
@@ -18,6 +19,8 @@ const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 10 * 60_000;
 /** The call itself has its number looked at; this finds what that missed, and what a changed rule changes. */
 const REQUARANTINE_EVERY_MS = 10 * 60_000;
+/** A round through all pools begins at most once an hour (attribution/measure-models.ts); this is how often it goes on. */
+const MODELS_EVERY_MS = 60_000;
 /** Carriers count in days. */
 const IDLE_EVERY_MS = 6 * 60 * 60 * 1000;
 const ORPHANS_A_TURN = 500;
@@ -54,6 +57,7 @@ export interface OrphanDeps {
 
 export interface HousekeepingOptions extends OrphanDeps {
   readonly schedule: NumberSchedule;
+  readonly clock: Pick<Clock, "monotonicMs">;
   /** What the leader found last; zero numbers are not among it. */
   readonly onIdleNumbers: (idle: readonly IdleCount[]) => void;
 }
@@ -65,6 +69,7 @@ export function keepHouse(leader: Pick<Leader, "runEvery">, options: Housekeepin
   leader.runEvery({ name: "orphans", everyMs: ORPHANS_EVERY_MS, work: () => closeOrphanedCalls(options, null) });
   leader.runEvery({ name: "purge", everyMs: PURGE_EVERY_MS, work: () => purge(db) });
   leader.runEvery({ name: "requarantine", everyMs: REQUARANTINE_EVERY_MS, work: () => requarantine(options) });
+  leader.runEvery({ name: "delay models", everyMs: MODELS_EVERY_MS, work: createModelRounds(options) });
   leader.runEvery({ name: "idle numbers", everyMs: IDLE_EVERY_MS, work: () => warnOfIdleNumbers(options) });
 }
 

@@ -5,6 +5,7 @@ import {
   deleteForgottenVisitors,
   deletePresentations,
   dropOldPartition,
+  keepPresentationsFrom,
   listDueRetention,
   markRetention,
   redactCallers,
@@ -78,6 +79,7 @@ async function retain(
     db.transaction((tx) => redactCallers(tx, { accountId, before: account.callersBefore, limit: BATCH })),
   );
   const before = account.presentationsBefore;
+  await keepPresentationsFrom(db, accountId, before);
   removed.presentations += await inBatches(budget, () => deletePresentations(db, { accountId, before, limit: BATCH }));
   // Cut off by the budget: the mark stays where it is and the next turn goes on.
   if (budget.left > 0) await markRetention(db, account);

@@ -31,11 +31,17 @@ export async function sizePool(
   const usable = usableOf({ overflowFrom }, size);
   const traffic = await readTraffic(db, input);
   const { profile } = traffic;
-  const horizonS = profile === null ? Infinity : usable / meanRate(profile);
+  const horizonS = horizonOf(pool, traffic);
   const delays = callDelays({ delaysS: await readCallDelays(db, input), horizonS });
   const plan =
     profile === null ? null : planPool({ traffic: profile, delays, retentionS, size, overflowFrom, targets });
   return { traffic, delays, usable, plan };
+}
+
+/** N/λ, seconds: how long after its presentation a number is presented to somebody else. Infinity when nobody was presented one. */
+export function horizonOf(pool: Pool, { profile }: PoolTraffic): number {
+  if (profile === null) return Infinity;
+  return usableOf({ overflowFrom: overflowFromOf(pool) }, pool.size) / meanRate(profile);
 }
 
 /** A pool of one number has no room for an overflow number, and one that was filled by name gets its own when it grows. */

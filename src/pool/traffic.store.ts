@@ -10,7 +10,7 @@ import { HOUR_S, type TrafficProfile } from "./traffic-profile.js";
 /** Half a second of reading on one core, and enough that the sample's own error is under a hundredth. */
 const VISITS_READ_MAX = 200_000;
 /** The error of a share from so many calls is under a point. */
-const CALLS_READ_MAX = 5_000;
+export const CALLS_READ_MAX = 5_000;
 /** When one number's visits alone are too many, the window is cut to a quarter, and again. */
 const WINDOW_CUT = 4;
 

@@ -1,8 +1,7 @@
 /** Folds what happened to many calls into their records, in one transaction. Used by the call log, in time and from the spool. */
 import { lockProgress, type LockedProgress, type Progress, writeProgress } from "../attribution/call-progress.store.js";
 import type { CallRef } from "../attribution/calls.store.js";
-import { explainMatch } from "../attribution/explain.js";
-import { type MatchSeen, readCandidatesOf } from "../attribution/match.store.js";
+import { judgeCalls, type OverCall } from "../attribution/judge-calls.js";
 import type { Queryable } from "../db/database.js";
 import type { CallId } from "../kernel/ids.js";
 import type { CallEvent } from "../telephony/call-event.js";
@@ -25,7 +24,7 @@ export async function foldEvents(tx: Queryable, calls: readonly CallEvents[]): P
     if (locked === undefined) return [];
     return [{ ref, locked, progress: events.reduce<CallState>(applyCallEvent, locked.progress) }];
   });
-  if (folded.length > 0) await writeProgress(tx, await withConfidence(tx, folded));
+  if (folded.length > 0) await writeProgress(tx, await withJudgements(tx, folded));
   return new Set(folded.map(({ ref }) => ref.callId));
 }
 
@@ -36,35 +35,13 @@ interface Folded {
 }
 
 /** Judged once, when the call is over: it reads the log, which nothing on the way to the ringing phone does. */
-async function withConfidence(tx: Queryable, calls: readonly Folded[]): Promise<Progress[]> {
-  const over = calls.flatMap((call) => {
-    const seen = call.progress.end === null ? null : unjudgedMatch(call);
-    return seen === null ? [] : [{ call, seen }];
-  });
-  const candidates = await readCandidatesOf(
-    tx,
-    over.map(({ seen }) => seen),
-  );
-  const judged = new Map<Folded, number | null>();
-  for (const [index, { call }] of over.entries()) {
-    const { locked, ref } = call;
-    const { confidence } = explainMatch({
-      outcome: locked.attribution,
-      matchedPresentationId: locked.presentationId,
-      presentations: candidates[index] ?? [],
-      receivedAt: ref.receivedAt,
-    });
-    judged.set(call, confidence);
-  }
-  return calls.map((call) => {
-    const { ref, progress, locked } = call;
-    return { ref, progress, confidence: judged.get(call) ?? locked.confidence };
-  });
+async function withJudgements(tx: Queryable, calls: readonly Folded[]): Promise<Progress[]> {
+  const over = calls.filter(({ progress, locked }) => progress.end !== null && locked.judgedAt === null);
+  const judged = over.length === 0 ? [] : await judgeCalls(tx, over.map(overCall));
+  const byCall = new Map(over.map((call, index) => [call, judged[index]]));
+  return calls.map((call) => ({ ref: call.ref, progress: call.progress, judged: byCall.get(call) ?? null }));
 }
 
-function unjudgedMatch({ ref, locked }: Folded): MatchSeen | null {
-  const { confidence, attribution, accountId, poolId, numberId, ownershipEpoch, matchedSeq } = locked;
-  if (confidence !== null || attribution !== "matched" || accountId === null || poolId === null) return null;
-  if (numberId === null || ownershipEpoch === null || matchedSeq === null) return null;
-  return { accountId, poolId, numberId, ownershipEpoch, matchedSeq, receivedAt: ref.receivedAt };
+function overCall({ ref, locked }: Folded): OverCall {
+  return { ...locked, ref };
 }

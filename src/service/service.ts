@@ -76,7 +76,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
   const onIdleNumbers = createIdleGauge(metrics);
   keepPrivacy(leader, { db, ids, secrets, clock, log });
-  keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
+  keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, clock, log, onIdleNumbers });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };

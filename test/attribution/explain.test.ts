@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { delayDensityPerS, probabilities } from "../../src/attribution/confidence.js";
+import { probabilities } from "../../src/attribution/confidence.js";
+import { densityPerS, PRIOR_MODEL } from "../../src/attribution/delay-model.js";
 import { explainMatch } from "../../src/attribution/explain.js";
 import type { PresentedTo } from "../../src/attribution/match.js";
 import { touchOf } from "../../src/attribution/touch.js";
@@ -12,7 +13,7 @@ describe("confidence", () => {
   it("is a share for each visitor, together less than one, the shorter delay never the smaller share", () => {
     fc.assert(
       fc.property(fc.array(delay, { maxLength: 20 }), (delays) => {
-        const shares = probabilities(delays);
+        const shares = probabilities(PRIOR_MODEL, delays);
         expect(shares).toHaveLength(delays.length);
         expect(shares.reduce((a, b) => a + b, 0)).toBeLessThan(1);
         for (const [i, a] of delays.entries())
@@ -23,8 +24,8 @@ describe("confidence", () => {
   });
 
   it("is high for a call minutes after a lone presentation, and low for two presentations close together", () => {
-    const [alone] = probabilities([60_000]) as [number];
-    const [first, second] = probabilities([60_000, 90_000]) as [number, number];
+    const [alone] = probabilities(PRIOR_MODEL, [60_000]) as [number];
+    const [first, second] = probabilities(PRIOR_MODEL, [60_000, 90_000]) as [number, number];
     expect(alone).toBeGreaterThan(0.95);
     expect(first).toBeLessThan(0.6);
     expect(second).toBeGreaterThan(0.4);
@@ -32,7 +33,7 @@ describe("confidence", () => {
 
   it("rests on a density that sums to one over all delays", () => {
     let sum = 0;
-    for (let s = 0; s < 300_000; s += 10) sum += 10 * delayDensityPerS((s + 5) * 1_000);
+    for (let s = 0; s < 300_000; s += 10) sum += 10 * densityPerS(PRIOR_MODEL.parts, (s + 5) * 1_000);
     expect(sum).toBeCloseTo(1, 2);
   });
 });
@@ -58,6 +59,7 @@ describe("explainMatch", () => {
         presented(5, "B", 8, "prs_2"),
       ],
       receivedAt: 0,
+      model: PRIOR_MODEL,
     });
     expect(explanation.candidates.map((c) => [c.visitorId, c.ageMs / HOUR, c.withinRetention, c.chosen])).toEqual([
       ["B", 8, true, false],
@@ -77,6 +79,7 @@ describe("explainMatch", () => {
       matchedPresentationId: null,
       presentations: [presented(1, "A", 80)],
       receivedAt: 0,
+      model: PRIOR_MODEL,
     });
     expect(explanation).toMatchObject({ confidence: null, runnerUp: null });
   });

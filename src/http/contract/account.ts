@@ -2,11 +2,16 @@
 import { z } from "zod";
 import type { Account, AccountLimits, RecordSettings } from "../../account/accounts.store.js";
 import { SCOPES } from "../../account/api-keys.store.js";
+import { CUSTOM_DATA_MODELS } from "../../attribution/custom-data.js";
 import { toIso } from "../../kernel/clock.js";
+import { FIELD_NAME_CHARS_MAX } from "./presentation.js";
 import { idIn, idOut, instantOut, nameIn } from "./scalars.js";
 
 /** An account may hold no more than the platform's inventory could. */
 const NUMBERS_MAX = 10_000_000;
+
+/** Ten years, as the table allows. */
+const REPEAT_CALLER_DAYS_MAX = 3_650;
 
 const limitIn = z.int().min(0).max(NUMBERS_MAX).nullable().optional();
 
@@ -46,8 +51,26 @@ const currencyIn = z
   .optional()
   .meta({ description: "Of the amounts of its calls, ISO 4217; default USD. A change converts nothing" });
 
-/** What an account decides of its records itself. */
+/** As many fields as all pages of a site together may have. */
+const MODELLED_FIELDS_MAX = 100;
+
+const customDataModels = z.record(z.string().min(1).max(FIELD_NAME_CHARS_MAX), z.enum(CUSTOM_DATA_MODELS));
+
+/** What an account decides of its records itself; records that are judged already stay as they are. */
 const records = {
+  repeat_caller_days: z.int().min(0).max(REPEAT_CALLER_DAYS_MAX).optional().meta({
+    description: "Who called the account within so many days before is a repeat caller; default 30, 0: nobody is",
+  }),
+  custom_data_models: customDataModels
+    .refine(
+      (models) => Object.keys(models).length <= MODELLED_FIELDS_MAX,
+      `must have at most ${MODELLED_FIELDS_MAX} fields`,
+    )
+    .optional()
+    .meta({
+      description:
+        "By custom data field, which of a visitor's values a call record gets: the first, the last (default), or all different ones as an array. Replaces what was set before",
+    }),
   currency: currencyIn,
   caller_retention_days: z
     .int()
@@ -80,6 +103,8 @@ export function recordSettingsIn(body: Pick<z.output<typeof accountChanges>, key
     currency: body.currency,
     callerRetentionDays: body.caller_retention_days,
     presentationRetentionDays: body.presentation_retention_days,
+    repeatCallerDays: body.repeat_caller_days,
+    customDataModels: body.custom_data_models,
   };
 }
 
@@ -104,6 +129,8 @@ export const accountOut = z.object({
   currency: z.string(),
   caller_retention_days: z.int(),
   presentation_retention_days: z.int(),
+  repeat_caller_days: z.int(),
+  custom_data_models: customDataModels,
   created_at: instantOut,
   updated_at: instantOut,
 });
@@ -123,6 +150,8 @@ export function showAccount(account: Account): z.output<typeof accountOut> {
     currency,
     caller_retention_days: callerRetentionDays,
     presentation_retention_days: presentationRetentionDays,
+    repeat_caller_days: account.repeatCallerDays,
+    custom_data_models: account.customDataModels,
     created_at: toIso(account.createdAt),
     updated_at: toIso(account.updatedAt),
   };

@@ -7,6 +7,7 @@ import type { CurrentSignal } from "../../attribution/correction.js";
 import { DISPOSITIONS } from "../../attribution/new-calls.store.js";
 import { toIso } from "../../kernel/clock.js";
 import type { Attempt } from "../../telephony/call-state.js";
+import { judgedOut, repeatOut, showJudged, showRepeat } from "./judged-call.js";
 import { accountQuery, e164InQuery, idIn, idOut, instantIn, instantOut, pageQuery } from "./scalars.js";
 
 const STATUSES = [
@@ -59,6 +60,7 @@ const attributionOut = z.object({
   confidence: z.number().nullable().meta({ description: "Judged when the call is over" }),
   touch: z.record(z.string(), z.unknown()).nullable(),
   custom_data: z.record(z.string(), z.unknown()).nullable(),
+  ...judgedOut,
 });
 
 const signalOut = z.object({
@@ -112,6 +114,7 @@ export const callOut = z.object({
     }),
   ),
   attribution: attributionOut,
+  repeat: repeatOut,
   answered_at: instantOut.nullable(),
   ended_at: instantOut.nullable(),
   pdd_ms: z.int().nullable(),
@@ -165,7 +168,9 @@ export function showCall(call: CallRecord, view: CallView): z.output<typeof call
       confidence: a.confidence,
       touch: a.touch,
       custom_data: a.customData,
+      ...showJudged(a),
     },
+    repeat: showRepeat(call),
     answered_at: isoOrNull(call.answeredAt),
     ended_at: isoOrNull(call.endedAt),
     pdd_ms: call.pddMs,
@@ -199,10 +204,21 @@ export const explanationOut = z.object({
   confidence: z.number().nullable(),
   candidates: z.array(candidateOut).meta({ description: "Every visitor considered, latest first" }),
   runner_up: candidateOut.nullable(),
+  model: z
+    .object({
+      kind: z.enum(["prior", "measured"]).meta({ description: "prior: the pool had measured nothing else" }),
+      id: z.int().nullable(),
+      calls: z.int().meta({ description: "Matched calls it was measured from" }),
+      call_share: z.number().meta({ description: "Share of presentations that a call follows" }),
+      background_rate_per_s: z
+        .number()
+        .meta({ description: "Calls a second on one number that no presentation caused" }),
+    })
+    .meta({ description: "What the probabilities were computed with; the one of the record's own time" }),
 });
 
 export function showExplanation(call: CallRecord, explanation: Explanation): z.output<typeof explanationOut> {
-  const { reason, confidence, candidates, runnerUp } = explanation;
+  const { reason, confidence, candidates, runnerUp, model } = explanation;
   return {
     call_id: call.id,
     outcome: call.attribution.outcome,
@@ -210,6 +226,13 @@ export function showExplanation(call: CallRecord, explanation: Explanation): z.o
     confidence,
     candidates: candidates.map(showCandidate),
     runner_up: runnerUp === null ? null : showCandidate(runnerUp),
+    model: {
+      kind: model.source,
+      id: model.id,
+      calls: model.calls,
+      call_share: model.callShare,
+      background_rate_per_s: model.backgroundPerS,
+    },
   };
 }
 

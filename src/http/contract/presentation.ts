@@ -3,7 +3,9 @@
  * controls: fields it does not know are ignored and counted, optional ones may be null, and long texts are cut instead of refused.
  */
 import { z } from "zod";
+import { CUSTOM_FIELDS_MAX } from "../../attribution/custom-data.js";
 import { TOUCH_VALUE_CHARS_MAX } from "../../attribution/touch.js";
+import { consentOf } from "../../attribution/visit.js";
 import { toIso } from "../../kernel/clock.js";
 import type { PageAnswer } from "../../pool/present.js";
 import type { LoggedPresentation, Renewal } from "../../pool/presentations.store.js";
@@ -12,8 +14,7 @@ import { accountQuery, e164InQuery, e164Out, idIn, idOut, instantIn, instantOut,
 
 export const PRESENTATION_BODY_BYTES_MAX = 16_384;
 export const NUMBERS_PER_PAGE_MAX = 20;
-export const CUSTOM_FIELDS_MAX = 25;
-const FIELD_NAME_CHARS_MAX = 64;
+export const FIELD_NAME_CHARS_MAX = 64;
 const CUSTOM_TEXT_CHARS_MAX = 512;
 const CONSENT_FIELDS_MAX = 20;
 export const URL_CHARS_MAX = 2_048;
@@ -162,6 +163,12 @@ export const loggedPresentationOut = z.object({
   pool_id: idOut,
   touch: z.record(z.string(), z.string()),
   custom_data: z.record(z.string(), z.unknown()),
+  url: z.string().nullable().meta({ description: "Of the page, without its fragment" }),
+  referrer: z.string().nullable(),
+  consent: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .meta({ description: "As the page gave it; null: it gave none" }),
 });
 
 export function showLogged(logged: LoggedPresentation): z.output<typeof loggedPresentationOut> {
@@ -177,5 +184,13 @@ export function showLogged(logged: LoggedPresentation): z.output<typeof loggedPr
     pool_id: logged.poolId,
     touch: logged.touch,
     custom_data: logged.customData,
+    url: textIn(logged.context, "url"),
+    referrer: textIn(logged.context, "referrer"),
+    consent: consentOf([logged]),
   };
+}
+
+function textIn(context: LoggedPresentation["context"], name: string): string | null {
+  const value = context[name];
+  return typeof value === "string" ? value : null;
 }

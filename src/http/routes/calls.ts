@@ -1,6 +1,8 @@
 /** `/v1/calls`: the call attribution records, and why each was attributed as it was. */
 import type { CallRecord } from "../../attribution/call-record.js";
 import { getCall, listCalls } from "../../attribution/calls.store.js";
+import { readModel, readNewestModels } from "../../attribution/delay-model.store.js";
+import { PRIOR_MODEL } from "../../attribution/delay-model.js";
 import { explainMatch } from "../../attribution/explain.js";
 import { readCandidates } from "../../attribution/match.store.js";
 import { accountToRead, principalOf } from "../auth.js";
@@ -103,6 +105,7 @@ function addExplanation(app: HttpApp, deps: HttpDeps): void {
         matchedPresentationId: call.attribution.presentationId,
         presentations: await candidatesOf(deps, call),
         receivedAt: call.receivedAt,
+        model: await modelOf(deps, call),
       });
       return showExplanation(call, explanation);
     },
@@ -116,4 +119,11 @@ async function candidatesOf(deps: HttpDeps, call: CallRecord) {
   if (accountId === null || poolId === null || numberId === null) return [];
   if (ownershipEpoch === null || matchedSeq === null) return [];
   return readCandidates(deps.db, { accountId, poolId, numberId, ownershipEpoch, matchedSeq, receivedAt });
+}
+
+/** The record's own; of a call that is not judged yet, what it would be judged with now. */
+async function modelOf({ db }: HttpDeps, { judgedAt, poolId, attribution }: CallRecord) {
+  if (judgedAt !== null) return readModel(db, attribution.delayModelId);
+  const newest = poolId === null ? undefined : (await readNewestModels(db, [poolId])).get(poolId);
+  return newest ?? PRIOR_MODEL;
 }

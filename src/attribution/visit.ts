@@ -1,0 +1,58 @@
+/**
+ * One visitor's way to a call, from the presentation log: which page began the touch that led to it, and from which other site the visitor came.
+ * Pure.
+ */
+import { hostOf } from "./channel.js";
+
+/** One row of the log, as a page view left it. */
+export interface Visit {
+  readonly presentationId: string;
+  readonly touch: Readonly<Record<string, unknown>>;
+  readonly customData: Readonly<Record<string, unknown>>;
+  /** Page, referrer and consent as the page gave them (http/routes/presentations.ts). */
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+export interface Landing {
+  readonly landingPage: string | null;
+  /** Null: none, or the site's own pages. */
+  readonly referrer: string | null;
+}
+
+/**
+ * The landing page is the first page view of the touch that led to the call: going back from the matched presentation, through its own renewals, to
+ * where the visitor came with this touch or from another site.
+ * @param visits oldest first; the last one is what the call was matched to
+ */
+export function landingOf(visits: readonly Visit[]): Landing {
+  const matched = visits[visits.length - 1];
+  if (matched === undefined) return { landingPage: null, referrer: null };
+  const own = visits.filter(({ presentationId }) => presentationId === matched.presentationId);
+  let at = own.length - 1;
+  while (at > 0 && externalReferrerOf(own[at] as Visit) === null && hasSameTouch(own[at - 1] as Visit, matched)) at--;
+  const landing = own[at] as Visit;
+  return { landingPage: textOf(landing, "url"), referrer: externalReferrerOf(landing) };
+}
+
+/** As the page gave it; null: it gave none. */
+export function consentOf(visits: readonly Visit[]): Readonly<Record<string, unknown>> | null {
+  const consent = visits[visits.length - 1]?.context["consent"];
+  return typeof consent === "object" && consent !== null && !Array.isArray(consent) ? { ...consent } : null;
+}
+
+function externalReferrerOf(visit: Visit): string | null {
+  const referrer = textOf(visit, "referrer");
+  const from = hostOf(referrer);
+  return from === null || from === hostOf(textOf(visit, "url")) ? null : referrer;
+}
+
+function textOf({ context }: Visit, name: "url" | "referrer"): string | null {
+  const value = context[name];
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** A renewal that brought no touch has the one before it. */
+function hasSameTouch(a: Visit, b: Visit): boolean {
+  const names = Object.keys(a.touch);
+  return names.length === Object.keys(b.touch).length && names.every((name) => a.touch[name] === b.touch[name]);
+}
