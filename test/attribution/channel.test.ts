@@ -42,13 +42,7 @@ const TABLE: readonly [Record<string, string>, string | null, string, string, st
   [{ utm_source: "agency", utm_medium: "cpc" }, null, "agency", "cpc", "paid_other"],
   [{ utm_source: "youtube", utm_medium: "cpv-paid" }, null, "youtube", "cpv-paid", "paid_video"],
   [{ utm_source: "google", utm_medium: "cpc", utm_campaign: "DE Shopping" }, null, "google", "cpc", "paid_shopping"],
-  [
-    { utm_source: "google", utm_medium: "cpc", utm_campaign: "workshop berlin" },
-    null,
-    "google",
-    "cpc",
-    "paid_search",
-  ],
+  [{ utm_source: "google", utm_medium: "cpc", utm_campaign: "workshop berlin" }, null, "google", "cpc", "paid_search"],
   [{ utm_source: "google", utm_campaign: "x cross-network y" }, null, "google", "(none)", "cross_network"],
   [{ utm_source: "dv360", utm_medium: "cpm" }, null, "dv360", "cpm", "display"],
   [{ utm_source: "dv360", utm_medium: "Banner" }, null, "dv360", "Banner", "display"],
@@ -80,7 +74,11 @@ describe("where a visitor came from", () => {
   it("is always one of the channels, with a source and a medium, whatever a page sends", () => {
     const value = fc.oneof(fc.string(), fc.constantFrom("google", "cpc", "email", "", "(none)", "shop"), fc.integer());
     const touch = fc.dictionary(fc.constantFrom<string>(...TOUCH_PARAMETERS, "source_name", "toString"), value);
-    const referrer = fc.oneof(fc.constant(null), fc.string(), fc.domain().map((host) => `https://${host}/`));
+    const referrer = fc.oneof(
+      fc.constant(null),
+      fc.string(),
+      fc.domain().map((host) => `https://${host}/`),
+    );
     fc.assert(
       fc.property(touch, referrer, (given, from) => {
         expect(CHANNELS).toContain(channelOf(given, from));
