@@ -1,6 +1,7 @@
 /** Hot queries as the planner runs them on tables of some size: by index, and never through a whole table. */
 import type pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
+import { EARLIER_CALLS, LATER_CALLS, VISITS } from "../../src/attribution/judge.store.js";
 import { CANDIDATES, LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
@@ -126,6 +127,23 @@ describe("hot queries go by index", () => {
     expect(nodes.some((n) => /pkey/.test(n["Index Name"] ?? ""))).toBe(true);
   });
 
+  it("judging: the visitor's own way in the log, from the day they were first seen", async () => {
+    const at = new Date().toISOString();
+    const [row] = await rows<{ at: string; seq: number }>(
+      db,
+      "select to_char(presented_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as at, seq from presentation where visitor_id = 'vis_100'",
+    );
+    const { seq, at: presentedAt } = row ?? { seq: 0, at };
+    const values = [[world.account.id], ["vis_100"], [100], [seq], [presentedAt], 100];
+    const nodes = await planOf(db, VISITS.text, values);
+    expectByIndex(nodes, []);
+    const used = nodes.flatMap((n) => n["Index Name"] ?? []);
+    expect(used.some((name) => name.includes("visitor_id"))).toBe(true);
+    // Days before the visitor was first seen are not looked into.
+    const looked = nodes.filter((n) => /^presentation_/.test(n["Relation Name"] ?? "") && (n["Actual Loops"] ?? 0) > 0);
+    expect(new Set(looked.map((n) => n["Relation Name"])).size).toBeLessThanOrEqual(2);
+  });
+
   it("a pool's unused numbers: those presented longest ago alone, and each one's latest calls", async () => {
     await rows(
       db,
@@ -171,6 +189,29 @@ describe("hot queries go by index", () => {
     const plans = await nestedPlans(client, ALLOCATION, allocationOf(youngWorld, "b"));
     await client.end();
     expectByIndex(plans.flat(), ["visitor_pkey", "promo_number_holder", "promo_number_lru"]);
+  });
+
+  it("judging: a caller's calls alone, among all the account's", async () => {
+    const hash = (i: number): string => `\\\\x${String(i).padStart(8, "0")}`;
+    await rows(
+      db,
+      `insert into call (id, account_id, received_at, ingress, ingress_call_id, promo_number, caller_hash, disposition, status, progress, attribution,
+         judged_at, updated_at)
+       select 'call_' || i, $1, now() - make_interval(secs => i), 'sip', 'x', '+18665000000', decode(lpad((i % 5000)::text, 8, '0'), 'hex'), 'routed',
+         'completed', '{}', 'expired', now(), now() from generate_series(1, ${SIZE}) i`,
+      [world.account.id],
+    );
+    await rows(db, "analyze call");
+    const values = [[world.account.id], [hash(100)], [new Date().toISOString()], ["call_z"], 1000];
+    for (const query of [EARLIER_CALLS, LATER_CALLS]) {
+      const nodes = await planOf(db, query.text, values);
+      const calls = nodes.filter((n) => n["Relation Name"]?.startsWith("call_"));
+      expect(calls.filter((n) => n["Node Type"] === "Seq Scan" && (n["Actual Rows"] ?? 0) > 0)).toEqual([]);
+      const read = (n: PlanNode): number =>
+        ((n["Actual Rows"] ?? 0) + (n["Rows Removed by Filter"] ?? 0)) * (n["Actual Loops"] ?? 1);
+      expect(calls.reduce((sum, n) => sum + read(n), 0)).toBeLessThanOrEqual(10);
+      expect(nodes.some((n) => /caller_hash/.test(n["Index Name"] ?? ""))).toBe(true);
+    }
   });
 });
 
