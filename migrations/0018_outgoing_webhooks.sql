@@ -90,6 +90,8 @@ create table outgoing_delivery (
   check ((lease_until is null) = (lease is null))
 ) with (fillfactor = 80);
 create index outgoing_delivery_due on outgoing_delivery (endpoint_id, next_attempt_at, seq) where state = 'waiting';
+create index outgoing_delivery_leased on outgoing_delivery (endpoint_id, lease_until) where lease_until is not null;
+create index outgoing_delivery_first_retry on outgoing_delivery (endpoint_id, next_attempt_at) where state = 'waiting' and tries = 1;
 create index outgoing_delivery_order on outgoing_delivery (endpoint_id, call_id, seq) where state = 'waiting' and call_id is not null;
 create index outgoing_delivery_newest on outgoing_delivery (endpoint_id, id);
 create index outgoing_delivery_call on outgoing_delivery (call_id) where call_id is not null;
@@ -132,7 +134,9 @@ create function call_facts(p_call jsonb) returns jsonb language sql immutable as
   select p_call - '{updated_at,node,caller_enc,caller_hash,caller_last4,caller_name_enc,diversion_enc,diversion_last4}'::text[]
 $$;
 
-create function tell_changed_calls() returns trigger language plpgsql as $$
+-- Its own settings: whoever folds events turns hash joins off for the transaction (call-progress.store.ts), and then every changed row was compared with
+-- every other one (44 ms for 256 calls instead of 6).
+create function tell_changed_calls() returns trigger language plpgsql set enable_hashjoin = on as $$
 begin
   if not exists (select from webhook_endpoint e where e.enabled) then
     return null;
