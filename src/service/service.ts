@@ -18,10 +18,11 @@ import type { Ambient } from "./ambient.js";
 import { createIdleGauge, watchGauges } from "./gauges.js";
 import { startHttp, type State } from "./http-side.js";
 import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
-import { startInventory } from "./inventory-side.js";
+import { type Inventory, startInventory } from "./inventory-side.js";
 import { checkListenAddresses } from "./listen-check.js";
 import { startRouting } from "./routing-side.js";
-import { prepareScaling } from "./scaling-side.js";
+import { type OutboundSide, prepareOutbound } from "./outbound-side.js";
+import { prepareScaling, type ScalingSide } from "./scaling-side.js";
 import { startSip } from "./sip-side.js";
 
 export interface Service {
@@ -67,18 +68,29 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   const metrics = new Registry();
   const { buyer } = inventory;
   const scaling = prepareScaling({ config, infrastructure, ambient, ids, schedule: jobs, buyer, registry: metrics });
+  const outbound = prepareOutbound({ config, infrastructure, ambient, ids, secrets, registry: metrics });
   const routing = await startRouting({ infrastructure, ids, secrets, ambient, schedule: jobs });
   const leader = new Leader({ database: db, clock, log, name: "timers" });
   stack.push("leader", () => leader.stop());
-  leader.runEvery({ name: "sweep numbers", everyMs: SWEEP_EVERY_MS, work: () => jobs.sweepOnce() });
-  leader.runEvery({ name: "sweep orders", everyMs: ORDERS_SWEEP_EVERY_MS, work: () => inventory.jobs.sweepOnce() });
-  leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
+  sweepWith(leader, { numbers: jobs, inventory, scaling, outbound });
   const onIdleNumbers = createIdleGauge(metrics);
   keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };
-  const parts = { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, inventory, scaling };
+  const parts = {
+    config,
+    infrastructure,
+    ambient,
+    ids,
+    secrets,
+    adminKey,
+    routing,
+    jobs,
+    inventory,
+    scaling,
+    outbound,
+  };
   const httpUrl = config.roles.includes("http") ? await startHttp({ ...parts, metrics, state }) : null;
   if (config.roles.includes("sip")) {
     const sip = await startSip({
@@ -94,9 +106,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
     stack.push("sip", () => sip.stop());
   }
   watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool, leader });
-  jobs.start();
-  inventory.jobs.start();
-  scaling.jobs.start();
+  for (const motor of [jobs, inventory.jobs, scaling.jobs, outbound.jobs]) motor.start();
   if (config.roles.includes("jobs")) await leader.start();
   routing.callLog.start();
   return {
@@ -115,4 +125,16 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
       await stack.unwind();
     },
   };
+}
+
+/** Each motor's lost jobs, and the relay of the outbox. */
+function sweepWith(
+  leader: Pick<Leader, "runEvery">,
+  motors: { numbers: NumberJobs; inventory: Inventory; scaling: ScalingSide; outbound: OutboundSide },
+): void {
+  const { numbers, inventory, scaling, outbound } = motors;
+  leader.runEvery({ name: "sweep numbers", everyMs: SWEEP_EVERY_MS, work: () => numbers.sweepOnce() });
+  leader.runEvery({ name: "sweep orders", everyMs: ORDERS_SWEEP_EVERY_MS, work: () => inventory.jobs.sweepOnce() });
+  leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
+  outbound.jobs.keepWith(leader);
 }

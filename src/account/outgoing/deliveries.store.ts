@@ -5,6 +5,7 @@
 import { sql, timestamp, type Queryable } from "../../db/database.js";
 import type { Instant } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";
+import type { OutgoingEvent } from "./outgoing-events.js";
 
 /** waiting: to be sent, or to be tried again. canceled: it may not be sent any more. */
 export const DELIVERY_STATES = ["waiting", "delivered", "failed", "canceled"] as const;
@@ -26,7 +27,7 @@ export interface Delivery {
   readonly id: string;
   readonly endpointId: string;
   readonly eventId: string;
-  readonly type: string;
+  readonly type: OutgoingEvent;
   readonly eventAt: Instant;
   readonly callId: string | null;
   readonly state: DeliveryState;

@@ -46,7 +46,7 @@ function lastFour(address: ipaddr.IPv6, from: number): ipaddr.IPv4 {
 }
 
 function isWithin(address: Address, [network, bits]: Network): boolean {
-  return address.kind() === network.kind() && (address as ipaddr.IPv6).match(network as ipaddr.IPv6, bits);
+  return address.kind() === network.kind() && (address as ipaddr.IPv6).match(network, bits);
 }
 
 export type TargetCheck =

@@ -13,9 +13,10 @@ const JITTER_SHARE = 0.2;
 export const RETRY_AFTER_S_MAX = 86_400;
 /** So many failures in a row open the breaker. */
 export const BREAKER_FAILURES = 5;
-/** Doubled with every further failure: a dead receiver costs an attempt a minute, and one that is back is noticed within one. */
-const PAUSE_S_MIN = 5;
-const PAUSE_S_MAX = 60;
+/** A quarter of the time it has been failing: a dead receiver costs an attempt a minute, and one that is back is noticed within one. */
+const PAUSE_SHARE = 0.25;
+export const PAUSE_S_MIN = 5;
+export const PAUSE_S_MAX = 60;
 /** Nothing but failures for so long, and so many of them, disable an endpoint: nobody looks after it. */
 export const FAILING_S_MAX = 5 * 86_400;
 export const FAILURES_TO_DISABLE = 10;
@@ -54,7 +55,7 @@ export function judgeAttempt(input: {
   }
   const failures = health.failures + 1;
   const failingSince = health.failingSince ?? now;
-  const failing = { failingSince, failures, pausedUntil: pausedUntil(failures, now) };
+  const failing = { failingSince, failures, pausedUntil: pauseAfter({ ...health, failingSince, failures }, now) };
   if (outcome.kind === "answered" && outcome.status === GONE) {
     return { delivery: { state: "failed" }, health: failing, disable: "gone" };
   }
@@ -71,9 +72,13 @@ function nextOf(input: { outcome: SendOutcome; tries: number; now: Instant; chan
   return { state: "waiting", nextAttemptAt: Math.round(now + longerS * (1 + JITTER_SHARE * chance) * 1000) };
 }
 
-function pausedUntil(failures: number, now: Instant): Instant | null {
+/** What was on its way when the pause began does not make it longer. */
+function pauseAfter(health: Health & { readonly failingSince: Instant }, now: Instant): Instant | null {
+  const { failures, failingSince, pausedUntil } = health;
   if (failures < BREAKER_FAILURES) return null;
-  return now + Math.min(PAUSE_S_MAX, PAUSE_S_MIN * 2 ** Math.min(failures - BREAKER_FAILURES, 10)) * 1000;
+  if (pausedUntil !== null && pausedUntil > now) return pausedUntil;
+  const share = PAUSE_SHARE * (now - failingSince);
+  return Math.round(now + Math.min(PAUSE_S_MAX * 1000, Math.max(PAUSE_S_MIN * 1000, share)));
 }
 
 /**
