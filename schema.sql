@@ -462,7 +462,8 @@ create table outgoing_delivery (
 CREATE INDEX outgoing_delivery_age ON public.outgoing_delivery USING btree (created_at);
 CREATE INDEX outgoing_delivery_call ON public.outgoing_delivery USING btree (call_id) WHERE (call_id IS NOT NULL);
 CREATE INDEX outgoing_delivery_due ON public.outgoing_delivery USING btree (endpoint_id, next_attempt_at, seq) WHERE (state = 'waiting'::text);
-CREATE INDEX outgoing_delivery_newest ON public.outgoing_delivery USING btree (endpoint_id, id);
+CREATE INDEX outgoing_delivery_first_retry ON public.outgoing_delivery USING btree (endpoint_id, next_attempt_at) WHERE ((state = 'waiting'::text) AND (tries = 1));
+CREATE INDEX outgoing_delivery_leased ON public.outgoing_delivery USING btree (endpoint_id, lease_until) WHERE (lease_until IS NOT NULL);
 CREATE INDEX outgoing_delivery_order ON public.outgoing_delivery USING btree (endpoint_id, call_id, seq) WHERE ((state = 'waiting'::text) AND (call_id IS NOT NULL));
 
 create table platform_setting (
@@ -1293,6 +1294,7 @@ end $function$;
 CREATE OR REPLACE FUNCTION public.tell_changed_calls()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET enable_hashjoin TO 'on'
 AS $function$
 begin
   if not exists (select from webhook_endpoint e where e.enabled) then

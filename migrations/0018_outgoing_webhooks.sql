@@ -93,7 +93,6 @@ create index outgoing_delivery_due on outgoing_delivery (endpoint_id, next_attem
 create index outgoing_delivery_leased on outgoing_delivery (endpoint_id, lease_until) where lease_until is not null;
 create index outgoing_delivery_first_retry on outgoing_delivery (endpoint_id, next_attempt_at) where state = 'waiting' and tries = 1;
 create index outgoing_delivery_order on outgoing_delivery (endpoint_id, call_id, seq) where state = 'waiting' and call_id is not null;
-create index outgoing_delivery_newest on outgoing_delivery (endpoint_id, id);
 create index outgoing_delivery_call on outgoing_delivery (call_id) where call_id is not null;
 create index outgoing_delivery_age on outgoing_delivery (created_at);
 

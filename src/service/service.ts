@@ -73,8 +73,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   const leader = new Leader({ database: db, clock, log, name: "timers" });
   stack.push("leader", () => leader.stop());
   sweepWith(leader, { numbers: jobs, inventory, scaling, outbound });
-  const onIdleNumbers = createIdleGauge(metrics);
-  keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
+  keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers: createIdleGauge(metrics) });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };

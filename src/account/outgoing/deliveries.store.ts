@@ -107,8 +107,9 @@ const SELECT_DUE = sql(
 );
 const SELECT_PAGE = sql(
   "outgoing_delivery_select_page",
-  `select ${COLUMNS} from outgoing_delivery d where d.endpoint_id = $1 and ($2 = '' or d.id < $2) and ($3::text is null or d.state = $3)
-   order by d.id desc limit $4`,
+  `select ${COLUMNS} from outgoing_delivery d where d.endpoint_id = $1 and ($3::text is null or d.state = $3)
+     and ($2 = '' or d.seq < (select b.seq from outgoing_delivery b where b.endpoint_id = $1 and b.id = $2))
+   order by d.seq desc limit $4`,
 );
 const SELECT_ONE = sql(
   "outgoing_delivery_select_one",
@@ -189,7 +190,7 @@ export async function listDueEndpoints(db: Queryable, limit: number): Promise<st
   return (await db.query<{ id: string }>(SELECT_DUE, [limit])).map(({ id }) => id);
 }
 
-/** Newest first; `before` is the last id of the page before, or "". */
+/** The newest event first; `before` is the last id of the page before, or "". */
 export async function listDeliveries(
   db: Queryable,
   page: { endpointId: string; before: string; state: DeliveryState | null; limit: number },

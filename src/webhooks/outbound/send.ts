@@ -85,6 +85,8 @@ function readRetryAfter(header: string | string[] | undefined, now: Instant): nu
 function wordFor(error: unknown): string {
   const causes = [error, (error as { cause?: unknown } | null)?.cause];
   if (causes.some((cause) => cause instanceof ForbiddenTarget)) return "forbidden_address";
+  if (causes.some((cause) => (cause as { name?: unknown } | null | undefined)?.name === "HTTPParserError"))
+    return "no_http_answer";
   const code = causes
     .map((cause) => (cause as { code?: unknown } | null | undefined)?.code)
     .find((c) => typeof c === "string");
