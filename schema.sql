@@ -148,6 +148,8 @@ CREATE INDEX call_number ON ONLY public.call USING btree (promo_number, received
 CREATE INDEX call_open ON ONLY public.call USING btree (received_at) WHERE (status = ANY (ARRAY['ringing'::text, 'in_progress'::text]));
 CREATE INDEX call_updated ON ONLY public.call USING btree (updated_at, id);
 CREATE INDEX call_visitor ON ONLY public.call USING btree (account_id, visitor_id) WHERE (visitor_id IS NOT NULL);
+CREATE TRIGGER tell_changed_calls AFTER UPDATE ON public.call REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_changed_calls();
+CREATE TRIGGER tell_new_calls AFTER INSERT ON public.call REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_new_calls();
 
 create table call_correction (
   id text not null,
@@ -328,6 +330,7 @@ create table erasure (
   actor text not null,
   reason text,
   completed_at timestamp with time zone,
+  call_ids text[] not null default '{}'::text[],
   calls integer not null default 0,
   presentations integer not null default 0,
   intercepts integer not null default 0,
@@ -375,6 +378,7 @@ CREATE INDEX intercept_caller ON public.intercept USING btree (caller_hash) WHER
 CREATE UNIQUE INDEX intercept_counted_caller ON public.intercept USING btree (number_id, ownership_epoch, caller_hash) WHERE (counted AND (caller_hash IS NOT NULL));
 CREATE INDEX intercept_newest ON public.intercept USING btree (at DESC, id DESC);
 CREATE INDEX intercept_number ON public.intercept USING btree (number_id, ownership_epoch, at);
+CREATE TRIGGER tell_intercepts AFTER INSERT ON public.intercept REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_intercepts();
 
 create table inventory_finding (
   id text not null,
@@ -412,6 +416,7 @@ CREATE INDEX number_event_account ON public.number_event USING btree (account_id
 CREATE INDEX number_event_number ON public.number_event USING btree (number_id, id);
 CREATE INDEX number_event_pool ON public.number_event USING btree (pool_id, number_id) WHERE (pool_id IS NOT NULL);
 CREATE INDEX number_event_taken ON public.number_event USING btree (account_id, at) WHERE ((state = 'assigned'::text) AND (from_state <> ALL (ARRAY['assigned'::text, 'draining'::text])));
+CREATE TRIGGER tell_number_moves AFTER INSERT ON public.number_event REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_number_moves();
 
 create table number_order (
   id text not null,
@@ -468,6 +473,58 @@ create table number_order_item (
 );
 CREATE UNIQUE INDEX number_order_item_number ON public.number_order_item USING btree (number) WHERE (number IS NOT NULL);
 CREATE TRIGGER legal_move BEFORE UPDATE ON public.number_order_item FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_order_move();
+
+create table outbox (
+  id bigint not null generated always as identity,
+  type text not null,
+  at timestamp with time zone not null,
+  account_id text,
+  call_id text,
+  received_at timestamp with time zone,
+  data jsonb,
+  failures integer not null default 0,
+  not_before timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  constraint outbox_check CHECK (((call_id IS NULL) = (received_at IS NULL))),
+  constraint outbox_check1 CHECK (((call_id IS NULL) = (data IS NOT NULL))),
+  constraint outbox_pkey PRIMARY KEY (id)
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+CREATE INDEX outbox_call ON public.outbox USING btree (call_id) WHERE (call_id IS NOT NULL);
+
+create table outgoing_delivery (
+  id text not null,
+  endpoint_id text not null,
+  event_id text not null,
+  seq bigint not null,
+  type text not null,
+  event_at timestamp with time zone not null,
+  account_id text,
+  call_id text,
+  body_enc bytea,
+  names_caller boolean not null,
+  state text not null default 'waiting'::text,
+  next_attempt_at timestamp with time zone,
+  lease_until timestamp with time zone,
+  lease text,
+  tries integer not null default 0,
+  is_replay boolean not null default false,
+  attempts jsonb not null default '[]'::jsonb,
+  delivered_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  constraint outgoing_delivery_check CHECK (((state = 'waiting'::text) = (next_attempt_at IS NOT NULL))),
+  constraint outgoing_delivery_check1 CHECK (((state = 'waiting'::text) OR (lease_until IS NULL))),
+  constraint outgoing_delivery_check2 CHECK (((lease_until IS NULL) = (lease IS NULL))),
+  constraint outgoing_delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoint(id),
+  constraint outgoing_delivery_endpoint_id_seq_key UNIQUE (endpoint_id, seq),
+  constraint outgoing_delivery_pkey PRIMARY KEY (id),
+  constraint outgoing_delivery_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text, 'canceled'::text]))),
+  constraint outgoing_delivery_tries_check CHECK ((tries >= 0))
+) with (fillfactor=80);
+CREATE INDEX outgoing_delivery_age ON public.outgoing_delivery USING btree (created_at);
+CREATE INDEX outgoing_delivery_call ON public.outgoing_delivery USING btree (call_id) WHERE (call_id IS NOT NULL);
+CREATE INDEX outgoing_delivery_due ON public.outgoing_delivery USING btree (endpoint_id, next_attempt_at, seq) WHERE (state = 'waiting'::text);
+CREATE INDEX outgoing_delivery_first_retry ON public.outgoing_delivery USING btree (endpoint_id, next_attempt_at) WHERE ((state = 'waiting'::text) AND (tries = 1));
+CREATE INDEX outgoing_delivery_leased ON public.outgoing_delivery USING btree (endpoint_id, lease_until) WHERE (lease_until IS NOT NULL);
+CREATE INDEX outgoing_delivery_order ON public.outgoing_delivery USING btree (endpoint_id, call_id, seq) WHERE ((state = 'waiting'::text) AND (call_id IS NOT NULL));
 
 create table pii_access (
   id bigint not null generated always as identity,
@@ -556,11 +613,13 @@ create table pool_scaling (
   exhausted bigint not null default 0,
   exhausted_seen bigint not null default 0,
   seen_at timestamp with time zone not null default now(),
+  exhaustion_told_at timestamp with time zone,
   constraint pool_scaling_check CHECK (((exhausted_seen >= 0) AND (exhausted_seen <= exhausted))),
   constraint pool_scaling_pkey PRIMARY KEY (pool_id),
   constraint pool_scaling_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id)
 ) with (fillfactor=70);
 CREATE INDEX pool_scaling_due ON public.pool_scaling USING btree (next_scale_at);
+CREATE TRIGGER tell_exhaustion BEFORE UPDATE ON public.pool_scaling FOR EACH ROW WHEN (((new.exhausted > old.exhausted) AND (COALESCE(old.exhaustion_told_at, '-infinity'::timestamp with time zone) <= (ringmatch_now() - exhaustion_told_every())))) EXECUTE FUNCTION tell_exhaustion();
 
 create table presentation (
   account_id text not null,
@@ -687,6 +746,8 @@ CREATE INDEX scale_decision_on_order ON public.scale_decision USING btree (accou
 CREATE INDEX scale_decision_pool ON public.scale_decision USING btree (pool_id, id);
 CREATE TRIGGER decision_is_final BEFORE UPDATE ON public.scale_decision FOR EACH ROW WHEN (((old.outcome <> 'on_order'::text) OR (new.inputs IS DISTINCT FROM old.inputs) OR (new.wanted <> old.wanted) OR (new.ordered <> old.ordered) OR (new.on_order > old.on_order) OR (new.added < old.added) OR (new.pool_id <> old.pool_id) OR (new.at <> old.at))) EXECUTE FUNCTION refuse_decision_change();
 CREATE TRIGGER never_deleted BEFORE DELETE ON public.scale_decision FOR EACH ROW EXECUTE FUNCTION refuse_delete();
+CREATE TRIGGER tell_arrived_numbers AFTER UPDATE ON public.scale_decision REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_arrived_numbers();
+CREATE TRIGGER tell_scaling AFTER INSERT ON public.scale_decision REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_scaling();
 
 create table static_number (
   id text not null,
@@ -753,6 +814,47 @@ create table webhook_delivery (
   constraint webhook_delivery_pkey PRIMARY KEY (carrier, delivery_key)
 );
 CREATE INDEX webhook_delivery_age ON public.webhook_delivery USING btree (received_at);
+
+create table webhook_endpoint (
+  id text not null,
+  kind text not null default 'webhook'::text,
+  account_id text,
+  url text not null,
+  events text[] not null,
+  description text,
+  format text not null default 'standard'::text,
+  include_caller boolean not null default false,
+  max_concurrency integer not null default 4,
+  secret_enc bytea not null,
+  former_secret_enc bytea,
+  former_secret_until timestamp with time zone,
+  enabled boolean not null default true,
+  disabled_at timestamp with time zone,
+  disabled_reason text,
+  notices jsonb not null default '[]'::jsonb,
+  failing_since timestamp with time zone,
+  failures integer not null default 0,
+  paused_until timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint webhook_endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint webhook_endpoint_check CHECK ((enabled = (disabled_at IS NULL))),
+  constraint webhook_endpoint_check1 CHECK ((enabled = (disabled_reason IS NULL))),
+  constraint webhook_endpoint_check2 CHECK (((deleted_at IS NULL) OR (NOT enabled))),
+  constraint webhook_endpoint_check3 CHECK (((former_secret_enc IS NULL) = (former_secret_until IS NULL))),
+  constraint webhook_endpoint_description_check CHECK (((length(description) >= 1) AND (length(description) <= 200))),
+  constraint webhook_endpoint_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['asked'::text, 'gone'::text, 'failing'::text]))),
+  constraint webhook_endpoint_events_check CHECK (((cardinality(events) >= 1) AND (cardinality(events) <= 50))),
+  constraint webhook_endpoint_failures_check CHECK ((failures >= 0)),
+  constraint webhook_endpoint_format_check CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text]))),
+  constraint webhook_endpoint_kind_check CHECK ((kind = 'webhook'::text)),
+  constraint webhook_endpoint_max_concurrency_check CHECK (((max_concurrency >= 1) AND (max_concurrency <= 5))),
+  constraint webhook_endpoint_pkey PRIMARY KEY (id),
+  constraint webhook_endpoint_url_check CHECK ((length(url) <= 2000))
+);
+CREATE INDEX webhook_endpoint_account ON public.webhook_endpoint USING btree (account_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhook_endpoint_listening ON public.webhook_endpoint USING btree (account_id) WHERE enabled;
 
 create table webhook_nonce (
   carrier text not null,
@@ -871,6 +973,22 @@ AS $function$
   ) c
 $function$;
 
+CREATE OR REPLACE FUNCTION public.call_facts(p_call jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select p_call - '{updated_at,node,caller_enc,caller_hash,caller_last4,caller_name_enc,diversion_enc,diversion_last4}'::text[]
+$function$;
+
+CREATE OR REPLACE FUNCTION public.call_reached_at(p_progress jsonb)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select to_timestamp(least((p_progress ->> 'ringingAt')::float8, (p_progress ->> 'answeredAt')::float8) / 1000)
+$function$;
+
 CREATE OR REPLACE FUNCTION public.drop_old_presentations(p_before timestamp with time zone)
  RETURNS text
  LANGUAGE plpgsql
@@ -928,6 +1046,22 @@ begin
   end loop;
   return v_made;
 end $function$;
+
+CREATE OR REPLACE FUNCTION public.exhaustion_told_every()
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$ select interval '5 minutes' $function$;
+
+CREATE OR REPLACE FUNCTION public.is_told(p_type text, p_account text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select exists (select from webhook_endpoint e where e.enabled and e.account_id is null and p_type = any (e.events))
+    or p_account is not null
+      and exists (select from webhook_endpoint e where e.enabled and e.account_id = p_account and p_type = any (e.events))
+$function$;
 
 CREATE OR REPLACE FUNCTION public.notify_number()
  RETURNS trigger
@@ -1262,3 +1396,160 @@ CREATE OR REPLACE FUNCTION public.ringmatch_now()
  LANGUAGE sql
  STABLE
 AS $function$ select coalesce(nullif(current_setting('ringmatch.now', true), '')::timestamptz, now()) $function$;
+
+CREATE OR REPLACE FUNCTION public.scale_facts(d scale_decision)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select jsonb_build_object('pool_id', d.pool_id, 'account_id', d.account_id, 'decision_id', d.id, 'decided_at', d.at, 'trigger', d.trigger,
+    'wanted', d.wanted, 'added', d.added, 'removed', d.removed, 'on_order', d.on_order, 'size_before', d.size_before,
+    'size_after', d.size_after, 'outcome', d.outcome, 'code', d.code, 'reason', d.reason)
+$function$;
+
+CREATE OR REPLACE FUNCTION public.tell_arrived_numbers()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select from webhook_endpoint e where e.enabled) then
+    return null;
+  end if;
+  insert into outbox (type, at, account_id, data)
+  select 'pool.scaled', ringmatch_now(), d.account_id, scale_facts(d) from new_rows d join old_rows o on o.id = d.id
+  where d.added > o.added and is_told('pool.scaled', d.account_id) order by d.id;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.tell_changed_calls()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_hashjoin TO 'on'
+AS $function$
+begin
+  if not exists (select from webhook_endpoint e where e.enabled) then
+    return null;
+  end if;
+  -- What is erased is told to nobody.
+  if coalesce(current_setting('ringmatch.erasing', true), '') = 'on' then
+    return null;
+  end if;
+  insert into outbox (type, at, account_id, call_id, received_at)
+  select t.type, t.at, c.account_id, c.id, c.received_at
+  from (
+    select n.id, n.received_at, n.account_id, n.ended_at, n.updated_at, call_reached_at(n.progress) as reached_at,
+      o.status in ('ringing', 'in_progress') as was_open, n.status in ('ringing', 'in_progress') as is_open,
+      call_reached_at(o.progress) is null as was_unreached, n.revision > o.revision as is_revised,
+      case when o.status not in ('ringing', 'in_progress') then call_facts(to_jsonb(o)) <> call_facts(to_jsonb(n)) else false end as is_changed,
+      -- A call that its carrier tried again had an end before, most likely a told one. Rare, so looking is cheap.
+      n.progress ->> 'retriedAt' is not null and n.status not in ('ringing', 'in_progress') and (
+        exists (select from outbox x where x.call_id = n.id and x.type = 'call.completed')
+        or exists (select from outgoing_delivery d where d.call_id = n.id and d.type = 'call.completed')) as was_told_complete
+    from new_rows n join old_rows o on o.id = n.id and o.received_at = n.received_at
+  ) c cross join lateral (values
+      (1, 'call.routed', c.reached_at, c.was_unreached and c.reached_at is not null and (c.was_open or c.is_open)),
+      (2, 'call.completed', coalesce(c.ended_at, c.updated_at), c.was_open and not c.is_open and not c.was_told_complete),
+      (3, 'call.updated', c.updated_at, c.is_changed or c.is_revised or c.was_open and not c.is_open and c.was_told_complete)
+    ) as t (place, type, at, applies)
+  where t.applies and is_told(t.type, c.account_id)
+  order by c.received_at, c.id, t.place;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.tell_exhaustion()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  v_account text;
+begin
+  if not exists (select from webhook_endpoint e where e.enabled) then
+    return new;
+  end if;
+  select p.account_id into v_account from pool p where p.id = new.pool_id;
+  if not is_told('pool.exhausted', v_account) then
+    return new;
+  end if;
+  new.exhaustion_told_at := ringmatch_now();
+  insert into outbox (type, at, account_id, data)
+  values ('pool.exhausted', ringmatch_now(), v_account, jsonb_build_object('pool_id', new.pool_id, 'account_id', v_account, 'at', ringmatch_now(),
+    'exhausted', new.exhausted, 'newly_exhausted', new.exhausted - old.exhausted));
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.tell_intercepts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select from webhook_endpoint e where e.enabled) then
+    return null;
+  end if;
+  insert into outbox (type, at, account_id, data)
+  select 'number.intercepted', i.at, i.account_id, jsonb_build_object('number', i.promo_number, 'at', i.at, 'ingress', i.ingress,
+    'call_id', i.call_id, 'counted', i.counted, 'not_counted_reason', i.not_counted_reason, 'former_account_id', i.former_account_id)
+  from (
+    select r.*, case when n.state = 'quarantined' then r.former_account_id end as account_id
+    from new_rows r join promo_number n on n.id = r.number_id
+  ) i
+  where is_told('number.intercepted', i.account_id)
+  order by i.at, i.id;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.tell_new_calls()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select from webhook_endpoint e where e.enabled) then
+    return null;
+  end if;
+  -- A call that reaches no business is over when it is recorded.
+  insert into outbox (type, at, account_id, call_id, received_at)
+  select t.type, t.at, c.account_id, c.id, c.received_at
+  from new_rows c cross join lateral (values
+      (1, 'call.received', c.received_at, true),
+      (2, 'call.completed', coalesce(c.ended_at, c.updated_at), c.status not in ('ringing', 'in_progress'))) as t (place, type, at, applies)
+  where t.applies and is_told(t.type, c.account_id)
+  order by c.received_at, c.id, t.place;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.tell_number_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select from webhook_endpoint e where e.enabled) then
+    return null;
+  end if;
+  insert into outbox (type, at, account_id, data)
+  select m.type, m.at, m.former_account_id, jsonb_build_object('number', m.e164, 'at', m.at, 'from_state', m.from_state, 'state', m.state,
+    'reason', m.reason, 'actor', m.actor, 'former_account_id', m.former_account_id, 'next_check_at', m.next_check_at)
+  from (
+    select case when r.state = 'quarantined' then 'number.quarantined' else 'number.released' end as type, r.id, r.at, r.from_state, r.state,
+      r.reason, r.actor, n.e164, n.next_check_at,
+      -- A number that goes back from the inventory is no matter of who held it once.
+      case when r.from_state <> 'available' then n.former_account_id end as former_account_id
+    from new_rows r join promo_number n on n.id = r.number_id
+    where r.state = 'quarantined' and r.from_state <> 'quarantined' or r.state = 'available' and r.from_state = 'quarantined'
+  ) m
+  where is_told(m.type, m.former_account_id)
+  order by m.id;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.tell_scaling()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select from webhook_endpoint e where e.enabled) then
+    return null;
+  end if;
+  insert into outbox (type, at, account_id, data)
+  select 'pool.scaled', d.at, d.account_id, scale_facts(d) from new_rows d
+  where (d.added > 0 or d.removed > 0) and is_told('pool.scaled', d.account_id) order by d.id;
+  return null;
+end $function$;

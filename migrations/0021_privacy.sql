@@ -26,6 +26,8 @@ create table erasure (
   actor text not null,
   reason text check (length(reason) between 1 and 1000),
   completed_at timestamptz,
+  -- Whose deliveries are looked at again: one may have been on its way. Emptied with the subject.
+  call_ids text[] not null default '{}',
   -- Rows emptied so far.
   calls int not null default 0,
   presentations int not null default 0,

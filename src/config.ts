@@ -41,6 +41,8 @@ export interface Config {
   readonly secretsKey: string | null;
   readonly interceptUri: string | null;
   readonly presentTrustedCidrs: readonly string[];
+  /** Private targets that outgoing webhooks may go to, over http and to any port. */
+  readonly webhookAllowCidrs: readonly string[];
   /** Twilio's REST API; another address for tests and proxies. Never taken from a request. */
   readonly twilioApiUrl: string;
   /** Telnyx's API, where its Call Control is commanded; another address for tests and proxies. Never taken from a request. */
@@ -77,6 +79,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
     "encrypts callers' numbers and carriers' credentials, 16 or more characters and no comma (a comma separates keys, newest first); made in embedded mode, required otherwise",
   INTERCEPT_URI: "sip:… of an announcement for calls to quarantined numbers; unset: 404",
   PRESENT_TRUSTED_CIDRS: "networks exempt from bot rules and address limits. Embedded default 127.0.0.0/8,::1/128",
+  WEBHOOK_ALLOW_CIDRS:
+    "networks that outgoing webhooks may go to though they are private, over http and to any port, e.g. 10.1.2.0/24; link-local addresses stay forbidden. Unset: public addresses over https on 443 or 8443 only",
   TWILIO_API_URL: "https://… of Twilio's REST API, for a proxy or tests. Default https://api.twilio.com",
   TELNYX_API_URL: "https://… of Telnyx's API, for a proxy or tests. Default https://api.telnyx.com",
   NUMBER_CARRIER:
@@ -118,6 +122,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     secretsKey: v.SECRETS_KEY ?? null,
     interceptUri: v.INTERCEPT_URI ?? null,
     presentTrustedCidrs: v.PRESENT_TRUSTED_CIDRS ?? (isEmbedded ? ["127.0.0.0/8", "::1/128"] : []),
+    webhookAllowCidrs: v.WEBHOOK_ALLOW_CIDRS ?? [],
     twilioApiUrl: v.TWILIO_API_URL,
     telnyxApiUrl: v.TELNYX_API_URL,
     numberCarrier: v.NUMBER_CARRIER ?? null,
@@ -215,6 +220,12 @@ function listOf(text: string): string[] {
     .filter((part) => part !== "");
 }
 
+const NETWORKS_MESSAGE = "must be a list of networks like 10.0.0.0/8";
+
+function parseNetworks(text: string): string[] | null {
+  return listOf(text).every((cidr) => ipaddr.isValidCIDR(cidr)) ? listOf(text) : null;
+}
+
 /** A field that is parsed by `parse`; null from it is a refusal with `message`. */
 function parsedBy<T>(parse: (text: string) => T | null, message: string) {
   return z.string().transform((text, context) => {
@@ -266,10 +277,8 @@ const schema = z.object({
     "must be one key, or several separated by commas (newest first), of 16 or more characters each and no comma inside",
   ).optional(),
   INTERCEPT_URI: parsedBy((text) => (/^sips?:[^\s<>"]+$/.test(text) ? text : null), "must be a SIP URI").optional(),
-  PRESENT_TRUSTED_CIDRS: parsedBy(
-    (text) => (listOf(text).every((cidr) => ipaddr.isValidCIDR(cidr)) ? listOf(text) : null),
-    "must be a list of networks like 10.0.0.0/8",
-  ).optional(),
+  PRESENT_TRUSTED_CIDRS: parsedBy(parseNetworks, NETWORKS_MESSAGE).optional(),
+  WEBHOOK_ALLOW_CIDRS: parsedBy(parseNetworks, NETWORKS_MESSAGE).optional(),
   TWILIO_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.twilio.com"),
   TELNYX_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.telnyx.com"),
   NUMBER_CARRIER: z.enum(["twilio", "simulated"], { error: "must be twilio or simulated" }).optional(),

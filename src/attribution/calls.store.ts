@@ -32,6 +32,9 @@ const SELECT_ONE = sql(
      left join account a on a.id = c.account_id
    where ($2::text is null or c.account_id = $2)`,
 );
+const NEWEST = `from call c left join call_correction k on c.revision > 0 and k.call_id = c.id and k.revision = c.revision
+     left join account a on a.id = c.account_id`;
+const SELECT_NEWEST = sql("call_select_newest", `select ${RECORD_COLUMNS} ${NEWEST} where c.id = $1`);
 const SELECT_REVISIONS = sql(
   "call_select_revisions",
   `select ${RECORD_COLUMNS}
@@ -42,8 +45,7 @@ const SELECT_REVISIONS = sql(
 const SELECT_PAGE = sql(
   "call_select_page",
   `select ${RECORD_COLUMNS}
-   from call c left join call_correction k on c.revision > 0 and k.call_id = c.id and k.revision = c.revision
-     left join account a on a.id = c.account_id
+   ${NEWEST}
    where ($1::text is null or c.account_id = $1)
      and c.received_at >= coalesce($2, '-infinity'::timestamptz) and c.received_at < coalesce($3, 'infinity'::timestamptz)
      and ($4::text is null or c.promo_number = $4) and ($5::text is null or c.pool_id = $5) and ($6::text is null or c.disposition = $6)
@@ -86,6 +88,12 @@ export async function getCall(db: Queryable, input: { id: string; accountId: str
   const [row] = await db.query<RecordRow>(SELECT_ONE, [input.id, input.accountId]);
   if (row === undefined) throw new AppError("not_found", "There is no such call.");
   return recordOf(row);
+}
+
+/** A call as it stands now. @param callId the call's own */
+export async function findNewestRow(db: Queryable, callId: string): Promise<CallRecord | null> {
+  const [row] = await db.query<RecordRow>(SELECT_NEWEST, [callId]);
+  return row === undefined ? null : recordOf(row);
 }
 
 /** Every row of one call's record, oldest first. */

@@ -2,6 +2,7 @@
  * Erases a caller or a visitor from an account's records, and leaves a tombstone. Called by the API and, for what came in late, by a chore. Calls, counts
  * and campaigns stay; whatever names the person goes: numbers, names, ids, click ids, pages, custom fields, bodies of deliveries.
  */
+import { emptyDeliveries } from "../account/outgoing/deliveries.store.js";
 import type { Database } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import type { IdSource } from "../kernel/ids.js";
@@ -11,7 +12,6 @@ import {
   type Emptied,
   emptyCallsOfCaller,
   emptyCallsOfVisitor,
-  emptyDeliveries,
   emptyInterceptsOfCaller,
   emptyPresentations,
   type Erasure,
@@ -82,10 +82,12 @@ async function carryOut(deps: EraseDeps, erasure: OpenErasure): Promise<Erasure>
   const turn = erasure.kind === "caller" ? eraseCallsOf(deps, erasure, text) : eraseVisitor(deps, erasure, text);
   let current: Erasure = erasure;
   for await (const emptied of turn) current = await countEmptied(deps.db, erasure.id, emptied, false);
-  return countEmptied(deps.db, current.id, NOTHING, true);
+  // Told of while it was erased.
+  const deliveries = await emptyDeliveries(deps.db, erasure.callIds, erasure.at);
+  return countEmptied(deps.db, current.id, { ...NOTHING, deliveries }, true);
 }
 
-const NOTHING: Emptied = { calls: 0, presentations: 0, intercepts: 0, deliveries: 0 };
+const NOTHING: Emptied = { calls: 0, presentations: 0, intercepts: 0, deliveries: 0, callIds: [] };
 
 /** One element a transaction. */
 async function* eraseCallsOf(
@@ -99,9 +101,10 @@ async function* eraseCallsOf(
     const emptied = await db.transaction(async (tx) => {
       const calls = await emptyCallsOfCaller(tx, { ...subject, hash: subjectHash });
       const intercepts = await emptyInterceptsOfCaller(tx, { ...subject, hash: platformHash });
-      const deliveries = await emptyDeliveries(tx, [...calls, ...intercepts]);
+      const callIds = [...calls, ...intercepts];
+      const deliveries = await emptyDeliveries(tx, callIds, at);
       isMore = calls.length === BATCH || intercepts.length === BATCH;
-      return { ...NOTHING, calls: calls.length, intercepts: intercepts.length, deliveries };
+      return { ...NOTHING, calls: calls.length, intercepts: intercepts.length, deliveries, callIds };
     });
     if (emptied.calls + emptied.intercepts > 0) yield emptied;
   }
@@ -118,9 +121,9 @@ async function* eraseVisitor(
     const emptied = await db.transaction(async (tx) => {
       const calls = await emptyCallsOfVisitor(tx, subject);
       const presentations = await emptyPresentations(tx, subject);
-      const deliveries = await emptyDeliveries(tx, calls);
+      const deliveries = await emptyDeliveries(tx, calls, at);
       isMore = calls.length >= BATCH || presentations === BATCH;
-      return { ...NOTHING, calls: calls.length, presentations, deliveries };
+      return { ...NOTHING, calls: calls.length, presentations, deliveries, callIds: calls };
     });
     if (emptied.calls + emptied.presentations > 0) yield emptied;
   }

@@ -20,13 +20,15 @@ export interface Erasure {
 export interface OpenErasure extends Erasure {
   readonly subjectHash: Buffer;
   readonly subjectEnc: Buffer;
+  /** Whose deliveries were emptied, and are again. */
+  readonly callIds: readonly string[];
 }
 
 const COLUMNS = `id, account_id as "accountId", kind, at, actor, reason, completed_at as "completedAt", calls, presentations, intercepts, deliveries`;
 const INSERT = sql(
   "erasure_insert",
   `insert into erasure (id, account_id, kind, subject_hash, subject_enc, actor, reason) values ($1, $2, $3, $4, $5, $6, $7)
-   returning ${COLUMNS}, subject_hash as "subjectHash", subject_enc as "subjectEnc"`,
+   returning ${COLUMNS}, subject_hash as "subjectHash", subject_enc as "subjectEnc", call_ids as "callIds"`,
 );
 const SELECT_ONE = sql(
   "erasure_select_one",
@@ -38,18 +40,19 @@ const SELECT_PAGE = sql(
 );
 const SELECT_OPEN = sql(
   "erasure_select_open",
-  `select ${COLUMNS}, subject_hash as "subjectHash", subject_enc as "subjectEnc"
+  `select ${COLUMNS}, subject_hash as "subjectHash", subject_enc as "subjectEnc", call_ids as "callIds"
    from erasure where subject_enc is not null and id > $1 order by id limit $2`,
 );
 const COUNT = sql(
   "erasure_count",
   `update erasure set calls = calls + $2, presentations = presentations + $3, intercepts = intercepts + $4, deliveries = deliveries + $5,
+     call_ids = call_ids || $7,
      completed_at = case when $6 then coalesce(completed_at, now()) else completed_at end
    where id = $1 returning ${COLUMNS}`,
 );
 const SHRED = sql(
   "erasure_shred",
-  `update erasure set subject_enc = null where subject_enc is not null and completed_at is not null and at < now() - make_interval(days => $1)`,
+  `update erasure set subject_enc = null, call_ids = '{}' where subject_enc is not null and completed_at is not null and at < now() - make_interval(days => $1)`,
 );
 
 export interface NewErasure {
@@ -102,11 +105,21 @@ export interface Emptied {
   readonly presentations: number;
   readonly intercepts: number;
   readonly deliveries: number;
+  /** Of the calls and intercepts. */
+  readonly callIds: readonly string[];
 }
 
 export async function countEmptied(db: Queryable, id: string, emptied: Emptied, isDone: boolean): Promise<Erasure> {
   const { calls, presentations, intercepts, deliveries } = emptied;
-  const [row] = await db.query<Erasure>(COUNT, [id, calls, presentations, intercepts, deliveries, isDone]);
+  const [row] = await db.query<Erasure>(COUNT, [
+    id,
+    calls,
+    presentations,
+    intercepts,
+    deliveries,
+    isDone,
+    emptied.callIds,
+  ]);
   return row as Erasure;
 }
 
@@ -228,11 +241,6 @@ export async function forgetNumbersOf(tx: Queryable, subject: VisitorSubject): P
 
 export async function forgetVisitor(tx: Queryable, subject: VisitorSubject): Promise<void> {
   await tx.query(VISITOR, [subject.accountId, subject.visitorId, timestamp(subject.until)]);
-}
-
-/** @returns how many deliveries told of these calls */
-export async function emptyDeliveries(_tx: Queryable, _callIds: readonly string[]): Promise<number> {
-  return Promise.resolve(0);
 }
 
 function idsOf(rows: readonly Record<string, unknown>[]): string[] {

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from "fas
 import type { RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Registry } from "prom-client";
+import type { TargetGuard } from "../account/outgoing/target-guard.js";
 import type { Database } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
 import type { IdSource } from "../kernel/ids.js";
@@ -31,6 +32,13 @@ export interface ScalingSide {
   readonly decided: (decision: ScaleDecision) => void;
 }
 
+export interface OutgoingSide {
+  /** Where webhooks may be sent to. */
+  readonly guard: TargetGuard;
+  /** The job looks at this endpoint as soon as it can. */
+  soon(endpointId: string): void;
+}
+
 export interface HttpDeps {
   readonly db: Database;
   readonly directory: Directory;
@@ -45,6 +53,7 @@ export interface HttpDeps {
   readonly carriers: Carriers;
   readonly exhaustions: Pick<ExhaustionCounter, "note">;
   readonly scaling: ScalingSide;
+  readonly outgoing: OutgoingSide;
   /** SHA-256 of ADMIN_API_KEY (hashKey); null when only keys of the database count. */
   readonly adminKeyHash: Buffer | null;
   readonly readiness: () => Promise<Readiness>;

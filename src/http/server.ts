@@ -36,6 +36,8 @@ import { addStaticNumberRoutes } from "./routes/static-numbers.js";
 import { addSizingRoutes } from "./routes/sizing.js";
 import { addTrunkRoutes } from "./routes/trunks.js";
 import { addUsageRoutes } from "./routes/usage.js";
+import { addDeliveryRoutes } from "./routes/webhook-deliveries.js";
+import { addWebhookEndpointRoutes } from "./routes/webhook-endpoints.js";
 import { refuseUnsafeText } from "./unsafe-request.js";
 import { addUnknownRoutes } from "./unknown-route.js";
 import { serializerCompiler, validatorCompiler } from "./validation.js";
@@ -125,6 +127,8 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addInventoryRoutes(scope, deps);
   addStaticNumberRoutes(scope, deps);
   addUsageRoutes(scope, deps);
+  addWebhookEndpointRoutes(scope, deps);
+  addDeliveryRoutes(scope, deps);
 }
 
 function answerError(deps: HttpDeps, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

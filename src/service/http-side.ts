@@ -22,6 +22,7 @@ import type { Inventory } from "./inventory-side.js";
 import { addressTaken } from "./listen-check.js";
 import type { Ambient } from "./ambient.js";
 import type { Routing } from "./routing-side.js";
+import type { OutboundSide } from "./outbound-side.js";
 import type { ScalingSide } from "./scaling-side.js";
 import type { SipSide } from "./sip-side.js";
 
@@ -43,6 +44,7 @@ export interface HttpSideInput {
   readonly jobs: NumberJobs;
   readonly inventory: Inventory;
   readonly scaling: ScalingSide;
+  readonly outbound: OutboundSide;
   readonly metrics: Registry;
   readonly state: State;
 }
@@ -63,6 +65,10 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     schedule: jobs,
     carriers: inventory.carriers,
     ...scalingDeps(input),
+    outgoing: {
+      guard: input.outbound.guard,
+      soon: (endpointId) => input.outbound.jobs.soon(endpointId),
+    },
     adminKeyHash: adminKey.hash,
     readiness: () => readinessOf(input),
     isDraining: () => state.isDraining,

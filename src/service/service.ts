@@ -19,10 +19,11 @@ import type { Ambient } from "./ambient.js";
 import { createIdleGauge, watchGauges } from "./gauges.js";
 import { startHttp, type State } from "./http-side.js";
 import { type Infrastructure, startInfrastructure } from "./infrastructure.js";
-import { startInventory } from "./inventory-side.js";
+import { type Inventory, startInventory } from "./inventory-side.js";
 import { checkListenAddresses } from "./listen-check.js";
 import { startRouting } from "./routing-side.js";
-import { prepareScaling } from "./scaling-side.js";
+import { type OutboundSide, prepareOutbound } from "./outbound-side.js";
+import { prepareScaling, type ScalingSide } from "./scaling-side.js";
 import { startSip } from "./sip-side.js";
 
 export interface Service {
@@ -64,23 +65,23 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
 
   const jobs = new NumberJobs({ redisUrl, db, clock, log, works: config.roles.includes("jobs") });
   stack.push("jobs", () => jobs.stop());
-  const inventory = startInventory({ config, infrastructure, ambient, ids, secrets });
+  const base = { config, infrastructure, ambient, ids, secrets };
+  const inventory = startInventory(base);
   const metrics = new Registry();
   const { buyer } = inventory;
   const scaling = prepareScaling({ config, infrastructure, ambient, ids, schedule: jobs, buyer, registry: metrics });
+  const outbound = prepareOutbound({ ...base, registry: metrics });
   const routing = await startRouting({ infrastructure, ids, secrets, ambient, schedule: jobs });
   const leader = new Leader({ database: db, clock, log, name: "timers" });
   stack.push("leader", () => leader.stop());
-  leader.runEvery({ name: "sweep numbers", everyMs: SWEEP_EVERY_MS, work: () => jobs.sweepOnce() });
-  leader.runEvery({ name: "sweep orders", everyMs: ORDERS_SWEEP_EVERY_MS, work: () => inventory.jobs.sweepOnce() });
-  leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
-  const onIdleNumbers = createIdleGauge(metrics);
+  sweepWith(leader, { numbers: jobs, inventory, scaling, outbound });
+  const { callLog } = routing;
   keepPrivacy(leader, { db, ids, secrets, clock, log });
-  keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, clock, log, onIdleNumbers });
-  if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
+  keepHouse(leader, { db, callLog, schedule: jobs, clock, log, onIdleNumbers: createIdleGauge(metrics) });
+  if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };
-  const parts = { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, inventory, scaling };
+  const parts = { ...base, adminKey, routing, jobs, inventory, scaling, outbound };
   const httpUrl = config.roles.includes("http") ? await startHttp({ ...parts, metrics, state }) : null;
   if (config.roles.includes("sip")) {
     const sip = await startSip({
@@ -96,9 +97,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
     stack.push("sip", () => sip.stop());
   }
   watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool, leader });
-  jobs.start();
-  inventory.jobs.start();
-  scaling.jobs.start();
+  for (const motor of [jobs, inventory.jobs, scaling.jobs, outbound.jobs]) motor.start();
   if (config.roles.includes("jobs")) await leader.start();
   routing.callLog.start();
   return {
@@ -117,4 +116,16 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
       await stack.unwind();
     },
   };
+}
+
+/** Each motor's lost jobs, and the relay of the outbox. */
+function sweepWith(
+  leader: Pick<Leader, "runEvery">,
+  motors: { numbers: NumberJobs; inventory: Inventory; scaling: ScalingSide; outbound: OutboundSide },
+): void {
+  const { numbers, inventory, scaling, outbound } = motors;
+  leader.runEvery({ name: "sweep numbers", everyMs: SWEEP_EVERY_MS, work: () => numbers.sweepOnce() });
+  leader.runEvery({ name: "sweep orders", everyMs: ORDERS_SWEEP_EVERY_MS, work: () => inventory.jobs.sweepOnce() });
+  leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
+  outbound.jobs.keepWith(leader);
 }

@@ -1,5 +1,6 @@
 /** Calls from their arrival to their judged record, through the real opening and the real fold. */
-import { type CallRecord, type CallRef, getCall } from "../../src/attribution/calls.store.js";
+import type { CallRecord } from "../../src/attribution/call-record.js";
+import { type CallRef, getCall } from "../../src/attribution/calls.store.js";
 import type { Database } from "../../src/db/database.js";
 import type { AllocationRequest } from "../../src/pool/presentations.store.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";

@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { afterAll, expect } from "vitest";
 import { z } from "zod";
 import { createApiKey, hashKey, type Scope } from "../../../src/account/api-keys.store.js";
+import { createTargetGuard } from "../../../src/account/outgoing/target-guard.js";
 import type { Database } from "../../../src/db/database.js";
 import type { HttpDeps } from "../../../src/http/http-deps.js";
 import { buildHttpServer } from "../../../src/http/server.js";
@@ -70,6 +71,7 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     schedule,
     carriers: noCarriers,
     exhaustions: { note: () => {} },
+    outgoing: { guard: createTargetGuard([]), soon: () => {} },
     scaling: { canBuy: false, soon: () => {}, decided: () => {} },
     adminKeyHash: hashKey(ADMIN_KEY),
     readiness: async () => ({ ready: true, checks: { postgres: true } }),

@@ -1,0 +1,258 @@
+/** Whom events are told: an account's endpoints, and the platform's own (account null), which get every account's events. Secrets are stored sealed. */
+import { sql, timestamp, type Queryable } from "../../db/database.js";
+import type { Instant } from "../../kernel/clock.js";
+import { AppError } from "../../kernel/errors.js";
+import type { IdSource } from "../../kernel/ids.js";
+import type { Random } from "../../kernel/random.js";
+import type { Secrets } from "../../kernel/secrets.js";
+import type { OutgoingEvent } from "./outgoing-events.js";
+
+export const BODY_FORMATS = ["standard", "cloudevents"] as const;
+export type BodyFormat = (typeof BODY_FORMATS)[number];
+/** asked: by its owner. gone: it answered 410. failing: nothing but failures for days. */
+export const DISABLED_REASONS = ["asked", "gone", "failing"] as const;
+export type DisabledReason = (typeof DISABLED_REASONS)[number];
+
+export const CONCURRENCY_DEFAULT = 4;
+export const CONCURRENCY_MAX = 5;
+/** Each event is made into a delivery for each of them. */
+export const ENDPOINTS_AN_ACCOUNT_MAX = 20;
+/** Long enough to bring a new secret to every receiver. */
+export const FORMER_SECRET_S = 24 * 60 * 60;
+/** Standard Webhooks asks for 24 to 64 bytes. */
+const SECRET_BYTES = 32;
+
+export interface Notice {
+  readonly event: "endpoint.disabled" | "endpoint.enabled";
+  /** ISO 8601. */
+  readonly at: string;
+  readonly reason: DisabledReason | null;
+}
+
+export interface WebhookEndpoint {
+  readonly id: string;
+  readonly kind: string;
+  readonly accountId: string | null;
+  readonly url: string;
+  readonly events: readonly OutgoingEvent[];
+  readonly description: string | null;
+  readonly format: BodyFormat;
+  readonly includeCaller: boolean;
+  readonly maxConcurrency: number;
+  readonly enabled: boolean;
+  readonly disabledAt: Instant | null;
+  readonly disabledReason: DisabledReason | null;
+  readonly notices: readonly Notice[];
+  /** Since when, and how often, it has done nothing but fail. */
+  readonly failingSince: Instant | null;
+  readonly failures: number;
+  readonly pausedUntil: Instant | null;
+  readonly formerSecretUntil: Instant | null;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+}
+
+/** As a delivery needs it. */
+export interface LockedEndpoint extends WebhookEndpoint {
+  readonly now: Instant;
+  readonly secretEnc: Buffer;
+  /** Null when it does not sign any more. */
+  readonly formerSecretEnc: Buffer | null;
+}
+
+export interface EndpointSettings {
+  readonly url: string;
+  readonly events: readonly OutgoingEvent[];
+  readonly description: string | null;
+  readonly format: BodyFormat;
+  readonly includeCaller: boolean;
+  readonly maxConcurrency: number;
+}
+
+const COLUMNS = `e.id, e.kind, e.account_id as "accountId", e.url, e.events, e.description, e.format, e.include_caller as "includeCaller",
+  e.max_concurrency as "maxConcurrency", e.enabled, e.disabled_at as "disabledAt", e.disabled_reason as "disabledReason", e.notices,
+  e.failing_since as "failingSince", e.failures, e.paused_until as "pausedUntil", e.former_secret_until as "formerSecretUntil",
+  e.created_at as "createdAt", e.updated_at as "updatedAt"`;
+/** A notice is appended, and the oldest go. */
+const WITH_NOTICE = `(select jsonb_agg(n order by place) from (
+    select n, place from jsonb_array_elements(e.notices || jsonb_build_object('event', $3::text, 'at', to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'reason', $2::text)) with ordinality as all_notices (n, place) order by place desc limit 20) kept)`;
+
+const INSERT = sql(
+  "webhook_endpoint_insert",
+  `insert into webhook_endpoint as e (id, account_id, url, events, description, format, include_caller, max_concurrency, secret_enc)
+   select $1, $2, $3, $4, $5, $6, $7, $8, $9
+   where (select count(*) from webhook_endpoint o where o.account_id is not distinct from $2 and o.deleted_at is null) < $10
+   returning ${COLUMNS}`,
+);
+const SELECT_ONE = sql(
+  "webhook_endpoint_select_one",
+  `select ${COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)`,
+);
+const SELECT_PAGE = sql(
+  "webhook_endpoint_select_page",
+  `select ${COLUMNS} from webhook_endpoint e where e.id > $2 and e.deleted_at is null and ($1::text is null or e.account_id = $1)
+   order by e.id limit $3`,
+);
+const SELECT_LISTENING = sql(
+  "webhook_endpoint_select_listening",
+  `select ${COLUMNS} from webhook_endpoint e where e.enabled and (e.account_id is null or e.account_id = any ($1)) order by e.id`,
+);
+const LOCK = sql(
+  "webhook_endpoint_lock",
+  `select ${COLUMNS}, now() as now, e.secret_enc as "secretEnc",
+     case when e.former_secret_until > now() then e.former_secret_enc end as "formerSecretEnc"
+   from webhook_endpoint e where e.id = $1 and e.enabled for no key update`,
+);
+const UPDATE = sql(
+  "webhook_endpoint_update",
+  `update webhook_endpoint e set url = $2, events = $3, description = $4, format = $5, include_caller = $6, max_concurrency = $7,
+     updated_at = now() where e.id = $1 returning ${COLUMNS}`,
+);
+const DISABLE = sql(
+  "webhook_endpoint_disable",
+  `update webhook_endpoint e set enabled = false, disabled_at = now(), disabled_reason = $2, paused_until = null, updated_at = now(),
+     notices = ${WITH_NOTICE}
+   where e.id = $1 and e.enabled returning ${COLUMNS}`,
+);
+// It begins anew: what it failed before is forgotten.
+const ENABLE = sql(
+  "webhook_endpoint_enable",
+  `update webhook_endpoint e set enabled = true, disabled_at = null, disabled_reason = null, failing_since = null, failures = 0,
+     paused_until = null, updated_at = now(), notices = ${WITH_NOTICE}
+   where e.id = $1 and not e.enabled and e.deleted_at is null returning ${COLUMNS}`,
+);
+const ROTATE = sql(
+  "webhook_endpoint_rotate",
+  `update webhook_endpoint e set former_secret_enc = e.secret_enc, former_secret_until = now() + make_interval(secs => $3), secret_enc = $2,
+     updated_at = now() where e.id = $1 returning ${COLUMNS}`,
+);
+const DELETE = sql(
+  "webhook_endpoint_delete",
+  `update webhook_endpoint e set enabled = false, disabled_at = coalesce(e.disabled_at, now()), disabled_reason = coalesce(e.disabled_reason, 'asked'),
+     deleted_at = now(), secret_enc = '', former_secret_enc = null, former_secret_until = null where e.id = $1`,
+);
+const WRITE_HEALTH = sql(
+  "webhook_endpoint_write_health",
+  `update webhook_endpoint set failing_since = $2, failures = $3, paused_until = $4 where id = $1`,
+);
+
+export interface EndpointDeps {
+  readonly db: Queryable;
+  readonly ids: IdSource;
+  readonly secrets: Secrets;
+  readonly random: Pick<Random, "bytes">;
+}
+
+/** `whsec_` and base64, as Standard Webhooks spells secrets. */
+function newSecret({ random }: Pick<EndpointDeps, "random">): string {
+  return `whsec_${random.bytes(SECRET_BYTES).toString("base64")}`;
+}
+
+/** @returns the endpoint and its secret, which is never shown again. @throws AppError("conflict") when the account has too many */
+export async function createEndpoint(
+  deps: EndpointDeps,
+  input: { accountId: string | null; settings: EndpointSettings },
+): Promise<{ endpoint: WebhookEndpoint; secret: string }> {
+  const { url, events, description, format, includeCaller, maxConcurrency } = input.settings;
+  const secret = newSecret(deps);
+  const [endpoint] = await deps.db.query<WebhookEndpoint>(INSERT, [
+    deps.ids.next("whk"),
+    input.accountId,
+    url,
+    events,
+    description,
+    format,
+    includeCaller,
+    maxConcurrency,
+    deps.secrets.seal(secret),
+    ENDPOINTS_AN_ACCOUNT_MAX,
+  ]);
+  if (endpoint !== undefined) return { endpoint, secret };
+  throw new AppError(
+    "conflict",
+    `There are ${ENDPOINTS_AN_ACCOUNT_MAX} webhook endpoints already; delete one, or give one more events.`,
+  );
+}
+
+/** @param accountId null: any (keys of the platform). @throws AppError("not_found") */
+export async function getEndpoint(
+  db: Queryable,
+  input: { id: string; accountId: string | null },
+): Promise<WebhookEndpoint> {
+  const [endpoint] = await db.query<WebhookEndpoint>(SELECT_ONE, [input.id, input.accountId]);
+  if (endpoint === undefined) throw new AppError("not_found", "There is no such webhook endpoint.");
+  return endpoint;
+}
+
+/** Oldest first; `after` is the last id of the page before, or "". */
+export async function listEndpoints(
+  db: Queryable,
+  page: { accountId: string | null; after: string; limit: number },
+): Promise<WebhookEndpoint[]> {
+  return db.query<WebhookEndpoint>(SELECT_PAGE, [page.accountId, page.after, page.limit]);
+}
+
+/** Those that are enabled, of these accounts and of the platform. */
+export async function listListening(db: Queryable, accountIds: readonly string[]): Promise<WebhookEndpoint[]> {
+  return db.query<WebhookEndpoint>(SELECT_LISTENING, [accountIds]);
+}
+
+/** Inside a transaction; whoever sends or notes what came of it holds it, one after the other. @returns null when it is not enabled */
+export async function lockEndpoint(tx: Queryable, id: string): Promise<LockedEndpoint | null> {
+  const [endpoint] = await tx.query<LockedEndpoint>(LOCK, [id]);
+  return endpoint ?? null;
+}
+
+export async function updateEndpoint(db: Queryable, id: string, settings: EndpointSettings): Promise<WebhookEndpoint> {
+  const { url, events, description, format, includeCaller, maxConcurrency } = settings;
+  const values = [id, url, events, description, format, includeCaller, maxConcurrency];
+  return firstOf(await db.query<WebhookEndpoint>(UPDATE, values));
+}
+
+/** What waits stays, and goes out when it is enabled again. @returns null when it was disabled already */
+export async function disableEndpoint(
+  db: Queryable,
+  id: string,
+  reason: DisabledReason,
+): Promise<WebhookEndpoint | null> {
+  const [endpoint] = await db.query<WebhookEndpoint>(DISABLE, [id, reason, "endpoint.disabled"]);
+  return endpoint ?? null;
+}
+
+/** @returns null when it is enabled already */
+export async function enableEndpoint(db: Queryable, id: string): Promise<WebhookEndpoint | null> {
+  const [endpoint] = await db.query<WebhookEndpoint>(ENABLE, [id, null, "endpoint.enabled"]);
+  return endpoint ?? null;
+}
+
+/** Both secrets sign for FORMER_SECRET_S; the one before the former does not any more. */
+export async function rotateSecret(
+  deps: Omit<EndpointDeps, "ids">,
+  id: string,
+): Promise<{ endpoint: WebhookEndpoint; secret: string }> {
+  const secret = newSecret(deps);
+  const rows = await deps.db.query<WebhookEndpoint>(ROTATE, [id, deps.secrets.seal(secret), FORMER_SECRET_S]);
+  return { endpoint: firstOf(rows), secret };
+}
+
+/** Nothing is told to it from now on; housekeeping removes what it was told. */
+export async function deleteEndpoint(db: Queryable, id: string): Promise<void> {
+  await db.query(DELETE, [id]);
+}
+
+export interface EndpointHealth {
+  readonly failingSince: Instant | null;
+  readonly failures: number;
+  readonly pausedUntil: Instant | null;
+}
+
+export async function writeHealth(tx: Queryable, id: string, health: EndpointHealth): Promise<void> {
+  await tx.query(WRITE_HEALTH, [id, timestamp(health.failingSince), health.failures, timestamp(health.pausedUntil)]);
+}
+
+function firstOf(rows: readonly WebhookEndpoint[]): WebhookEndpoint {
+  const [endpoint] = rows;
+  if (endpoint === undefined) throw new AppError("not_found", "There is no such webhook endpoint.");
+  return endpoint;
+}

@@ -1,0 +1,232 @@
+/** `/v1/webhook_endpoints`: whom events are told. Who may not see callers may neither ask for them in bodies nor move an endpoint that gets them. */
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import { getAccount } from "../../account/accounts.store.js";
+import { cancelNamingCallers } from "../../account/outgoing/deliveries.store.js";
+import { checkTarget } from "../../account/outgoing/target-guard.js";
+import {
+  CONCURRENCY_DEFAULT,
+  createEndpoint,
+  deleteEndpoint,
+  disableEndpoint,
+  enableEndpoint,
+  type EndpointSettings,
+  getEndpoint,
+  listEndpoints,
+  rotateSecret,
+  updateEndpoint,
+  type WebhookEndpoint,
+} from "../../account/outgoing/webhook-endpoints.store.js";
+import { AppError } from "../../kernel/errors.js";
+import { accountToRead, principalOf } from "../auth.js";
+import { idParams, pageOut } from "../contract/scalars.js";
+import {
+  createdEndpointOut,
+  endpointChanges,
+  endpointOut,
+  endpointQuery,
+  newEndpoint,
+  showEndpoint,
+} from "../contract/webhook-endpoint.js";
+import { afterKey, pageOf } from "../cursor.js";
+import type { HttpApp, HttpDeps } from "../http-deps.js";
+
+const tags = ["Webhooks"];
+const LIST = "webhook_endpoints";
+
+export function addWebhookEndpointRoutes(app: HttpApp, deps: HttpDeps): void {
+  addCreate(app, deps);
+  addReads(app, deps);
+  addChange(app, deps);
+  addRotate(app, deps);
+  addDelete(app, deps);
+}
+
+function addCreate(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/webhook_endpoints",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Create a webhook endpoint",
+        description:
+          "Events are POSTed to it, signed as Standard Webhooks says, at least once. The secret is shown in this answer only.",
+        tags,
+        body: newEndpoint,
+        response: { 201: createdEndpointOut },
+      },
+    },
+    async (request, reply) => {
+      const { account_id: asked, ...body } = request.body;
+      const accountId = accountToRead(principalOf(request), asked);
+      const settings = {
+        url: targetOf(deps, body.url),
+        events: body.events,
+        description: body.description ?? null,
+        format: body.format ?? "standard",
+        includeCaller: body.include_caller ?? false,
+        maxConcurrency: body.max_concurrency ?? CONCURRENCY_DEFAULT,
+      };
+      if (settings.includeCaller) assertSeesCallers(request);
+      if (accountId !== null) await getAccount(deps.db, accountId);
+      const { endpoint, secret } = await createEndpoint(deps, { accountId, settings });
+      audit(deps, request, endpoint, "created");
+      return reply.code(201).send({ ...showEndpoint(endpoint), secret });
+    },
+  );
+}
+
+function addReads(app: HttpApp, deps: HttpDeps): void {
+  app.get(
+    "/v1/webhook_endpoints",
+    {
+      config: { access: "read" },
+      schema: {
+        summary: "List webhook endpoints, oldest first",
+        tags,
+        querystring: endpointQuery,
+        response: { 200: pageOut(endpointOut) },
+      },
+    },
+    async (request) => {
+      const { limit, cursor, account_id: asked } = request.query;
+      const accountId = accountToRead(principalOf(request), asked);
+      const rows = await listEndpoints(deps.db, { accountId, after: afterKey(LIST, cursor), limit: limit + 1 });
+      return pageOf(LIST, { rows, limit, positionOf: ({ id }) => [id], show: showEndpoint });
+    },
+  );
+  app.get(
+    "/v1/webhook_endpoints/:id",
+    {
+      config: { access: "read" },
+      schema: { summary: "Get a webhook endpoint", tags, params: idParams, response: { 200: endpointOut } },
+    },
+    async (request) => showEndpoint(await readable(deps, request)),
+  );
+}
+
+function addChange(app: HttpApp, deps: HttpDeps): void {
+  app.patch(
+    "/v1/webhook_endpoints/:id",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Change, enable or disable a webhook endpoint",
+        tags,
+        params: idParams,
+        body: endpointChanges,
+        response: { 200: endpointOut },
+      },
+    },
+    async (request) => {
+      const { body } = request;
+      const known = await readable(deps, request);
+      if (known.includeCaller || body.include_caller === true) assertSeesCallers(request);
+      const changed = await change(deps, known, body);
+      audit(deps, request, changed, "changed");
+      if (changed.enabled) deps.outgoing.soon(changed.id);
+      return showEndpoint(changed);
+    },
+  );
+}
+
+async function change(
+  deps: HttpDeps,
+  known: WebhookEndpoint,
+  body: z.output<typeof endpointChanges>,
+): Promise<WebhookEndpoint> {
+  const settings: EndpointSettings = {
+    url: body.url === undefined ? known.url : targetOf(deps, body.url),
+    events: body.events ?? known.events,
+    description: body.description === undefined ? known.description : body.description,
+    format: body.format ?? known.format,
+    includeCaller: body.include_caller ?? known.includeCaller,
+    maxConcurrency: body.max_concurrency ?? known.maxConcurrency,
+  };
+  return deps.db.transaction(async (tx) => {
+    const updated = await updateEndpoint(tx, known.id, settings);
+    // Bodies that wait were made for who was shown callers.
+    if (known.includeCaller && !settings.includeCaller) await cancelNamingCallers(tx, known.id);
+    if (body.enabled === true) return (await enableEndpoint(tx, known.id)) ?? updated;
+    if (body.enabled === false) return (await disableEndpoint(tx, known.id, "asked")) ?? updated;
+    return updated;
+  });
+}
+
+function addRotate(app: HttpApp, deps: HttpDeps): void {
+  app.post(
+    "/v1/webhook_endpoints/:id/rotate_secret",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Give a webhook endpoint a new secret",
+        description:
+          "For 24 hours the former secret signs beside the new one: webhook-signature holds both signatures, separated by a space. The new one is shown in this answer only.",
+        tags,
+        params: idParams,
+        response: { 200: createdEndpointOut },
+      },
+    },
+    async (request) => {
+      const known = await readable(deps, request);
+      const { endpoint, secret } = await rotateSecret(deps, known.id);
+      audit(deps, request, endpoint, "secret_rotated");
+      return { ...showEndpoint(endpoint), secret };
+    },
+  );
+}
+
+function addDelete(app: HttpApp, deps: HttpDeps): void {
+  app.delete(
+    "/v1/webhook_endpoints/:id",
+    {
+      config: { access: "write" },
+      schema: {
+        summary: "Delete a webhook endpoint and what waits for it",
+        tags,
+        params: idParams,
+        response: { 204: z.null() },
+      },
+    },
+    async (request, reply) => {
+      const known = await readable(deps, request);
+      await deleteEndpoint(deps.db, known.id);
+      audit(deps, request, known, "deleted");
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+/** @throws AppError("not_found") */
+function readable(deps: HttpDeps, request: FastifyRequest<{ Params: { id: string } }>): Promise<WebhookEndpoint> {
+  return getEndpoint(deps.db, { id: request.params.id, accountId: principalOf(request).accountId });
+}
+
+/** @throws AppError("invalid_value") */
+function targetOf({ outgoing }: HttpDeps, url: string): string {
+  const check = checkTarget(outgoing.guard, url);
+  if (check.kind === "fine") return check.url;
+  const fields = [{ path: "url", message: check.message }];
+  throw new AppError("invalid_value", "Webhooks may not be sent there.", { fields });
+}
+
+/** @throws AppError("forbidden") */
+function assertSeesCallers(request: FastifyRequest): void {
+  if (principalOf(request).scopes.includes("calls:pii")) return;
+  throw new AppError("forbidden", "An endpoint with include_caller is set by a key with the scope calls:pii only.");
+}
+
+/** Who sends callers where is looked for in the log. */
+function audit(deps: HttpDeps, request: FastifyRequest, endpoint: WebhookEndpoint, what: string): void {
+  const { id, accountId, url, includeCaller } = endpoint;
+  const { keyId } = principalOf(request);
+  const { host } = new URL(url);
+  deps.log.info(`webhook_endpoint.${what}`, {
+    requestId: request.id,
+    keyId,
+    endpoint: id,
+    accountId,
+    host,
+    includeCaller,
+  });
+}

@@ -1,0 +1,76 @@
+/** What tells other systems what happened: the relay from the outbox, the jobs that deliver, and the kinds of endpoints there are. */
+import type { Registry } from "prom-client";
+import { createTargetGuard, type TargetGuard } from "../account/outgoing/target-guard.js";
+import type { Config } from "../config.js";
+import { OutgoingJobs } from "../jobs/outgoing-jobs.js";
+import type { IdSource } from "../kernel/ids.js";
+import type { Secrets } from "../kernel/secrets.js";
+import { deliverDue, type DeliverDeps } from "../webhooks/outbound/deliver.js";
+import type { EndpointKind, EndpointKinds } from "../webhooks/outbound/endpoint-kinds.js";
+import { createGuardedAgent, type GuardedAgent } from "../webhooks/outbound/guarded-agent.js";
+import { EVENTS_A_BATCH, relayEvents } from "../webhooks/outbound/relay.js";
+import { SEND_TIMEOUT_MS } from "../webhooks/outbound/send.js";
+import { sendWebhook } from "../webhooks/outbound/send-webhook.js";
+import type { Ambient } from "./ambient.js";
+import type { Infrastructure } from "./infrastructure.js";
+import { renderBody } from "./outgoing-body.js";
+import { createOutgoingMetrics } from "./outgoing-metrics.js";
+
+export interface OutboundSide {
+  readonly jobs: OutgoingJobs;
+  readonly guard: TargetGuard;
+}
+
+interface OutboundInput {
+  readonly config: Config;
+  readonly infrastructure: Infrastructure;
+  readonly ambient: Ambient;
+  readonly ids: IdSource;
+  readonly secrets: Secrets;
+  readonly registry: Registry;
+}
+
+/** Not started yet: jobs are sent, none is worked on. */
+export function prepareOutbound(input: OutboundInput): OutboundSide {
+  const { config, infrastructure, ambient, ids, secrets, registry } = input;
+  const { db, redisUrl, stack } = infrastructure;
+  const { clock, log } = ambient;
+  const guard = createTargetGuard(config.webhookAllowCidrs);
+  const agent = createGuardedAgent({ guard, connectTimeoutMs: SEND_TIMEOUT_MS });
+  stack.push("outgoing connections", () => agent.close());
+  const kinds = kindsOf(input, agent);
+  const metrics = createOutgoingMetrics({ registry, db, clock, log });
+  const deps: DeliverDeps = {
+    db,
+    secrets,
+    kinds,
+    ...ambient,
+    onAttempt: metrics.attempted,
+    onDisabled: metrics.disabled,
+  };
+  const jobs = new OutgoingJobs({
+    redisUrl,
+    db,
+    clock,
+    log,
+    works: config.roles.includes("jobs"),
+    deliver: (endpointId, stopped) => deliverDue(deps, endpointId, stopped),
+    relay: async () => {
+      const { rows, endpointIds } = await relayEvents({ db, ids, secrets, log, kinds });
+      return { isFull: rows === EVENTS_A_BATCH, endpointIds };
+    },
+  });
+  stack.push("outgoing jobs", () => jobs.stop());
+  return { jobs, guard };
+}
+
+/** A further kind: a name in webhook_endpoint's check, and its renderer and sender here. */
+function kindsOf({ config, ambient, secrets }: OutboundInput, agent: GuardedAgent): EndpointKinds {
+  const { publicBaseUrl } = config;
+  const { clock } = ambient;
+  const webhook: EndpointKind = {
+    render: (event, endpoint) => renderBody({ secrets, publicBaseUrl }, event, endpoint),
+    send: (delivery, endpoint) => sendWebhook({ agent, clock, secrets }, delivery, endpoint),
+  };
+  return { webhook };
+}
