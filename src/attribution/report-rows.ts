@@ -34,6 +34,8 @@ interface RowsInput {
   readonly groups: readonly ReportGroup[];
   readonly buckets: readonly Bucket[];
   readonly groupBy: readonly Dimension[];
+  /** Shown though they had no call. */
+  readonly always: readonly ReportRow["dimensions"][];
   readonly order: ReportOrder;
   /** Of an account's own report; null: each group's. */
   readonly currency: string | null;
@@ -41,11 +43,17 @@ interface RowsInput {
 
 /** @returns null when there would be more than `rowsMax` */
 export function reportRows(
-  { groups, buckets, groupBy, order, currency }: RowsInput,
+  { groups, buckets, groupBy, always, order, currency }: RowsInput,
   rowsMax: number,
 ): ReportTable | null {
-  const keyOf = ({ dimensions }: ReportGroup): string => JSON.stringify(groupBy.map((one) => dimensions[one]));
-  const kinds = new Map(groups.map((group) => [keyOf(group), dimensionsOf(group, groupBy)]));
+  const keyOf = ({ dimensions }: Pick<ReportRow, "dimensions">): string =>
+    JSON.stringify(groupBy.map((one) => dimensions[one] ?? null));
+  const kinds = new Map(
+    [...always.map((dimensions) => ({ dimensions })), ...groups].map((kind) => [
+      keyOf(kind),
+      dimensionsOf(kind, groupBy),
+    ]),
+  );
   // Without anything to tell apart there is a row even when nothing happened.
   if (groupBy.length === 0) kinds.set("[]", {});
   if (kinds.size * buckets.length > rowsMax) return null;
@@ -72,8 +80,8 @@ export function reportRows(
   return { rows, totals: figuresOf(total, currency) };
 }
 
-function dimensionsOf(group: ReportGroup, groupBy: readonly Dimension[]): ReportRow["dimensions"] {
-  return Object.fromEntries(groupBy.map((one) => [one, group.dimensions[one]]));
+function dimensionsOf(kind: Pick<ReportRow, "dimensions">, groupBy: readonly Dimension[]): ReportRow["dimensions"] {
+  return Object.fromEntries(groupBy.map((one) => [one, kind.dimensions[one] ?? null]));
 }
 
 interface Sum {

@@ -196,3 +196,27 @@ export function reportValues({ accountId, cube, spans, groupBy, where, groupsMax
     groupsMax + 1,
   ];
 }
+
+const ACCOUNT = sql("report_account", `select currency, time_zone as "timeZone" from account where id = $1`);
+const POOLS = sql(
+  "report_pools",
+  `select id as pool_id, account_id from pool
+   where deleted_at is null and ($1::text is null or account_id = $1) and ($2::text is null or id = $2) order by id limit $3`,
+);
+
+/** What an account's reports are made in. Null: there is no such account. */
+export async function readReportAccount(
+  db: Queryable,
+  id: string,
+): Promise<{ currency: string; timeZone: string } | null> {
+  const [account] = await db.query<{ currency: string; timeZone: string }>(ACCOUNT, [id]);
+  return account ?? null;
+}
+
+/** Live pools. Null: any. */
+export async function readReportPools(
+  db: Queryable,
+  input: { accountId: string | null; poolId: string | null; limit: number },
+): Promise<{ pool_id: string; account_id: string }[]> {
+  return db.query(POOLS, [input.accountId, input.poolId, input.limit]);
+}

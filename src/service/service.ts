@@ -6,6 +6,7 @@ import { Registry } from "prom-client";
 import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
 import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
+import { keepReportCells } from "../jobs/report-cells.js";
 import { Leader } from "../jobs/leader.js";
 import { ORDERS_SWEEP_EVERY_MS } from "../jobs/inventory-jobs.js";
 import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
@@ -75,6 +76,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   leader.runEvery({ name: "sweep pools", everyMs: POOLS_SWEEP_EVERY_MS, work: () => scaling.jobs.sweepOnce() });
   const onIdleNumbers = createIdleGauge(metrics);
   keepHouse(leader, { db, callLog: routing.callLog, schedule: jobs, log, onIdleNumbers });
+  keepReportCells(leader, db);
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog: routing.callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };
