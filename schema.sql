@@ -629,7 +629,7 @@ create table report_mark (
   quarter timestamp with time zone not null,
   constraint report_mark_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0);
-CREATE INDEX report_mark_quarter ON public.report_mark USING btree (quarter, account_id);
+CREATE INDEX report_mark_quarter ON public.report_mark USING btree (account_id, quarter);
 
 create table report_quarter (
   cube text not null,
@@ -855,26 +855,61 @@ create view call_record as
      LEFT JOIN call_correction k ON c.revision > 0 AND k.call_id = c.id AND k.revision = c.revision;
 
 create view report_call as
- SELECT call_id, account_id, received_at, channel, source, medium, campaign, pool_id,
-    report_page(landing_page) AS landing_page, promo_number, ingress, 1 AS calls,
-    (disposition = 'routed'::text)::integer AS routed, (answered_at IS NOT NULL)::integer AS answered,
-    (disposition = 'routed'::text AND answered_at IS NULL AND (status = ANY (ARRAY['completed'::text, 'busy'::text, 'no_answer'::text, 'failed'::text, 'canceled'::text])))::integer AS missed,
-    (status = 'completed'::text)::integer AS completed, (status = 'busy'::text)::integer AS busy,
-    (status = 'no_answer'::text)::integer AS no_answer, (status = 'failed'::text)::integer AS failed,
-    (status = 'canceled'::text)::integer AS canceled, (status = 'intercepted'::text)::integer AS intercepted,
-    COALESCE(talk_ms, 0)::bigint AS talk_ms, (attribution = 'matched'::text)::integer AS matched,
-    (attribution = 'overflow'::text)::integer AS overflow, (attribution = 'expired'::text)::integer AS expired,
-    (attribution = 'never_presented'::text)::integer AS never_presented,
-    (attribution = 'quarantined'::text)::integer AS quarantined,
-    (attribution = 'unattributable'::text)::integer AS unattributable,
-    (disposition = 'routed'::text AND attribution <> 'matched'::text)::integer AS unattributed,
-    (attribution = 'matched'::text AND confidence IS NOT NULL)::integer AS judged,
+ SELECT c.id AS call_id, c.account_id, c.received_at, v.channel, v.source, v.medium, v.campaign, c.pool_id,
+    report_page(v.landing_page) AS landing_page, c.promo_number, c.ingress, 1 AS calls,
+    (c.disposition = 'routed'::text)::integer AS routed, (c.answered_at IS NOT NULL)::integer AS answered,
+    (c.disposition = 'routed'::text AND c.answered_at IS NULL AND (c.status = ANY (ARRAY['completed'::text, 'busy'::text, 'no_answer'::text, 'failed'::text, 'canceled'::text])))::integer AS missed,
+    (c.status = 'completed'::text)::integer AS completed, (c.status = 'busy'::text)::integer AS busy,
+    (c.status = 'no_answer'::text)::integer AS no_answer, (c.status = 'failed'::text)::integer AS failed,
+    (c.status = 'canceled'::text)::integer AS canceled, (c.status = 'intercepted'::text)::integer AS intercepted,
+    COALESCE(c.talk_ms, 0)::bigint AS talk_ms, (v.attribution = 'matched'::text)::integer AS matched,
+    (v.attribution = 'overflow'::text)::integer AS overflow, (v.attribution = 'expired'::text)::integer AS expired,
+    (v.attribution = 'never_presented'::text)::integer AS never_presented,
+    (v.attribution = 'quarantined'::text)::integer AS quarantined,
+    (v.attribution = 'unattributable'::text)::integer AS unattributable,
+    (c.disposition = 'routed'::text AND v.attribution <> 'matched'::text)::integer AS unattributed,
+    (v.attribution = 'matched'::text AND v.confidence IS NOT NULL)::integer AS judged,
         CASE
-            WHEN attribution = 'matched'::text AND confidence IS NOT NULL THEN round(confidence * '1000000'::numeric::double precision)::bigint
+            WHEN v.attribution = 'matched'::text AND v.confidence IS NOT NULL THEN round(v.confidence * '1000000'::numeric::double precision)::bigint
             ELSE 0::bigint
         END AS confidence_ppm,
-    (conversion IS TRUE)::integer AS conversions, COALESCE(revenue, 0::numeric) AS revenue
-   FROM call_record;
+    (v.conversion IS TRUE)::integer AS conversions, COALESCE(v.revenue, 0::numeric) AS revenue
+   FROM call c
+     LEFT JOIN LATERAL ( SELECT k_1.id, k_1.channel, k_1.source, k_1.medium, k_1.campaign, k_1.landing_page,
+            k_1.attribution, k_1.confidence, k_1.conversion, k_1.revenue
+           FROM call_correction k_1
+          WHERE c.revision > 0 AND k_1.call_id = c.id AND k_1.revision = c.revision
+         OFFSET 0) k ON true
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN k.id IS NULL THEN c.channel
+                    ELSE k.channel
+                END AS channel,
+                CASE
+                    WHEN k.id IS NULL THEN c.source
+                    ELSE k.source
+                END AS source,
+                CASE
+                    WHEN k.id IS NULL THEN c.medium
+                    ELSE k.medium
+                END AS medium,
+                CASE
+                    WHEN k.id IS NULL THEN c.campaign
+                    ELSE k.campaign
+                END AS campaign,
+                CASE
+                    WHEN k.id IS NULL THEN c.landing_page
+                    ELSE k.landing_page
+                END AS landing_page,
+                CASE
+                    WHEN k.id IS NULL THEN c.attribution
+                    ELSE k.attribution
+                END AS attribution,
+                CASE
+                    WHEN k.id IS NULL THEN c.confidence
+                    ELSE k.confidence
+                END AS confidence,
+            k.conversion, k.revenue) v;
 
 create view report_daily as
  WITH dirty AS MATERIALIZED (

@@ -35,32 +35,43 @@ return date_bin('15 minutes', p_at, timestamptz '1970-01-01 00:00:00+00');
 create function report_page(p_url text) returns text language sql immutable strict
 return left(split_part(split_part(p_url, '#', 1), '?', 1), 500);
 
--- Every call with what it adds to each sum. Whole numbers (confidence in millionths), so that a sum is the same in whatever order it is made.
+-- Every call with what it adds to each sum, as call_record has it. Whole numbers (confidence in millionths), so that a sum is the same in whatever
+-- order it is made. "lateral … offset 0": a corrected call's correction is looked up by its key; joined, all corrections would be read for each quarter.
 create view report_call as
-select call_id, account_id, received_at, channel, source, medium, campaign, pool_id, report_page(landing_page) as landing_page, promo_number, ingress,
+select c.id as call_id, c.account_id, c.received_at, v.channel, v.source, v.medium, v.campaign, c.pool_id, report_page(v.landing_page) as landing_page,
+  c.promo_number, c.ingress,
   1 as calls,
-  (disposition = 'routed')::int as routed,
-  (answered_at is not null)::int as answered,
-  (disposition = 'routed' and answered_at is null and status in ('completed', 'busy', 'no_answer', 'failed', 'canceled'))::int as missed,
-  (status = 'completed')::int as completed,
-  (status = 'busy')::int as busy,
-  (status = 'no_answer')::int as no_answer,
-  (status = 'failed')::int as failed,
-  (status = 'canceled')::int as canceled,
-  (status = 'intercepted')::int as intercepted,
-  coalesce(talk_ms, 0)::bigint as talk_ms,
-  (attribution = 'matched')::int as matched,
-  (attribution = 'overflow')::int as overflow,
-  (attribution = 'expired')::int as expired,
-  (attribution = 'never_presented')::int as never_presented,
-  (attribution = 'quarantined')::int as quarantined,
-  (attribution = 'unattributable')::int as unattributable,
-  (disposition = 'routed' and attribution <> 'matched')::int as unattributed,
-  (attribution = 'matched' and confidence is not null)::int as judged,
-  case when attribution = 'matched' and confidence is not null then round(confidence * 1e6)::bigint else 0 end as confidence_ppm,
-  (conversion is true)::int as conversions,
-  coalesce(revenue, 0) as revenue
-from call_record;
+  (c.disposition = 'routed')::int as routed,
+  (c.answered_at is not null)::int as answered,
+  (c.disposition = 'routed' and c.answered_at is null and c.status in ('completed', 'busy', 'no_answer', 'failed', 'canceled'))::int as missed,
+  (c.status = 'completed')::int as completed,
+  (c.status = 'busy')::int as busy,
+  (c.status = 'no_answer')::int as no_answer,
+  (c.status = 'failed')::int as failed,
+  (c.status = 'canceled')::int as canceled,
+  (c.status = 'intercepted')::int as intercepted,
+  coalesce(c.talk_ms, 0)::bigint as talk_ms,
+  (v.attribution = 'matched')::int as matched,
+  (v.attribution = 'overflow')::int as overflow,
+  (v.attribution = 'expired')::int as expired,
+  (v.attribution = 'never_presented')::int as never_presented,
+  (v.attribution = 'quarantined')::int as quarantined,
+  (v.attribution = 'unattributable')::int as unattributable,
+  (c.disposition = 'routed' and v.attribution <> 'matched')::int as unattributed,
+  (v.attribution = 'matched' and v.confidence is not null)::int as judged,
+  case when v.attribution = 'matched' and v.confidence is not null then round(v.confidence * 1e6)::bigint else 0 end as confidence_ppm,
+  (v.conversion is true)::int as conversions,
+  coalesce(v.revenue, 0) as revenue
+from call c
+  left join lateral (
+    select k.id, k.channel, k.source, k.medium, k.campaign, k.landing_page, k.attribution, k.confidence, k.conversion, k.revenue
+    from call_correction k where c.revision > 0 and k.call_id = c.id and k.revision = c.revision offset 0) k on true
+  cross join lateral (
+    select case when k.id is null then c.channel else k.channel end as channel, case when k.id is null then c.source else k.source end as source,
+      case when k.id is null then c.medium else k.medium end as medium, case when k.id is null then c.campaign else k.campaign end as campaign,
+      case when k.id is null then c.landing_page else k.landing_page end as landing_page,
+      case when k.id is null then c.attribution else k.attribution end as attribution,
+      case when k.id is null then c.confidence else k.confidence end as confidence, k.conversion, k.revenue) v;
 
 /*
   A cell: the calls of one account in one quarter hour that are alike in all that its cube tells apart; what it does not is null.
@@ -104,7 +115,7 @@ create table report_mark (
   account_id text not null,
   quarter timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
-create index report_mark_quarter on report_mark (quarter, account_id);
+create index report_mark_quarter on report_mark (account_id, quarter);
 
 -- Quarters before it lost calls to retention: their cells are all that is left, and are never made again.
 create table report_retired (

@@ -132,9 +132,8 @@ describe("a report", () => {
     const writers = [1, 2].map((n) => loop(() => changes(seededRandom(Math.floor(seed() * 1e9) + n))));
     const refreshers = [1, 2].map(() => loop(() => refresh(seed)));
     const reader = await db.connect();
-    let compared = 0;
     try {
-      for (const until = performance.now() + 2_000; performance.now() < until; compared++) {
+      for (let compared = 0; compared < 15; compared++) {
         await reader.query("begin isolation level repeatable read");
         const snapshot = queryableOf(reader);
         const raw = await rawRows(snapshot);
@@ -147,7 +146,6 @@ describe("a report", () => {
       await Promise.all([...writers, ...refreshers]);
       await reader.end();
     }
-    expect(compared).toBeGreaterThan(10);
     const [cells] = await rows(db, "select count(*) as cells from report_day");
     expect(cells?.["cells"]).toBeGreaterThan(0);
   });
