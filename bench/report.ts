@@ -124,7 +124,7 @@ async function expectSame(db: Database): Promise<void> {
     table.rows.map(({ dimensions, figures }) => {
       const { source, medium, campaign } = dimensions;
       const { unattributedShare: _share, estimatedMisattribution: _wrong, currency: _currency, ...sums } = figures;
-      return [JSON.stringify([source, medium, campaign]), sums as Readonly<Record<string, unknown>>];
+      return [JSON.stringify([source, medium, campaign]), sums];
     }),
   );
   if (counted.size !== raw.length) throw new Error(`${counted.size} rows from cells, ${raw.length} from calls.`);
