@@ -148,6 +148,9 @@ CREATE INDEX call_number ON ONLY public.call USING btree (promo_number, received
 CREATE INDEX call_open ON ONLY public.call USING btree (received_at) WHERE (status = ANY (ARRAY['ringing'::text, 'in_progress'::text]));
 CREATE INDEX call_updated ON ONLY public.call USING btree (updated_at, id);
 CREATE INDEX call_visitor ON ONLY public.call USING btree (account_id, visitor_id) WHERE (visitor_id IS NOT NULL);
+CREATE TRIGGER report_marks_changed AFTER UPDATE ON public.call REFERENCING OLD TABLE AS old_call NEW TABLE AS new_call FOR EACH STATEMENT EXECUTE FUNCTION mark_report();
+CREATE TRIGGER report_marks_new AFTER INSERT ON public.call REFERENCING NEW TABLE AS new_call FOR EACH STATEMENT EXECUTE FUNCTION mark_report();
+CREATE TRIGGER report_marks_removed AFTER DELETE ON public.call REFERENCING OLD TABLE AS old_call FOR EACH STATEMENT EXECUTE FUNCTION mark_report();
 CREATE TRIGGER tell_changed_calls AFTER UPDATE ON public.call REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_changed_calls();
 CREATE TRIGGER tell_new_calls AFTER INSERT ON public.call REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tell_new_calls();
 
@@ -196,6 +199,7 @@ create table call_correction (
 CREATE INDEX call_correction_at ON public.call_correction USING btree (at, id);
 CREATE INDEX call_correction_visitor ON public.call_correction USING btree (account_id, visitor_id) WHERE (visitor_id IS NOT NULL);
 CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.call_correction FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER report_marks_changed AFTER UPDATE ON public.call_correction REFERENCING OLD TABLE AS old_call NEW TABLE AS new_call FOR EACH STATEMENT EXECUTE FUNCTION mark_report();
 
 create table call_key (
   ingress_key text not null,
@@ -620,6 +624,15 @@ create table pool_scaling (
 ) with (fillfactor=70);
 CREATE INDEX pool_scaling_due ON public.pool_scaling USING btree (next_scale_at);
 CREATE TRIGGER tell_exhaustion BEFORE UPDATE ON public.pool_scaling FOR EACH ROW WHEN (((new.exhausted > old.exhausted) AND (COALESCE(old.exhaustion_told_at, '-infinity'::timestamp with time zone) <= (ringmatch_now() - exhaustion_told_every())))) EXECUTE FUNCTION tell_exhaustion();
+CREATE TRIGGER turned_away AFTER UPDATE ON public.pool_scaling FOR EACH ROW WHEN ((new.exhausted > old.exhausted)) EXECUTE FUNCTION count_turned_away();
+
+create table pool_turned_away (
+  pool_id text not null,
+  quarter timestamp with time zone not null,
+  visitors bigint not null,
+  constraint pool_turned_away_pkey PRIMARY KEY (pool_id, quarter),
+  constraint pool_turned_away_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id)
+);
 
 create table presentation (
   account_id text not null,
@@ -710,6 +723,100 @@ CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW
 CREATE TRIGGER number_moved AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role) OR (old.credential_id IS DISTINCT FROM new.credential_id) OR (old.host_account_id IS DISTINCT FROM new.host_account_id))) EXECUTE FUNCTION notify_number();
 CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
 CREATE TRIGGER within_account_limits AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((new.account_id IS NOT NULL) AND (old.account_id IS DISTINCT FROM new.account_id))) EXECUTE FUNCTION refuse_over_limit();
+
+create table report_day (
+  cube text not null,
+  at timestamp with time zone not null,
+  account_id text not null,
+  key uuid not null,
+  channel text,
+  source text,
+  medium text,
+  campaign text,
+  pool_id text,
+  landing_page text,
+  promo_number text,
+  ingress text,
+  calls integer not null,
+  routed integer not null,
+  answered integer not null,
+  missed integer not null,
+  completed integer not null,
+  busy integer not null,
+  no_answer integer not null,
+  failed integer not null,
+  canceled integer not null,
+  intercepted integer not null,
+  talk_ms bigint not null,
+  matched integer not null,
+  overflow integer not null,
+  expired integer not null,
+  never_presented integer not null,
+  quarantined integer not null,
+  unattributable integer not null,
+  unattributed integer not null,
+  judged integer not null,
+  confidence_ppm bigint not null,
+  conversions integer not null,
+  revenue numeric not null,
+  constraint report_day_pkey PRIMARY KEY (cube, at, account_id, key),
+  constraint report_quarter_calls_check CHECK ((calls > 0)),
+  constraint report_quarter_cube_check CHECK ((cube = ANY (ARRAY['source'::text, 'page'::text, 'number'::text])))
+);
+
+create table report_mark (
+  id bigint not null generated always as identity,
+  account_id text not null,
+  quarter timestamp with time zone not null,
+  constraint report_mark_pkey PRIMARY KEY (id)
+) with (autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX report_mark_quarter ON public.report_mark USING btree (account_id, quarter);
+
+create table report_quarter (
+  cube text not null,
+  at timestamp with time zone not null,
+  account_id text not null,
+  key uuid not null,
+  channel text,
+  source text,
+  medium text,
+  campaign text,
+  pool_id text,
+  landing_page text,
+  promo_number text,
+  ingress text,
+  calls integer not null,
+  routed integer not null,
+  answered integer not null,
+  missed integer not null,
+  completed integer not null,
+  busy integer not null,
+  no_answer integer not null,
+  failed integer not null,
+  canceled integer not null,
+  intercepted integer not null,
+  talk_ms bigint not null,
+  matched integer not null,
+  overflow integer not null,
+  expired integer not null,
+  never_presented integer not null,
+  quarantined integer not null,
+  unattributable integer not null,
+  unattributed integer not null,
+  judged integer not null,
+  confidence_ppm bigint not null,
+  conversions integer not null,
+  revenue numeric not null,
+  constraint report_quarter_calls_check CHECK ((calls > 0)),
+  constraint report_quarter_cube_check CHECK ((cube = ANY (ARRAY['source'::text, 'page'::text, 'number'::text]))),
+  constraint report_quarter_pkey PRIMARY KEY (cube, at, account_id, key)
+);
+
+create table report_retired (
+  account_id text not null,
+  before timestamp with time zone not null,
+  constraint report_retired_pkey PRIMARY KEY (account_id)
+);
 
 create table scale_decision (
   id text not null,
@@ -937,6 +1044,216 @@ create view call_record as
    FROM call c
      LEFT JOIN call_correction k ON c.revision > 0 AND k.call_id = c.id AND k.revision = c.revision;
 
+create view report_call as
+ SELECT c.id AS call_id, c.account_id, c.received_at, v.channel, v.source, v.medium, v.campaign, c.pool_id,
+    report_page(v.landing_page) AS landing_page, c.promo_number, c.ingress, 1 AS calls,
+    (c.disposition = 'routed'::text)::integer AS routed, (c.answered_at IS NOT NULL)::integer AS answered,
+    (c.disposition = 'routed'::text AND c.answered_at IS NULL AND (c.status = ANY (ARRAY['completed'::text, 'busy'::text, 'no_answer'::text, 'failed'::text, 'canceled'::text])))::integer AS missed,
+    (c.status = 'completed'::text)::integer AS completed, (c.status = 'busy'::text)::integer AS busy,
+    (c.status = 'no_answer'::text)::integer AS no_answer, (c.status = 'failed'::text)::integer AS failed,
+    (c.status = 'canceled'::text)::integer AS canceled, (c.status = 'intercepted'::text)::integer AS intercepted,
+    COALESCE(c.talk_ms, 0)::bigint AS talk_ms, (v.attribution = 'matched'::text)::integer AS matched,
+    (v.attribution = 'overflow'::text)::integer AS overflow, (v.attribution = 'expired'::text)::integer AS expired,
+    (v.attribution = 'never_presented'::text)::integer AS never_presented,
+    (v.attribution = 'quarantined'::text)::integer AS quarantined,
+    (v.attribution = 'unattributable'::text)::integer AS unattributable,
+    (c.disposition = 'routed'::text AND v.attribution <> 'matched'::text)::integer AS unattributed,
+    (v.attribution = 'matched'::text AND v.confidence IS NOT NULL)::integer AS judged,
+        CASE
+            WHEN v.attribution = 'matched'::text AND v.confidence IS NOT NULL THEN round(v.confidence * '1000000'::numeric::double precision)::bigint
+            ELSE 0::bigint
+        END AS confidence_ppm,
+    (v.conversion IS TRUE)::integer AS conversions, COALESCE(v.revenue, 0::numeric) AS revenue
+   FROM call c
+     LEFT JOIN LATERAL ( SELECT k_1.attribution_corrected, k_1.channel, k_1.source, k_1.medium, k_1.campaign,
+            k_1.landing_page, k_1.attribution, k_1.confidence, k_1.conversion, k_1.revenue
+           FROM call_correction k_1
+          WHERE c.revision > 0 AND k_1.call_id = c.id AND k_1.revision = c.revision
+         OFFSET 0) k ON true
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN k.attribution_corrected IS NOT TRUE THEN c.channel
+                    ELSE k.channel
+                END AS channel,
+                CASE
+                    WHEN k.attribution_corrected IS NOT TRUE THEN c.source
+                    ELSE k.source
+                END AS source,
+                CASE
+                    WHEN k.attribution_corrected IS NOT TRUE THEN c.medium
+                    ELSE k.medium
+                END AS medium,
+                CASE
+                    WHEN k.attribution_corrected IS NOT TRUE THEN c.campaign
+                    ELSE k.campaign
+                END AS campaign,
+                CASE
+                    WHEN k.attribution_corrected IS NOT TRUE THEN c.landing_page
+                    ELSE k.landing_page
+                END AS landing_page,
+                CASE
+                    WHEN k.attribution_corrected IS NOT TRUE THEN c.attribution
+                    ELSE k.attribution
+                END AS attribution,
+                CASE
+                    WHEN k.attribution_corrected IS NOT TRUE THEN c.confidence
+                    ELSE k.confidence
+                END AS confidence,
+            k.conversion, k.revenue) v;
+
+create view report_daily as
+ WITH dirty AS MATERIALIZED (
+         SELECT DISTINCT m.account_id, m.quarter
+           FROM report_mark m
+             LEFT JOIN report_retired r ON r.account_id = m.account_id
+          WHERE r.account_id IS NULL OR m.quarter >= r.before
+        ), changed AS (
+         SELECT c.call_id, c.account_id, c.received_at, c.channel, c.source, c.medium, c.campaign, c.pool_id,
+            c.landing_page, c.promo_number, c.ingress, c.calls, c.routed, c.answered, c.missed, c.completed, c.busy,
+            c.no_answer, c.failed, c.canceled, c.intercepted, c.talk_ms, c.matched, c.overflow, c.expired,
+            c.never_presented, c.quarantined, c.unattributable, c.unattributed, c.judged, c.confidence_ppm,
+            c.conversions, c.revenue
+           FROM dirty d
+             CROSS JOIN LATERAL ( SELECT r.call_id, r.account_id, r.received_at, r.channel, r.source, r.medium,
+                    r.campaign, r.pool_id, r.landing_page, r.promo_number, r.ingress, r.calls, r.routed, r.answered,
+                    r.missed, r.completed, r.busy, r.no_answer, r.failed, r.canceled, r.intercepted, r.talk_ms,
+                    r.matched, r.overflow, r.expired, r.never_presented, r.quarantined, r.unattributable, r.unattributed,
+                    r.judged, r.confidence_ppm, r.conversions, r.revenue
+                   FROM report_call r
+                  WHERE d.account_id <> ''::text AND r.account_id = d.account_id AND r.received_at >= d.quarter AND r.received_at < (d.quarter + '00:15:00'::interval)
+                UNION ALL
+                 SELECT r.call_id, r.account_id, r.received_at, r.channel, r.source, r.medium, r.campaign, r.pool_id,
+                    r.landing_page, r.promo_number, r.ingress, r.calls, r.routed, r.answered, r.missed, r.completed,
+                    r.busy, r.no_answer, r.failed, r.canceled, r.intercepted, r.talk_ms, r.matched, r.overflow,
+                    r.expired, r.never_presented, r.quarantined, r.unattributable, r.unattributed, r.judged,
+                    r.confidence_ppm, r.conversions, r.revenue
+                   FROM report_call r
+                  WHERE d.account_id = ''::text AND r.account_id IS NULL AND r.received_at >= d.quarter AND r.received_at < (d.quarter + '00:15:00'::interval)) c
+        ), part AS (
+         SELECT d.cube, d.at AS day, d.account_id, d.channel, d.source, d.medium, d.campaign, d.pool_id, d.landing_page,
+            d.promo_number, d.ingress, d.calls, d.routed, d.answered, d.missed, d.completed, d.busy, d.no_answer,
+            d.failed, d.canceled, d.intercepted, d.talk_ms, d.matched, d.overflow, d.expired, d.never_presented,
+            d.quarantined, d.unattributable, d.unattributed, d.judged, d.confidence_ppm, d.conversions, d.revenue
+           FROM report_day d
+        UNION ALL
+         SELECT q.cube, date_trunc('day'::text, q.at, 'UTC'::text) AS date_trunc, q.account_id, q.channel, q.source,
+            q.medium, q.campaign, q.pool_id, q.landing_page, q.promo_number, q.ingress, - q.calls, - q.routed,
+            - q.answered, - q.missed, - q.completed, - q.busy, - q.no_answer, - q.failed, - q.canceled, - q.intercepted,
+            - q.talk_ms, - q.matched, - q.overflow, - q.expired, - q.never_presented, - q.quarantined,
+            - q.unattributable, - q.unattributed, - q.judged, - q.confidence_ppm, - q.conversions, - q.revenue
+           FROM dirty d
+             CROSS JOIN ( VALUES ('source'::text), ('page'::text), ('number'::text)) k(cube)
+             JOIN report_quarter q ON q.cube = k.cube AND q.at = d.quarter AND q.account_id = d.account_id
+        UNION ALL
+         SELECT 'source'::text, date_trunc('day'::text, c.received_at, 'UTC'::text) AS date_trunc,
+            COALESCE(c.account_id, ''::text) AS "coalesce", c.channel, c.source, c.medium, c.campaign, c.pool_id,
+            NULL::text, NULL::text, NULL::text, c.calls, c.routed, c.answered, c.missed, c.completed, c.busy,
+            c.no_answer, c.failed, c.canceled, c.intercepted, c.talk_ms, c.matched, c.overflow, c.expired,
+            c.never_presented, c.quarantined, c.unattributable, c.unattributed, c.judged, c.confidence_ppm,
+            c.conversions, c.revenue
+           FROM changed c
+        UNION ALL
+         SELECT 'page'::text, date_trunc('day'::text, c.received_at, 'UTC'::text) AS date_trunc,
+            COALESCE(c.account_id, ''::text) AS "coalesce", NULL::text, NULL::text, NULL::text, NULL::text, c.pool_id,
+            c.landing_page, NULL::text, NULL::text, c.calls, c.routed, c.answered, c.missed, c.completed, c.busy,
+            c.no_answer, c.failed, c.canceled, c.intercepted, c.talk_ms, c.matched, c.overflow, c.expired,
+            c.never_presented, c.quarantined, c.unattributable, c.unattributed, c.judged, c.confidence_ppm,
+            c.conversions, c.revenue
+           FROM changed c
+        UNION ALL
+         SELECT 'number'::text, date_trunc('day'::text, c.received_at, 'UTC'::text) AS date_trunc,
+            COALESCE(c.account_id, ''::text) AS "coalesce", NULL::text, NULL::text, NULL::text, NULL::text, c.pool_id,
+            NULL::text, c.promo_number, c.ingress, c.calls, c.routed, c.answered, c.missed, c.completed, c.busy,
+            c.no_answer, c.failed, c.canceled, c.intercepted, c.talk_ms, c.matched, c.overflow, c.expired,
+            c.never_presented, c.quarantined, c.unattributable, c.unattributed, c.judged, c.confidence_ppm,
+            c.conversions, c.revenue
+           FROM changed c
+        )
+ SELECT cube, day, account_id, channel, source, medium, campaign, pool_id, landing_page, promo_number, ingress,
+    sum(calls) AS calls, sum(routed) AS routed, sum(answered) AS answered, sum(missed) AS missed,
+    sum(completed) AS completed, sum(busy) AS busy, sum(no_answer) AS no_answer, sum(failed) AS failed,
+    sum(canceled) AS canceled, sum(intercepted) AS intercepted, sum(talk_ms)::bigint AS talk_ms, sum(matched) AS matched,
+    sum(overflow) AS overflow, sum(expired) AS expired, sum(never_presented) AS never_presented,
+    sum(quarantined) AS quarantined, sum(unattributable) AS unattributable, sum(unattributed) AS unattributed,
+    sum(judged) AS judged, sum(confidence_ppm)::bigint AS confidence_ppm, sum(conversions) AS conversions,
+    sum(revenue) AS revenue
+   FROM part p
+  GROUP BY cube, day, account_id, channel, source, medium, campaign, pool_id, landing_page, promo_number, ingress
+ HAVING sum(calls) > 0;
+
+create view reporting.accounts_v1 as
+ SELECT id AS account_id, name, currency, time_zone, created_at
+   FROM account;
+
+create view reporting.calls_v1 as
+ SELECT call_id, id AS record_id, revision, account_id, pool_id, received_at, ingress, promo_number, caller_last4,
+    disposition, status, destination_number, answered_at, ended_at, pdd_ms, ring_ms, talk_ms, hangup_cause, released_by,
+    verstat, attribution, presentation_id, visitor_id, presented_at, confidence, late, channel, source, medium, campaign,
+    report_page(landing_page) AS landing_page, conversion, revenue, updated_at
+   FROM call_record c;
+
+create view reporting.landing_page_daily_v1 as
+ SELECT day, NULLIF(account_id, ''::text) AS account_id, landing_page, pool_id, calls, routed, answered, missed,
+    completed, busy, no_answer, failed, canceled, intercepted, talk_ms, matched, overflow, expired, never_presented,
+    quarantined, unattributable, unattributed, judged, confidence_ppm, conversions, revenue,
+    unattributed::double precision / NULLIF(routed, 0)::double precision AS unattributed_share,
+    1::numeric - confidence_ppm::numeric / NULLIF(judged::numeric * '1000000'::numeric, 0::numeric) AS estimated_misattribution
+   FROM report_daily d
+  WHERE cube = 'page'::text;
+
+create view reporting.number_daily_v1 as
+ SELECT day, NULLIF(account_id, ''::text) AS account_id, promo_number, pool_id, ingress, calls, routed, answered, missed,
+    completed, busy, no_answer, failed, canceled, intercepted, talk_ms, matched, overflow, expired, never_presented,
+    quarantined, unattributable, unattributed, judged, confidence_ppm, conversions, revenue,
+    unattributed::double precision / NULLIF(routed, 0)::double precision AS unattributed_share,
+    1::numeric - confidence_ppm::numeric / NULLIF(judged::numeric * '1000000'::numeric, 0::numeric) AS estimated_misattribution
+   FROM report_daily d
+  WHERE cube = 'number'::text;
+
+create view reporting.number_days_v1 as
+ WITH move AS (
+         SELECT e.number_id, e.id, e.state, e.account_id, e.pool_id,
+            max(e.at) OVER (PARTITION BY e.number_id ORDER BY e.id) AS begins
+           FROM number_event e
+        ), stay AS (
+         SELECT m.number_id, m.id, m.state, m.account_id, m.pool_id, m.begins,
+            COALESCE(lead(m.begins) OVER (PARTITION BY m.number_id ORDER BY m.id), now()) AS ends
+           FROM move m
+        )
+ SELECT d.day, s.account_id, s.pool_id, n.e164 AS promo_number,
+    sum(EXTRACT(epoch FROM LEAST(s.ends, d.day + '24:00:00'::interval) - GREATEST(s.begins, d.day))) AS held_s
+   FROM stay s
+     JOIN promo_number n ON n.id = s.number_id
+     CROSS JOIN LATERAL generate_series(date_trunc('day'::text, s.begins, 'UTC'::text), s.ends, '24:00:00'::interval) d(day)
+  WHERE (s.state = ANY (ARRAY['assigned'::text, 'draining'::text])) AND s.begins < s.ends AND d.day < s.ends
+  GROUP BY d.day, s.account_id, s.pool_id, n.e164;
+
+create view reporting.pools_v1 as
+ SELECT p.id AS pool_id, p.account_id, p.name, p.kind, p.campaign, p.destination_id, p.number_type, p.npa,
+    p.session_lifetime_s, p.retention_s, p.max_size, p.overflow, p.created_at, p.deleted_at, n.assigned, n.draining,
+    s.exhausted AS visitors_turned_away
+   FROM pool p
+     JOIN pool_scaling s ON s.pool_id = p.id
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE n_1.state = 'assigned'::text) AS assigned,
+            count(*) FILTER (WHERE n_1.state = 'draining'::text) AS draining
+           FROM promo_number n_1
+          WHERE n_1.pool_id = p.id) n;
+
+create view reporting.presentations_v1 as
+ SELECT id, presentation_id, account_id, pool_id, promo_number, seq, kind, visitor_id, presented_at, locked_until,
+    retained_until, touch ->> 'utm_source'::text AS utm_source, touch ->> 'utm_medium'::text AS utm_medium,
+    touch ->> 'utm_campaign'::text AS utm_campaign
+   FROM presentation p;
+
+create view reporting.source_daily_v1 as
+ SELECT day, NULLIF(account_id, ''::text) AS account_id, channel, source, medium, campaign, pool_id, calls, routed,
+    answered, missed, completed, busy, no_answer, failed, canceled, intercepted, talk_ms, matched, overflow, expired,
+    never_presented, quarantined, unattributable, unattributed, judged, confidence_ppm, conversions, revenue,
+    unattributed::double precision / NULLIF(routed, 0)::double precision AS unattributed_share,
+    1::numeric - confidence_ppm::numeric / NULLIF(judged::numeric * '1000000'::numeric, 0::numeric) AS estimated_misattribution
+   FROM report_daily d
+  WHERE cube = 'source'::text;
+
 CREATE OR REPLACE FUNCTION public.account_numbers(p_account text, p_now timestamp with time zone, OUT number_limit integer, OUT monthly_number_cap integer, OUT held integer, OUT taken integer, OUT on_order integer, OUT cycle_starts_at timestamp with time zone, OUT cycle_ends_at timestamp with time zone)
  RETURNS record
  LANGUAGE sql
@@ -988,6 +1305,16 @@ CREATE OR REPLACE FUNCTION public.call_reached_at(p_progress jsonb)
 AS $function$
   select to_timestamp(least((p_progress ->> 'ringingAt')::float8, (p_progress ->> 'answeredAt')::float8) / 1000)
 $function$;
+
+CREATE OR REPLACE FUNCTION public.count_turned_away()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into pool_turned_away as t (pool_id, quarter, visitors) values (new.pool_id, quarter_of(now()), new.exhausted - old.exhausted)
+    on conflict (pool_id, quarter) do update set visitors = t.visitors + excluded.visitors;
+  return null;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.drop_old_presentations(p_before timestamp with time zone)
  RETURNS text
@@ -1062,6 +1389,36 @@ AS $function$
     or p_account is not null
       and exists (select from webhook_endpoint e where e.enabled and e.account_id = p_account and p_type = any (e.events))
 $function$;
+
+CREATE OR REPLACE FUNCTION public.mark_report()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    insert into report_mark (account_id, quarter)
+      select distinct coalesce(c.account_id, ''), quarter_of(c.received_at) from new_call c;
+  elsif tg_op = 'UPDATE' then
+    -- What retention empties in a call is in no sum.
+    if coalesce(current_setting('ringmatch.retiring', true), '') = 'on' then
+      return null;
+    end if;
+    insert into report_mark (account_id, quarter)
+      select coalesce(c.account_id, ''), quarter_of(c.received_at) from old_call c
+      union select coalesce(c.account_id, ''), quarter_of(c.received_at) from new_call c;
+  elsif coalesce(current_setting('ringmatch.retiring', true), '') <> 'on' then
+    insert into report_mark (account_id, quarter)
+      select distinct coalesce(c.account_id, ''), quarter_of(c.received_at) from old_call c;
+  else
+    if exists (select 1 from old_call c join report_mark m on m.account_id = coalesce(c.account_id, '') and m.quarter = quarter_of(c.received_at)) then
+      raise exception 'calls that are not counted yet may not be retired' using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    insert into report_retired as r (account_id, before)
+      select coalesce(c.account_id, ''), quarter_of(max(c.received_at)) + interval '15 minutes' from old_call c group by 1
+      on conflict (account_id) do update set before = greatest(r.before, excluded.before);
+  end if;
+  return null;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.notify_number()
  RETURNS trigger
@@ -1250,6 +1607,12 @@ begin
         or not exists (select 1 from promo_number n where n.pool_id = i.pool and n.state = 'assigned' and n.role = 'pool'));
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.quarter_of(p_at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE STRICT
+RETURN date_bin('00:15:00'::interval, p_at, '1970-01-01 00:00:00+00'::timestamp with time zone);
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1390,6 +1753,12 @@ begin
     select a.id, case when k.presentation_id is null then 'lost' else 'renewed' end, k.locked_until
     from unnest(p_presentation) with ordinality as a (id, ord) left join kept k on k.presentation_id = a.id order by a.ord;
 end $function$;
+
+CREATE OR REPLACE FUNCTION public.report_page(p_url text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE STRICT
+RETURN "left"(split_part(split_part(p_url, '#'::text, 1), '?'::text, 1), 500);
 
 CREATE OR REPLACE FUNCTION public.ringmatch_now()
  RETURNS timestamp with time zone

@@ -4,6 +4,7 @@ import { benchAllocate } from "./allocate.js";
 import { benchInvite } from "./invite.js";
 import { benchMatch } from "./match.js";
 import { benchPresent } from "./present.js";
+import { benchReport } from "./report.js";
 import { benchWebhook } from "./webhook.js";
 import { type BenchResult, isMet, jsonLine, table } from "./result.js";
 
@@ -21,13 +22,14 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   present: benchPresent,
   webhook: benchWebhook,
   invite: benchInvite,
+  report: benchReport,
 };
 
 const USAGE = `npm run bench [-- NAME…] [--json] [--quick] [--full]
   NAME     one of ${Object.keys(BENCHES).join(", ")}; without one, all
   --json   one line of JSON a benchmark instead of a table
-  --quick  invite: fewer and shorter steps, to try it in about five minutes instead of 25; its figures say little
-  --full   present: a log of 50 million presentations instead of 10`;
+  --quick  invite: fewer and shorter steps, to try it in about five minutes instead of 25; report: 50 and 200 thousand calls. Their figures say little
+  --full   present: a log of 50 million presentations instead of 10; report: 30 million calls instead of 10`;
 
 const INTERRUPTED = 130;
 

@@ -100,6 +100,16 @@ interface HeldRow {
   peakNumbers: number;
 }
 
+/** One account's numbers alone, by pool: what `readUsage` says of them, without reading the log. */
+export async function readNumbersHeld(
+  db: Queryable,
+  input: { accountId: string; from: Instant; to: Instant },
+): Promise<Pick<Usage, "poolId" | "numberSeconds" | "peakNumbers">[]> {
+  const values = [timestamp(input.from), timestamp(input.to), input.accountId];
+  const rows = await db.query<HeldRow>(ONE_ACCOUNT.held, values);
+  return rows.filter(({ isAccount }) => !isAccount);
+}
+
 type Counted = Pick<Usage, "accountId" | "poolId"> & Partial<Usage>;
 
 /**

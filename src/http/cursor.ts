@@ -60,6 +60,11 @@ export function beforeExactTime(list: string, cursor: string | undefined): { at:
   return { at, id };
 }
 
+/** For lists that read their positions themselves. @returns the parts, of any type */
+export function positionOfCursor(list: string, cursor: string): readonly unknown[] {
+  return positionIn(list, cursor);
+}
+
 /** Microseconds, and a date that exists: 30 February is one to JavaScript and an error to PostgreSQL. */
 function isExactTime(text: string): boolean {
   const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) ? Date.parse(text) : Number.NaN;

@@ -17,6 +17,7 @@ import { acceptJson } from "./json-body.js";
 import { addOpenApi } from "./openapi.js";
 import { appErrorOf, sendAppError, sendProblem } from "./problem.js";
 import { addAccountRoutes } from "./routes/accounts.js";
+import { addCallReportRoutes } from "./routes/call-reports.js";
 import { addCallRoutes } from "./routes/calls.js";
 import { addCarrierRoutes } from "./routes/carriers.js";
 import { addCorrectionRoutes } from "./routes/corrections.js";
@@ -121,6 +122,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addPrivacyRoutes(scope, deps);
   addInterceptRoutes(scope, deps);
   addReportRoutes(scope, deps, bots);
+  addCallReportRoutes(scope, deps);
   addSettingsRoutes(scope, deps);
   addTrunkRoutes(scope, deps);
   addCarrierRoutes(scope, deps);

@@ -4,7 +4,7 @@ import { type CallDelays, callDelays } from "./call-delays.js";
 import type { Pool } from "./pools.store.js";
 import { planPool, type PoolPlan, type SizingTargets, usableOf } from "./size-pool.js";
 import { meanRate } from "./traffic-profile.js";
-import { type PoolTraffic, readCallDelays, readTraffic } from "./traffic.store.js";
+import { type PoolTraffic, type PoolWindow, readCallDelays, readTraffic } from "./traffic.store.js";
 
 /** A week has every day once. */
 export const WINDOW_S_DEFAULT = 604_800;
@@ -23,13 +23,13 @@ export interface PoolSizing {
 
 export async function sizePool(
   db: Queryable,
-  input: { pool: Pool; windowS: number; targets: SizingTargets },
+  input: PoolWindow & { pool: Pool; targets: SizingTargets; visitsMax?: number },
 ): Promise<PoolSizing> {
   const { pool, targets } = input;
   const { size, retentionS } = pool;
   const overflowFrom = overflowFromOf(pool);
   const usable = usableOf({ overflowFrom }, size);
-  const traffic = await readTraffic(db, input);
+  const traffic = await readTraffic(db, input, input.visitsMax);
   const { profile } = traffic;
   const horizonS = horizonOf(pool, traffic);
   const delays = callDelays({ delaysS: await readCallDelays(db, input), horizonS });

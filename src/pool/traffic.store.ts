@@ -3,7 +3,7 @@
  * number through indexes that are there for other reasons, so that presenting pays nothing for it. A log of millions is sampled: numbers in a
  * mixed order, each with all of its visits, until the limit; under least-recently-presented-first every number has the same share.
  */
-import { sql, type Queryable } from "../db/database.js";
+import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { HOUR_S, type TrafficProfile } from "./traffic-profile.js";
 
@@ -14,6 +14,8 @@ export const CALLS_READ_MAX = 5_000;
 /** When one number's visits alone are too many, the window is cut to a quarter, and again. */
 const WINDOW_CUT = 4;
 
+/** Of a window of the past; a report asks for those. */
+const ENDS_AT = "coalesce($5::timestamptz, now())";
 /** All that were ever in the pool, in an order that has nothing to do with how busy they are. "lateral … offset 0" is a probe for each. */
 const MEMBERS = `select m.id as number_id, n.e164, n.presentation_seq, n.locked_until, row_number() over (order by hashint8(m.id), m.id) as place
   from (select id from promo_number where pool_id = $2 union select number_id from number_event where pool_id = $2) m
@@ -24,12 +26,12 @@ export const READ_VISITS = sql(
   `with member as materialized (${MEMBERS}), visit as materialized (
      select m.place, v.seq, v.kind, v.presented_at, v.locked_until,
        -- What open pages added to the number's latest lock, once it has ended.
-       case when v.seq = m.presentation_seq and m.locked_until between v.locked_until and now() then m.locked_until - v.locked_until end as page_time
+       case when v.seq = m.presentation_seq and m.locked_until between v.locked_until and ${ENDS_AT} then m.locked_until - v.locked_until end as page_time
      from member m cross join lateral (
        select p.seq, p.kind, p.presented_at, p.locked_until
        from presentation p
        where p.account_id = $1 and p.number_id = m.number_id and p.pool_id = $2
-         and p.presented_at > now() - make_interval(secs => $3) and p.presented_at <= now() offset 0) v
+         and p.presented_at > ${ENDS_AT} - make_interval(secs => $3) and p.presented_at <= ${ENDS_AT} offset 0) v
      limit $4
    ), covered as (
      select case when count(*) < $4 then (select count(*) from member) else max(place) - 1 end as numbers from visit
@@ -40,12 +42,12 @@ export const READ_VISITS = sql(
      from visit v join covered c on v.place <= c.numbers
      window w as (partition by v.place order by v.seq)
    ), hourly as (
-     select floor(extract(epoch from now() - presented_at) / 3600)::int as "hoursAgo", count(*) filter (where kind = 'presented') as allocations,
+     select floor(extract(epoch from ${ENDS_AT} - presented_at) / 3600)::int as "hoursAgo", count(*) filter (where kind = 'presented') as allocations,
        count(*) as visits, sum(extract(epoch from lock))::float8 as "lockS", sum(extract(epoch from page_time))::float8 as "pageTimeS",
        count(page_time) as "pagesLeft", min(presented_at) as "firstAt"
      from used group by 1
    )
-   select h."hoursAgo", h.allocations, h.visits, h."lockS", h."pageTimeS", h."pagesLeft", h."firstAt", now() as now, c.numbers as covered,
+   select h."hoursAgo", h.allocations, h.visits, h."lockS", h."pageTimeS", h."pagesLeft", h."firstAt", ${ENDS_AT} as now, c.numbers as covered,
      (select count(*) from member) as members
    from covered c left join hourly h on true`,
 );
@@ -56,7 +58,7 @@ export const READ_DELAYS = sql(
    from member m cross join lateral (
      select c.received_at, c.presented_at from call c
      where c.promo_number = m.e164 and c.account_id = $1 and c.pool_id = $2 and c.attribution = 'matched'
-       and c.received_at > now() - make_interval(secs => $3) and c.received_at <= now() offset 0) c
+       and c.received_at > ${ENDS_AT} - make_interval(secs => $3) and c.received_at <= ${ENDS_AT} offset 0) c
    limit $4`,
 );
 export const READ_ARRIVALS = sql(
@@ -94,18 +96,21 @@ export interface PoolTraffic {
   readonly sampledShare: number;
 }
 
-interface PoolWindow {
+export interface PoolWindow {
   readonly pool: { readonly id: string; readonly accountId: string; readonly createdAt: Instant };
   readonly windowS: number;
+  /** Where the window ends; now when not given. */
+  readonly endsAt?: Instant | undefined;
 }
 
 /** @param visitsMax how many visits are read at most; tests have shorter logs */
 export async function readTraffic(db: Queryable, input: PoolWindow, visitsMax = VISITS_READ_MAX): Promise<PoolTraffic> {
-  const { pool, windowS } = input;
-  const rows = await db.query<HourRow>(READ_VISITS, [pool.accountId, pool.id, windowS, visitsMax]);
+  const { pool, windowS, endsAt } = input;
+  const values = [pool.accountId, pool.id, windowS, visitsMax, timestamp(endsAt ?? null)];
+  const rows = await db.query<HourRow>(READ_VISITS, values);
   const [{ now, covered, members }] = rows as [HourRow];
   if (covered === 0 && members > 0) {
-    return readTraffic(db, { pool, windowS: Math.ceil(windowS / WINDOW_CUT) }, visitsMax);
+    return readTraffic(db, { ...input, windowS: Math.ceil(windowS / WINDOW_CUT) }, visitsMax);
   }
   const hours = rows.filter((row) => row.hoursAgo !== null);
   const scale = covered === 0 ? 1 : members / covered;
@@ -135,8 +140,9 @@ function observed(windowS: number, ageS: number): number {
 }
 
 /** Seconds from presentation to call, of matched calls, in no order. */
-export async function readCallDelays(db: Queryable, { pool, windowS }: PoolWindow): Promise<number[]> {
-  const rows = await db.query<{ delayS: number }>(READ_DELAYS, [pool.accountId, pool.id, windowS, CALLS_READ_MAX]);
+export async function readCallDelays(db: Queryable, { pool, windowS, endsAt }: PoolWindow): Promise<number[]> {
+  const values = [pool.accountId, pool.id, windowS, CALLS_READ_MAX, timestamp(endsAt ?? null)];
+  const rows = await db.query<{ delayS: number }>(READ_DELAYS, values);
   return rows.map(({ delayS }) => delayS);
 }
 

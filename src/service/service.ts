@@ -7,6 +7,7 @@ import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
 import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
 import { keepPrivacy } from "../jobs/privacy-chores.js";
+import { keepReportCells } from "../jobs/report-cells.js";
 import { Leader } from "../jobs/leader.js";
 import { ORDERS_SWEEP_EVERY_MS } from "../jobs/inventory-jobs.js";
 import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
@@ -76,6 +77,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   stack.push("leader", () => leader.stop());
   sweepWith(leader, { numbers: jobs, inventory, scaling, outbound });
   const { callLog } = routing;
+  keepReportCells(leader, db);
   keepPrivacy(leader, { db, ids, secrets, clock, log });
   keepHouse(leader, { db, callLog, schedule: jobs, clock, log, onIdleNumbers: createIdleGauge(metrics) });
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog, log }, node);

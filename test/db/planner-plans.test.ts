@@ -68,7 +68,7 @@ describe("a small pool beside a large one", () => {
   const window = [small.account.id, small.pool.id, WEEK_S] as const;
 
   it("is measured through its own numbers", async () => {
-    const scans = await scansOf(READ_VISITS.text, [...window, 200_000]);
+    const scans = await scansOf(READ_VISITS.text, [...window, 200_000, null]);
     expectFewRows(scans, /^number_event_pool$/);
     expectFewRows(scans, /^presentation_.*pkey$/);
   });
@@ -78,7 +78,7 @@ describe("a small pool beside a large one", () => {
   });
 
   it("has its call delays read through its own numbers", async () => {
-    expectFewRows(await scansOf(READ_DELAYS.text, [...window, 5_000]), /^call_.*promo_number/);
+    expectFewRows(await scansOf(READ_DELAYS.text, [...window, 5_000, null]), /^call_.*promo_number/);
   });
 });
 

@@ -1,0 +1,56 @@
+/**
+ * Pages of a report. It is made anew for each page, and its rows stand in an order of sums, which may have changed since: a page goes on after the row that
+ * the page before ended with, wherever that stands now, or where it would stand.
+ */
+import { createHash } from "node:crypto";
+import type { ReportOrder, ReportRow } from "../attribution/report-rows.js";
+import { AppError } from "../kernel/errors.js";
+import { pageOf, positionOfCursor } from "./cursor.js";
+
+/** Of the digest of what a row tells apart: names may be longer than a cursor. */
+const DIGEST_CHARS = 16;
+
+interface PageInput<T> {
+  readonly list: string;
+  readonly rows: readonly ReportRow[];
+  readonly order: ReportOrder;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  readonly show: (row: ReportRow) => T;
+}
+
+export function reportPage<T>({ list, rows, order, limit, cursor, show }: PageInput<T>) {
+  const begin = cursor === undefined ? 0 : placeAfter(rows, order, positionOfCursor(list, cursor));
+  const positionOf = (row: ReportRow) => [timeOf(row), valueOf(row, order), digestOf(row)];
+  return pageOf(list, { rows: rows.slice(begin, begin + limit + 1), limit, positionOf, show });
+}
+
+function placeAfter(rows: readonly ReportRow[], order: ReportOrder, position: readonly unknown[]): number {
+  const [time, value, digest] = position;
+  if (typeof time !== "string" || typeof value !== "number" || typeof digest !== "string" || position.length !== 3) {
+    const fields = [{ path: "cursor", message: "is not a next_cursor of this report" }];
+    throw new AppError("invalid_value", "Send the next_cursor of this report's last page, unchanged, or none.", {
+      fields,
+    });
+  }
+  const isOfTime = (row: ReportRow): boolean => timeOf(row) === time;
+  const known = rows.findIndex((row) => isOfTime(row) && digestOf(row) === digest);
+  if (known >= 0) return known + 1;
+  const isPast = (row: ReportRow): boolean =>
+    isOfTime(row) && (order.descending ? valueOf(row, order) >= value : valueOf(row, order) <= value);
+  return rows.findLastIndex(isPast) + 1 || Math.max(0, rows.findIndex(isOfTime));
+}
+
+/** Not its first moment: a report up to now begins later with each page. */
+function timeOf({ bucket }: ReportRow): string {
+  return `${bucket.interval} ${bucket.hourOfDay} ${bucket.dayOfWeek}`;
+}
+
+/** JSON knows no infinity. */
+function valueOf({ figures }: ReportRow, order: ReportOrder): number {
+  return figures[order.by] ?? -Number.MAX_VALUE;
+}
+
+function digestOf({ dimensions }: ReportRow): string {
+  return createHash("sha256").update(JSON.stringify(dimensions)).digest("hex").slice(0, DIGEST_CHARS);
+}
