@@ -17,8 +17,6 @@ export interface JudgedFields {
   readonly callsBefore: number | null;
 }
 
-export type JudgedRow = JudgedAttribution & JudgedFields;
-
 export function judgedAttributionOf(row: JudgedAttribution): JudgedAttribution {
   const { delayModelId, firstTouch, landingPage, referrer, source, medium, campaign, channel, consent } = row;
   return { delayModelId, firstTouch, landingPage, referrer, source, medium, campaign, channel, consent };
