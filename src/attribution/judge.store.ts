@@ -17,28 +17,38 @@ export const CALLS_BEFORE_MAX = 1_000;
 /** Later calls that a call recorded afterwards is put before. */
 const LATER_CALLS_MAX = 100;
 
-// A visitor is written with its first presentation, unless two began at the same moment: hence the minute.
-const VISIT_COLUMNS = `p.presented_at, p.id, p.presentation_id, p.touch, p.custom_data, p.context`;
-const VISITOR_UP_TO_MATCH = `p.account_id = asked.account_id and p.visitor_id = asked.visitor_id and p.presented_at <= matched.presented_at
-         and p.presented_at >= coalesce(known.first_seen_at - interval '1 minute', '-infinity'::timestamptz)`;
-export const VISITS = sql(
-  "judge_visits",
-  `select asked.position::int as position, v.id, v.presentation_id as "presentationId", v.touch, v.custom_data as "customData", v.context,
-     a.custom_data_models as models
-   from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[])
+/*
+  A young day of the log has no statistics, and an account's own index on times looks as good as the one on visitors while it reads the whole day. Hence
+  the equalities that are written as ranges: the order they ask for is one that only the index on visitors has (and the primary key, of the match).
+*/
+const WAY_OF = `from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[])
        with ordinality as asked (account_id, visitor_id, number_id, seq, presented_at, position)
-     join account a on a.id = asked.account_id
      cross join lateral (
        select p.id, p.presented_at from presentation p
        -- A record keeps whole milliseconds.
-       where p.account_id = asked.account_id and p.number_id = asked.number_id and p.seq = asked.seq
-         and p.presented_at >= asked.presented_at and p.presented_at < asked.presented_at + interval '1 millisecond' offset 0) matched
-     left join lateral (select w.first_seen_at from visitor w where w.id = asked.visitor_id offset 0) known on true
-     cross join lateral (
-       (select ${VISIT_COLUMNS} from presentation p where ${VISITOR_UP_TO_MATCH} order by p.presented_at, p.id limit 1)
-       union all
-       (select ${VISIT_COLUMNS} from presentation p where ${VISITOR_UP_TO_MATCH} order by p.presented_at desc, p.id desc limit $6)) v
+       where p.account_id = asked.account_id and p.number_id = asked.number_id and p.seq >= asked.seq and p.seq <= asked.seq
+         and p.presented_at >= asked.presented_at and p.presented_at < asked.presented_at + interval '1 millisecond'
+       order by p.seq desc limit 1) matched
+     -- A visitor is written with its first presentation, unless two began at the same moment: hence the minute.
+     left join lateral (
+       select w.first_seen_at - interval '1 minute' as at from visitor w where w.id = asked.visitor_id offset 0) seen on true`;
+const UP_TO_MATCH = `select p.id, p.presented_at, p.presentation_id, p.touch, p.custom_data, p.context from presentation p
+       where p.account_id = asked.account_id and p.visitor_id >= asked.visitor_id and p.visitor_id <= asked.visitor_id
+         and p.presented_at <= matched.presented_at and p.presented_at >= coalesce(seen.at, '-infinity'::timestamptz)`;
+const VISIT = `v.id, v.presentation_id as "presentationId", v.touch, v.custom_data as "customData", v.context`;
+export const VISITS = sql(
+  "judge_visits",
+  `select asked.position::int as position, ${VISIT}, a.custom_data_models as models
+   ${WAY_OF}
+     join account a on a.id = asked.account_id
+     cross join lateral (${UP_TO_MATCH} order by p.visitor_id desc, p.presented_at desc, p.id desc limit $6) v
    order by asked.position, v.presented_at, v.id = matched.id, v.id`,
+);
+const FIRST_VISITS = sql(
+  "judge_first_visits",
+  `select asked.position::int as position, ${VISIT}
+   ${WAY_OF}
+     cross join lateral (${UP_TO_MATCH} order by p.visitor_id, p.presented_at, p.id limit 1) v`,
 );
 export const EARLIER_CALLS = sql(
   "judge_earlier_calls",
@@ -93,27 +103,43 @@ export interface VisitorsWay {
 
 /** For each match, in their order. */
 export async function readVisits(db: Queryable, matches: readonly MatchedVisitor[]): Promise<VisitorsWay[]> {
-  const found: { visits: Map<string, Visit>; models: CustomDataModels }[] = matches.map(() => ({
-    visits: new Map(),
-    models: {},
-  }));
+  const found: { visits: Visit[]; models: CustomDataModels }[] = matches.map(() => ({ visits: [], models: {} }));
   if (matches.length === 0) return [];
-  const rows = await db.query<Visit & { position: number; id: string; models: CustomDataModels }>(VISITS, [
+  const rows = await db.query<VisitRow & { models: CustomDataModels }>(VISITS, [...wayColumns(matches), VISITS_MAX]);
+  for (const { position, id: _id, models, ...visit } of rows) {
+    const way = found[position - 1];
+    way?.visits.push(visit);
+    if (way !== undefined) way.models = models;
+  }
+  await addFirst(db, matches, found);
+  return found;
+}
+
+type VisitRow = Visit & { position: number; id: string };
+
+/** Where the latest hundred are not all: rare, and not worth a probe of everybody's log. */
+async function addFirst(
+  db: Queryable,
+  matches: readonly MatchedVisitor[],
+  found: readonly { readonly visits: Visit[] }[],
+): Promise<void> {
+  const eager = matches.flatMap((match, index) => {
+    const visits = found[index]?.visits ?? [];
+    return visits.length < VISITS_MAX ? [] : [{ match, visits }];
+  });
+  if (eager.length === 0) return;
+  const rows = await db.query<VisitRow>(FIRST_VISITS, wayColumns(eager.map(({ match }) => match)));
+  for (const { position, id: _id, ...visit } of rows) eager[position - 1]?.visits.unshift(visit);
+}
+
+function wayColumns(matches: readonly MatchedVisitor[]): unknown[] {
+  return [
     matches.map((match) => match.accountId),
     matches.map((match) => match.visitorId),
     matches.map((match) => match.numberId),
     matches.map((match) => match.matchedSeq),
     matches.map((match) => timestamp(match.presentedAt)),
-    VISITS_MAX,
-  ]);
-  for (const { position, id, models, ...visit } of rows) {
-    const way = found[position - 1];
-    if (way === undefined) continue;
-    // The first one is often among the latest as well.
-    way.visits.set(id, visit);
-    way.models = models;
-  }
-  return found.map(({ visits, models }) => ({ visits: [...visits.values()], models }));
+  ];
 }
 
 /** A call of somebody who did not withhold the number, to a number of an account. */

@@ -5,6 +5,7 @@ import { getCall } from "../../src/attribution/calls.store.js";
 import { PRIOR_MODEL } from "../../src/attribution/delay-model.js";
 import { readModel } from "../../src/attribution/delay-model.store.js";
 import { explainMatch } from "../../src/attribution/explain.js";
+import { VISITS_MAX } from "../../src/attribution/judge.store.js";
 import { readCandidates } from "../../src/attribution/match.store.js";
 import { updateModel } from "../../src/attribution/measure-models.js";
 import { getPool } from "../../src/pool/pools.store.js";
@@ -81,6 +82,22 @@ describe("a call that is over", () => {
     await presentTo(db, world, visitor, { customData: { page: "d" } });
     const [record] = await endCalls(db, [ref]);
     expect(record?.attribution.customData).toEqual({ plan: "free", page: ["a", "b", "c"], id: 1 });
+  });
+
+  it("of a visitor with hundreds of page views knows the first and the latest hundred", async () => {
+    const world = await makeWorld(db, 1);
+    const visitor = ids.next("vis");
+    const now = Date.now();
+    const views = VISITS_MAX + 20;
+    for (let i = views; i > 0; i--) {
+      const more =
+        i === views ? { touch: { utm_source: "first" }, customData: { first: 1 } } : { customData: { page: i } };
+      await presentTo(db, world, visitor, { ...more, at: now - i * 60_000 });
+    }
+    await updateAccount(db, world.account.id, { customDataModels: { page: "first" } });
+    const { attribution } = await callTo(db, world.numbers[0] as string);
+    expect(attribution.firstTouch).toEqual({ utm_source: "first" });
+    expect(attribution.customData).toEqual({ first: 1, page: VISITS_MAX });
   });
 
   it("to a static number has its source's channel", async () => {
