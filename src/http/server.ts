@@ -17,6 +17,7 @@ import { acceptJson } from "./json-body.js";
 import { addOpenApi } from "./openapi.js";
 import { appErrorOf, sendAppError, sendProblem } from "./problem.js";
 import { addAccountRoutes } from "./routes/accounts.js";
+import { addCallExportRoutes } from "./routes/call-exports.js";
 import { addCallRoutes } from "./routes/calls.js";
 import { addCarrierRoutes } from "./routes/carriers.js";
 import { addDestinationRoutes } from "./routes/destinations.js";
@@ -113,6 +114,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addSizingRoutes(scope, deps);
   addPresentationLogRoutes(scope, deps);
   addCallRoutes(scope, deps);
+  addCallExportRoutes(scope, deps);
   addInterceptRoutes(scope, deps);
   addReportRoutes(scope, deps, bots);
   addSettingsRoutes(scope, deps);
