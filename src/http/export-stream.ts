@@ -3,6 +3,7 @@
  * that page: no connection of the database, no snapshot. What fails half-way breaks the connection, so that nobody takes a part for the whole.
  */
 import { Readable } from "node:stream";
+import type { FastifyReply } from "fastify";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 
@@ -90,4 +91,13 @@ export class Exports {
     }, this.limits.closingMs);
     timer.unref();
   }
+}
+
+export function sendExport(
+  reply: FastifyReply,
+  stream: Readable,
+  as: { readonly type: string; readonly filename: string },
+): FastifyReply {
+  void reply.type(as.type).header("content-disposition", `attachment; filename="${as.filename}"`);
+  return reply.send(stream);
 }

@@ -1,5 +1,5 @@
 /** `/v1/calls.csv` and `/v1/calls.ndjson`: what `/v1/calls` lists, whole, streamed. */
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { readFieldNames } from "../../attribution/call-field-names.store.js";
 import { type CallFilter, callPages } from "../../attribution/call-pages.js";
@@ -7,9 +7,10 @@ import { accountToRead, principalOf } from "../auth.js";
 import { exportQuery, showCall } from "../contract/call.js";
 import { callColumns, type ShownCall } from "../contract/call-columns.js";
 import { csvCall, csvHead, ndjsonCall } from "../contract/call-lines.js";
-import { Exports } from "../export-stream.js";
+import { Exports, sendExport } from "../export-stream.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { callerView } from "../reveal-caller.js";
+import { addConversionExport } from "./conversion-exports.js";
 
 const tags = ["Calls"];
 const DESCRIPTION =
@@ -23,6 +24,7 @@ export function addCallExportRoutes(app: HttpApp, deps: HttpDeps): void {
   });
   addCsv(app, deps, exports);
   addNdjson(app, deps, exports);
+  addConversionExport(app, deps, exports);
 }
 
 function addCsv(app: HttpApp, deps: HttpDeps, exports: Exports): void {
@@ -45,7 +47,10 @@ function addCsv(app: HttpApp, deps: HttpDeps, exports: Exports): void {
         head: csvHead(columns),
         line: (shown) => csvCall(columns, shown),
       });
-      return send(reply, await exports.start(lines, request.id), { type: "text/csv; charset=utf-8", extension: "csv" });
+      return sendExport(reply, await exports.start(lines, request.id), {
+        type: "text/csv; charset=utf-8",
+        filename: "calls.csv",
+      });
     },
   );
 }
@@ -66,8 +71,8 @@ function addNdjson(app: HttpApp, deps: HttpDeps, exports: Exports): void {
     async (request, reply) => {
       const filter = filterOf(deps, request, request.query);
       const lines = linesOf(deps, request, filter, { head: "", line: ndjsonCall });
-      const as = { type: "application/x-ndjson; charset=utf-8", extension: "ndjson" };
-      return send(reply, await exports.start(lines, request.id), as);
+      const as = { type: "application/x-ndjson; charset=utf-8", filename: "calls.ndjson" };
+      return sendExport(reply, await exports.start(lines, request.id), as);
     },
   );
 }
@@ -102,13 +107,4 @@ async function* linesOf(
     head = "";
   }
   if (head !== "") yield head;
-}
-
-function send(
-  reply: FastifyReply,
-  stream: NodeJS.ReadableStream,
-  as: { type: string; extension: string },
-): FastifyReply {
-  void reply.type(as.type).header("content-disposition", `attachment; filename="calls.${as.extension}"`);
-  return reply.send(stream);
 }
