@@ -277,7 +277,7 @@ describe("an export", () => {
     socket.write(
       `GET /v1/calls.ndjson?account_id=${world.account.id} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ADMIN_KEY}\r\n\r\n`,
     );
-    const [first] = await new Promise((got) => socket.once("data", (data) => got([data])));
+    const first = await new Promise<string>((got) => socket.once("data", (data) => got(String(data))));
     expect(first).toMatch(/^HTTP\/1.1 200/);
     socket.pause();
     const busy = `select count(*)::int as n from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`;
