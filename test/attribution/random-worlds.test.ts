@@ -42,7 +42,7 @@ import { type Happening, Shelf, type Truth, truthOf } from "./support/oracle.js"
 
 const { db } = await freshDatabase();
 const SEED = Number(process.env["RANDOM_WORLDS_SEED"] ?? 20_261_123);
-const WORLDS = 45;
+const WORLDS = 30;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
