@@ -1,6 +1,7 @@
 /** `npm run bench [-- NAME…] [--json] [--quick] [--full]`: runs the named benchmarks, or all. Exit code 1 when a ratio misses its target. */
 import { messageOf } from "../src/kernel/errors.js";
 import { benchAllocate } from "./allocate.js";
+import { benchExport } from "./export.js";
 import { benchInvite } from "./invite.js";
 import { benchMatch } from "./match.js";
 import { benchPresent } from "./present.js";
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   match: benchMatch,
   present: benchPresent,
   webhook: benchWebhook,
+  export: benchExport,
   invite: benchInvite,
   report: benchReport,
 };

@@ -138,12 +138,18 @@ export const LATEST_AT = sql(
        with ordinality as asked (account_id, number_id, ownership_epoch, at, pool_id, position)
      left join lateral (
        select n.ownership_epoch, n.presentation_seq from promo_number n where n.id = asked.number_id offset 0) n on true
+     -- A number that goes to another pool begins anew there, also when it comes back; its row forgets the visitor as well.
+     cross join lateral (
+       select max(e.at) as at from number_event e
+       where e.number_id = asked.number_id and e.ownership_epoch = asked.ownership_epoch and e.pool_id is distinct from asked.pool_id
+         and e.at <= asked.at
+     ) elsewhere
      cross join lateral (
        select p.seq, p.presentation_id as "presentationId", p.visitor_id as "visitorId", p.presented_at as "presentedAt",
          p.retained_until as "retainedUntil", p.touch, p.custom_data as "customData"
        from presentation p
        where p.account_id = asked.account_id and p.number_id = asked.number_id and p.ownership_epoch = asked.ownership_epoch
-         and p.pool_id = asked.pool_id
+         and p.pool_id = asked.pool_id and p.presented_at > coalesce(elsewhere.at, '-infinity')
          -- Arrivals are kept in whole milliseconds: what was presented within that millisecond was presented before the call.
          and p.presented_at < asked.at + interval '1 millisecond'
        order by p.seq desc limit 1

@@ -39,6 +39,16 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./pool-size.js")).poolSizeCommand,
   },
   {
+    name: "replay",
+    summary: "prove that records are what the log says; try other pool settings",
+    load: async () => (await import("./replay.js")).replayCommand,
+  },
+  {
+    name: "export",
+    summary: "write calls to a CSV, NDJSON or Parquet file",
+    load: async () => (await import("./export.js")).exportCommand,
+  },
+  {
     name: "call",
     summary: "place one real SIP call to a running service",
     load: async () => (await import("./call.js")).callCommand,

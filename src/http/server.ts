@@ -18,6 +18,7 @@ import { addOpenApi } from "./openapi.js";
 import { appErrorOf, sendAppError, sendProblem } from "./problem.js";
 import { addAccountRoutes } from "./routes/accounts.js";
 import { addCallReportRoutes } from "./routes/call-reports.js";
+import { addCallExportRoutes } from "./routes/call-exports.js";
 import { addCallRoutes } from "./routes/calls.js";
 import { addCarrierRoutes } from "./routes/carriers.js";
 import { addCorrectionRoutes } from "./routes/corrections.js";
@@ -120,6 +121,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addCallRoutes(scope, deps);
   addCorrectionRoutes(scope, deps);
   addPrivacyRoutes(scope, deps);
+  addCallExportRoutes(scope, deps);
   addInterceptRoutes(scope, deps);
   addReportRoutes(scope, deps, bots);
   addCallReportRoutes(scope, deps);

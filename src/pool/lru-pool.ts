@@ -1,7 +1,9 @@
 /**
  * A pool in memory that gives numbers out by the rule of present_batch (migration 0004): a visitor keeps the number they hold while retention or
- * lock last; else the unlocked number presented longest ago; else overflow. For simulations; a test holds it against the database. Pure.
+ * lock last; else the unlocked number presented longest ago, or, for comparison, any unlocked one; else overflow. For simulations; a test holds it
+ * against the database. Pure.
  */
+import { longestUnpresented, type NumberShelf } from "./number-shelf.js";
 
 export interface LruPoolRules {
   /** Numbers that visitors can get. */
@@ -9,6 +11,8 @@ export interface LruPoolRules {
   /** The same for everybody: then the number presented longest ago is also the one whose lock ends first. */
   readonly lockS: number;
   readonly retentionS: number;
+  /** When every number is locked, the one presented longest ago goes to the next visitor all the same (`reuse_oldest`). */
+  readonly reusesOldest?: boolean;
 }
 
 export type LruOutcome =
@@ -19,10 +23,15 @@ export type LruOutcome =
 const OVERFLOW: LruOutcome = { kind: "overflow" };
 const NOBODY = -1;
 
-/** @returns what a visit gets. Call it in the order of time; visitors are numbers ≥ 0 */
-export function createLruPool(rules: LruPoolRules): (visit: { atS: number; visitor: number }) => LruOutcome {
-  const { numbers, lockS, retentionS } = rules;
-  const line = createLine(numbers);
+/**
+ * @param shelf which free number is next; that of the allocator when not given
+ * @returns what a visit gets. Call it in the order of time; visitors are numbers ≥ 0
+ */
+export function createLruPool(
+  rules: LruPoolRules,
+  shelf: NumberShelf = longestUnpresented(rules),
+): (visit: { atS: number; visitor: number }) => LruOutcome {
+  const { numbers, lockS, retentionS, reusesOldest = false } = rules;
   const holder = new Int32Array(numbers).fill(NOBODY);
   const presentedAt = new Float64Array(numbers).fill(-Infinity);
   const held = new Map<number, number>();
@@ -35,7 +44,7 @@ export function createLruPool(rules: LruPoolRules): (visit: { atS: number; visit
       holder[number] = visitor;
     }
     presentedAt[number] = atS;
-    line.toEnd(number);
+    shelf.presented(number, atS);
   };
 
   return ({ atS, visitor }) => {
@@ -50,28 +59,9 @@ export function createLruPool(rules: LruPoolRules): (visit: { atS: number; visit
       held.delete(visitor);
       holder[own] = NOBODY;
     }
-    const first = line.first();
-    if (numbers === 0 || atS - (presentedAt[first] as number) < lockS) return OVERFLOW;
-    present(first, visitor, atS);
-    return { kind: "presented", number: first, isNew: true };
-  };
-}
-
-/** Numbers in the order of their latest presentation: a ring of links, the entry after the last number is its head. */
-function createLine(numbers: number): { first: () => number; toEnd: (number: number) => void } {
-  const head = numbers;
-  const next = Int32Array.from({ length: numbers + 1 }, (_, i) => (i === numbers ? 0 : i + 1));
-  const before = Int32Array.from({ length: numbers + 1 }, (_, i) => (i === 0 ? numbers : i - 1));
-  const link = (left: number, right: number): void => {
-    next[left] = right;
-    before[right] = left;
-  };
-  return {
-    first: () => next[head] as number,
-    toEnd: (number) => {
-      link(before[number] as number, next[number] as number);
-      link(before[head] as number, number);
-      link(number, head);
-    },
+    const next = shelf.free(atS) ?? (reusesOldest ? shelf.oldest() : null);
+    if (next === null) return OVERFLOW;
+    present(next, visitor, atS);
+    return { kind: "presented", number: next, isNew: true };
   };
 }

@@ -29,6 +29,8 @@ describe("ringmatch", () => {
       "numbers import",
       "fallback export",
       "pool size",
+      "replay",
+      "export",
       "call",
       "demo",
     ]) {

@@ -21,8 +21,8 @@ const STATUSES = [
   "intercepted",
 ] as const;
 
-export const callQuery = z.strictObject({
-  ...pageQuery,
+/** What a list of calls can be limited to; an export has no pages. */
+const callFilters = {
   ...accountQuery,
   from: instantIn.optional(),
   to: instantIn.optional().meta({ description: "Exclusive" }),
@@ -31,7 +31,10 @@ export const callQuery = z.strictObject({
   disposition: z.enum(DISPOSITIONS).optional(),
   attribution: z.enum(ATTRIBUTIONS).optional(),
   updated_since: instantIn.optional().meta({ description: "Received, changed or corrected at or after this time" }),
-});
+};
+
+export const callQuery = z.strictObject({ ...pageQuery, ...callFilters });
+export const exportQuery = z.strictObject(callFilters);
 
 /** With the scope calls:pii the number, else the last four digits. Both null: anonymous. */
 export const callerOut = z

@@ -1,0 +1,58 @@
+/** The file that `ringmatch export` writes: beside its place under another name first, so that what stands there is always whole. */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import type { CallColumn, ShownCall } from "../http/contract/call-columns.js";
+import { csvCall, csvHead, ndjsonCall } from "../http/contract/call-lines.js";
+import { createParquetFile } from "./parquet-file.js";
+
+export const EXPORT_FORMATS = ["csv", "ndjson", "parquet"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+interface CallFile {
+  add(shown: readonly ShownCall[]): void;
+  finish(): void;
+}
+
+/** @param fill writes every call; when it throws, nothing stands at `path` that did not before */
+export async function writeExportFile(
+  input: { path: string; format: ExportFormat; columns: readonly CallColumn[] },
+  fill: (add: (shown: readonly ShownCall[]) => void) => Promise<void>,
+): Promise<void> {
+  const { path, format, columns } = input;
+  const temporary = `${path}.${process.pid}.partial`;
+  try {
+    const file = openFile(temporary, format, columns);
+    await fill((shown) => file.add(shown));
+    file.finish();
+    sync(temporary);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function openFile(path: string, format: ExportFormat, columns: readonly CallColumn[]): CallFile {
+  if (format === "parquet") {
+    const file = createParquetFile(path, columns);
+    return { add: (shown) => shown.forEach((call) => file.add(call)), finish: () => file.finish() };
+  }
+  const descriptor = openSync(path, "w", FILE_MODE);
+  if (format === "csv") writeSync(descriptor, csvHead(columns));
+  const lineOf = format === "csv" ? (call: ShownCall) => csvCall(columns, call) : ndjsonCall;
+  return {
+    add: (shown) => void writeSync(descriptor, shown.map(lineOf).join("")),
+    finish: () => closeSync(descriptor),
+  };
+}
+
+/** It may hold callers' numbers. */
+const FILE_MODE = 0o600;
+
+function sync(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
