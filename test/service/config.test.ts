@@ -41,6 +41,19 @@ describe("a tls address in SIP_LISTEN", () => {
   });
 });
 
+describe("WEBHOOK_ALLOW_CIDRS", () => {
+  it("lets nothing private through unless networks are listed", () => {
+    expect(loadConfig({}).webhookAllowCidrs).toEqual([]);
+    expect(loadConfig({ WEBHOOK_ALLOW_CIDRS: "10.1.0.0/16, ::1/128" }).webhookAllowCidrs).toEqual([
+      "10.1.0.0/16",
+      "::1/128",
+    ]);
+    expect(() => loadConfig({ WEBHOOK_ALLOW_CIDRS: "10.1.0.0" })).toThrow(
+      /WEBHOOK_ALLOW_CIDRS must be a list of networks/,
+    );
+  });
+});
+
 describe("TELNYX_API_URL", () => {
   it("is Telnyx's own, another address, or refused", () => {
     expect(loadConfig({}).telnyxApiUrl).toBe("https://api.telnyx.com");

@@ -5,6 +5,7 @@ import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { emptyDeliveries, listDeliveries, replayDelivery } from "../../../src/account/outgoing/deliveries.store.js";
 import { getEndpoint, rotateSecret } from "../../../src/account/outgoing/webhook-endpoints.store.js";
 import { systemRandom } from "../../../src/kernel/random.js";
+import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { RESPONSE_BYTES_MAX, RESPONSE_CHARS_KEPT } from "../../../src/webhooks/outbound/send.js";
 import type { LogLine } from "../../http/support/http-world.js";
@@ -111,6 +112,27 @@ describe("a delivery", () => {
     expect(toPlatform?.headers["webhook-id"]).toBe(id);
     expect(toPlatform?.headers["content-type"]).toContain("application/cloudevents+json");
     new Webhook(platform.secret).verify(toPlatform?.body as string, toPlatform?.headers as Record<string, string>);
+  });
+
+  it("about a number tells the account the facts, and the platform who did it and why as well", async () => {
+    const world = await makeWorld(db, 1);
+    const number = world.numbers[0] as string;
+    const events = ["number.quarantined"] as const;
+    const own = await makeEndpoint(db, { url: `${receiver.url}/own`, accountId: world.account.id, events });
+    const platform = await makeEndpoint(db, { url: `${receiver.url}/platform`, events });
+    const move = { e164: number, accountId: null, reason: "a word", actor: "somebody" };
+    await quarantineNumber({ db, schedule: world.schedule }, move);
+    await relay();
+    for (const { endpoint } of [own, platform]) await deliver(endpoint.id);
+    const [toOwn, toPlatform] = receiver.received.map(bodyOf);
+    const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const facts = { number, from_state: "assigned", state: "quarantined", at: iso, next_check_at: iso };
+    expect(toOwn).toEqual({
+      type: "number.quarantined",
+      timestamp: toOwn.data.at,
+      data: { ...facts, former_account_id: world.account.id },
+    });
+    expect(toPlatform.data).toMatchObject({ ...facts, reason: "a word", actor: "somebody" });
   });
 
   it("that fails comes again, the same bytes under the same id, until it is given up", async () => {
