@@ -120,7 +120,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 async function expectSame(db: Database): Promise<void> {
   const table = await fromCells(db);
   const raw = await rawReport(db);
-  const counted = new Map(
+  const counted = new Map<string, Readonly<Record<string, unknown>>>(
     table.rows.map(({ dimensions, figures }) => {
       const { source, medium, campaign } = dimensions;
       const { unattributedShare: _share, estimatedMisattribution: _wrong, currency: _currency, ...sums } = figures;
