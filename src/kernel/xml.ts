@@ -1,6 +1,6 @@
 /**
- * Writes the little XML that carriers' call documents are: elements, attributes, text. Everything that comes in as text is escaped, so that a name or a URL
- * can never become markup. For the adapters whose carrier has no writer of ours.
+ * Writes little XML documents: elements, attributes, text. Everything that comes in as text is escaped, so that a name or a URL
+ * can never become markup. For documents that have no writer of their own: carriers, and the Invoca-compatible API.
  */
 
 /** Markup that is safe already, which plain text never is. */

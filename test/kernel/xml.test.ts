@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attributesOf, textOf } from "../../../src/dev/carrier-voices/read-xml.js";
-import { element, xmlDocument } from "../../../src/webhooks/inbound/documents/xml.js";
+import { attributesOf, textOf } from "../../src/dev/carrier-voices/read-xml.js";
+import { element, xmlDocument } from "../../src/kernel/xml.js";
 
 describe("element", () => {
   it("writes elements, attributes and text, and leaves out what is null", () => {
