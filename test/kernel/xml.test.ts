@@ -14,7 +14,7 @@ describe("element", () => {
   it("text and attributes can never become markup", () => {
     const { xml } = element("Speak", { url: `?a=1&b="'<>` }, [`</Speak><Hangup/> & "more" 'text'`]);
     expect(xml).toBe(
-      `<Speak url="?a=1&amp;b=&quot;&apos;&lt;&gt;">&lt;/Speak&gt;&lt;Hangup/&gt; &amp; &quot;more&quot; &apos;text&apos;</Speak>`,
+      `<Speak url="?a=1&amp;b=&quot;&apos;&lt;&gt;">&lt;/Speak&gt;&lt;Hangup/&gt; &amp; "more" 'text'</Speak>`,
     );
   });
 
