@@ -13,7 +13,14 @@ import { showTransaction, type Transaction } from "./show-transaction.js";
 import { chooseColumns, STANDARD } from "./transaction-columns.js";
 import { csvRows, jsonRows, type TransactionsTable, xmlRows } from "./transaction-formats.js";
 import { readTransactionQuery, type TransactionQuery } from "./transaction-query.js";
-import { type FeedPlace, type FeedRow, findPlace, readFeed, readRecords } from "./transactions.store.js";
+import {
+  type FeedPlace,
+  type FeedRow,
+  type FeedScope,
+  findPlace,
+  readFeed,
+  readRecords,
+} from "./transactions.store.js";
 
 const ORGANIZATIONS = [
   { path: "networks", what: "Network" },
@@ -78,19 +85,23 @@ async function tableOf(
 }
 
 async function feedOf(deps: HttpDeps, account: Account, query: TransactionQuery): Promise<FeedRow[]> {
-  const { transaction, call, types, range, limit } = query;
-  if (transaction === "unknown" || call === "unknown" || call?.kind === "signal" || types.length === 0) return [];
+  const { types, limit } = query;
+  const scope = types.length === 0 ? null : await scopeOf(deps, account, query);
+  return scope === null ? [] : readFeed(deps.db, { accountId: account.id, types, scope, limit });
+}
+
+/** @returns null for what finds nothing. One call's transactions are shown whenever it was, and wherever a reader was before. */
+async function scopeOf(deps: HttpDeps, account: Account, query: TransactionQuery): Promise<FeedScope | null> {
+  const { transaction, call, range } = query;
+  if (transaction === "unknown" || call === "unknown") return null;
+  if (transaction !== null) {
+    const place = await findPlace(deps.db, transaction, account.id);
+    if (place === null || (call !== null && call.id !== place.callId)) return null;
+    return { kind: "call", callId: place.callId, transactionId: place.id };
+  }
+  if (call !== null) return { kind: "call", callId: call.id, transactionId: null };
   const after = await placeOf(deps, account, query.after);
-  return readFeed(deps.db, {
-    accountId: account.id,
-    types,
-    // One call's, or one: whenever it was.
-    range: transaction === null && call === null ? range : null,
-    callId: call?.id ?? null,
-    transactionId: transaction?.id ?? null,
-    after: transaction === null && call === null ? after : null,
-    limit,
-  });
+  return range === null ? { kind: "all", after } : { kind: "range", ...range, after };
 }
 
 /** To begin anew silently would send a client everything again. */

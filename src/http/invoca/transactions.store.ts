@@ -31,21 +31,24 @@ export interface FeedSignal {
   readonly occurredAt: Instant;
 }
 
-/** A place in the feed, exact to the microsecond; compared as text by the database alone. */
+/** A place in the feed, exact to the microsecond. */
 export interface FeedPlace {
+  readonly callId: string;
   readonly receivedAt: string;
   readonly at: string;
   readonly id: string;
 }
 
+/** all: in the order of writing. range: of the calls' starts, to exclusive, in their order. call: one call's, or one transaction of it. */
+export type FeedScope =
+  | { readonly kind: "all"; readonly after: FeedPlace | null }
+  | { readonly kind: "range"; readonly from: Instant; readonly to: Instant; readonly after: FeedPlace | null }
+  | { readonly kind: "call"; readonly callId: string; readonly transactionId: string | null };
+
 export interface FeedSearch {
   readonly accountId: string;
   readonly types: readonly TransactionType[];
-  /** Of the call's start; null: by the order of writing, whenever the call was. to is exclusive. */
-  readonly range: { readonly from: Instant; readonly to: Instant } | null;
-  readonly callId: string | null;
-  readonly transactionId: string | null;
-  readonly after: FeedPlace | null;
+  readonly scope: FeedScope;
   readonly limit: number;
 }
 
@@ -77,62 +80,75 @@ export async function findReplaced(
   return row?.id ?? callId;
 }
 
-// $1 account, $2 horizon, $3 types, $4 call, $5 transaction, $6 and $7 the place, $8 how many, $9 to $11 the range. Each branch has an index in its order.
-const bound = (at: string, id: string): string =>
-  `and ${at} < $2 and ($6::timestamptz is null or (${at}, ${id}) > ($6, $7)) and ($5::text is null or ${id} = $5)
-   order by ${at}, ${id} limit $8`;
-const FEED = (name: string, bounds: (at: string, id: string, received: string) => string, order: string) =>
+/** Of a branch: when it was written, its id, its call's id and start. */
+interface BranchColumns {
+  readonly at: string;
+  readonly id: string;
+  readonly call: string;
+  readonly received: string;
+}
+
+// $1 account, $2 horizon, $3 types, $4 how many; from $5 on the scope's. Each branch has an index that begins at the place and ends at the limit.
+const feed = (name: string, bounds: (columns: BranchColumns) => string, order: string) =>
   sql(
     name,
     `select f.id, f.type, f."callId", f."receivedAt", f.revision, f."correctsId", f.at, f.signal from (
        (select c.id, 'Call' as type, c.id as "callId", c.received_at as "receivedAt", 0 as revision, null as "correctsId", c.finished_at as at,
           null::jsonb as signal
-        from call c where c.account_id = $1 and c.finished_at is not null and 'Call' = any ($3::text[]) and ($4::text is null or c.id = $4)
-          ${bounds("c.finished_at", "c.id", "c.received_at")})
+        from call c where c.account_id = $1 and c.finished_at is not null and c.finished_at < $2 and 'Call' = any ($3::text[])
+          ${bounds({ at: "c.finished_at", id: "c.id", call: "c.id", received: "c.received_at" })})
        union all
-       (select k.id, 'Call', k.call_id, k.received_at, k.revision,
-          ${REPLACED("k.call_id", "k.revision")}, k.at, null
-        from call_correction k where k.account_id = $1 and k.kind = 'correction' and 'Call' = any ($3::text[]) and ($4::text is null or k.call_id = $4)
-          ${bounds("k.at", "k.id", "k.received_at")})
+       (select k.id, 'Call', k.call_id, k.received_at, k.revision, ${REPLACED("k.call_id", "k.revision")}, k.at, null
+        from call_correction k where k.account_id = $1 and k.kind = 'correction' and k.at < $2 and 'Call' = any ($3)
+          ${bounds({ at: "k.at", id: "k.id", call: "k.call_id", received: "k.received_at" })})
        union all
        (select s.id, 'Signal', s.call_id, s.received_at, s.call_revision, s.corrects_id, s.at,
           jsonb_build_object('name', s.name, 'partnerUniqueId', s.partner_unique_id, 'value', s.value, 'revenue', s.revenue::float8,
             'occurredAt', floor(extract(epoch from s.occurred_at) * 1000))
-        from call_signal s where s.account_id = $1 and 'Signal' = any ($3::text[]) and ($4::text is null or s.call_id = $4)
-          ${bounds("s.at", "s.id", "s.received_at")})) f
-     order by ${order} limit $8`,
+        from call_signal s where s.account_id = $1 and s.at < $2 and 'Signal' = any ($3)
+          ${bounds({ at: "s.at", id: "s.id", call: "s.call_id", received: "s.received_at" })})) f
+     order by ${order} limit $4`,
   );
-const BY_WRITING = FEED("invoca_feed_by_writing", bound, "f.at, f.id");
-const BY_CALL_START = FEED(
-  "invoca_feed_by_call_start",
-  (at, id, received) =>
-    `and ${received} >= $9 and ${received} < $10 and ${at} < $2
-     and ($6::timestamptz is null or (${received}, ${at}, ${id}) > ($11::timestamptz, $6, $7)) and ($5::text is null or ${id} = $5)
-     order by ${received}, ${at}, ${id} limit $8`,
+const BEGINNING = `coalesce($5::timestamptz, '-infinity')`;
+const ALL = feed(
+  "invoca_feed_all",
+  ({ at, id }) => `and (${at}, ${id}) > (${BEGINNING}, $6) order by ${at}, ${id} limit $4`,
+  "f.at, f.id",
+);
+const RANGE = feed(
+  "invoca_feed_range",
+  ({ at, id, received }) =>
+    `and ${received} >= $8 and ${received} < $9 and (${received}, ${at}, ${id}) > (coalesce($7::timestamptz, '-infinity'), ${BEGINNING}, $6)
+     order by ${received}, ${at}, ${id} limit $4`,
   `f."receivedAt", f.at, f.id`,
+);
+const CALL = feed(
+  "invoca_feed_call",
+  ({ at, id, call }) => `and ${call} = $5 and ($6::text is null or ${id} = $6) order by ${at}, ${id} limit $4`,
+  "f.at, f.id",
 );
 
 /** @returns in the order of the feed */
-export async function readFeed(db: Queryable, search: FeedSearch): Promise<FeedRow[]> {
+export async function readFeed(db: Queryable, { accountId, types, scope, limit }: FeedSearch): Promise<FeedRow[]> {
   const [row] = await db.query<{ horizon: string }>(HORIZON, [HELD_BACK_MS]);
-  const { accountId, types, range, callId, transactionId, after, limit } = search;
-  const place = [after?.at ?? null, after?.id ?? ""];
-  const values = [accountId, row?.horizon, types, callId, transactionId, ...place, limit];
-  if (range === null) return db.query<FeedRow>(BY_WRITING, values);
-  const bounds = [timestamp(range.from), timestamp(range.to), after?.receivedAt ?? null];
-  return db.query<FeedRow>(BY_CALL_START, [...values, ...bounds]);
+  const values = [accountId, row?.horizon, types, limit];
+  if (scope.kind === "call") return db.query<FeedRow>(CALL, [...values, scope.callId, scope.transactionId]);
+  const place = [scope.after?.at ?? null, scope.after?.id ?? ""];
+  if (scope.kind === "all") return db.query<FeedRow>(ALL, [...values, ...place]);
+  const range = [scope.after?.receivedAt ?? null, timestamp(scope.from), timestamp(scope.to)];
+  return db.query<FeedRow>(RANGE, [...values, ...place, ...range]);
 }
 
 const exact = (time: string): string => `to_char(${time} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 const PLACE_OF_RECORD = sql(
   "invoca_feed_place_of_record",
-  `select ${exact("c.received_at")} as "receivedAt", ${exact("c.finished_at")} as at, c.id from call c
+  `select ${exact("c.received_at")} as "receivedAt", ${exact("c.finished_at")} as at, c.id, c.id as "callId" from call c
    where c.id = $1 and c.account_id = $2 and c.finished_at is not null
-   union all select ${exact("k.received_at")}, ${exact("k.at")}, k.id from call_correction k where k.id = $1 and k.account_id = $2`,
+   union all select ${exact("k.received_at")}, ${exact("k.at")}, k.id, k.call_id from call_correction k where k.id = $1 and k.account_id = $2`,
 );
 const PLACE_OF_SIGNAL = sql(
   "invoca_feed_place_of_signal",
-  `select ${exact("s.received_at")} as "receivedAt", ${exact("s.at")} as at, s.id from call_signal s where s.id = $1 and s.account_id = $2`,
+  `select ${exact("s.received_at")} as "receivedAt", ${exact("s.at")} as at, s.id, s.call_id as "callId" from call_signal s where s.id = $1 and s.account_id = $2`,
 );
 
 /** @returns null for a transaction that the account does not have */

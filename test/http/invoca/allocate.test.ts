@@ -136,9 +136,8 @@ describe("bulk", () => {
     });
     for (const row of answer.json().responses)
       expect(row).toMatchObject({ promo_number: expect.stringMatching(/^\d{10}$/) });
-    expect((await logOf(pool)).map((row) => row["custom_data"])).toEqual(
-      expect.arrayContaining([{ m1: "autos" }, { m1: "a%2" }, { m1: "\ufffd", m2: "x&y", constructor: "1" }]),
-    );
+    const kept: object[] = [{ m1: "autos" }, { m1: "a%2" }, { m1: "\ufffd", m2: "x&y", constructor: "1" }];
+    expect((await logOf(pool)).map((row) => row["custom_data"])).toEqual(expect.arrayContaining(kept));
   });
 
   it("is limited, and takes no body that is none", async () => {
@@ -168,7 +167,7 @@ describe("bulk", () => {
         const responses: Record<string, unknown>[] = answer.json().responses;
         expect(responses.map((row) => row["request_id"])).toEqual(asked.map(([, id]) => id ?? undefined));
         for (const [index, [{ keys }]] of asked.entries())
-          expect(Object.keys(responses[index] ?? {})).toEqual(expect.arrayContaining(keys));
+          expect(Object.keys(responses[index] ?? {})).toEqual(expect.arrayContaining([...keys]));
         for (const row of responses) expect(row["overflow"]).not.toBe(false);
       }),
       { numRuns: 15 },

@@ -43,7 +43,7 @@ describe("and refused", () => {
     ["unknown Basic", { authorization: basic("a:b") }],
     ["broken Basic", { authorization: "Basic %%%" }],
   ])("when %s", async (_name, headers) => {
-    const answer = await plain("GET", feed, headers as Record<string, string>);
+    const answer = await plain("GET", feed, headers);
     expect([answer.statusCode, answer.json()]).toEqual([
       401,
       { errors: { class: "Unauthorized", invalid_data: expect.any(String) } },
