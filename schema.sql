@@ -123,6 +123,7 @@ create table call (
   consent jsonb,
   previous_call_id text,
   calls_before integer,
+  finished_at timestamp with time zone,
   constraint call_attribution_check CHECK ((attribution = ANY (ARRAY['matched'::text, 'overflow'::text, 'expired'::text, 'never_presented'::text, 'quarantined'::text, 'unattributable'::text]))),
   constraint call_caller_last4_check CHECK ((length(caller_last4) <= 4)),
   constraint call_calls_before_check CHECK ((calls_before >= 0)),
@@ -143,11 +144,14 @@ create table call (
 create table call_default partition of call default;
 CREATE INDEX call_account ON ONLY public.call USING btree (account_id, received_at DESC, id DESC);
 CREATE INDEX call_caller ON ONLY public.call USING btree (caller_hash, received_at, id) WHERE (caller_hash IS NOT NULL);
+CREATE INDEX call_finished ON ONLY public.call USING btree (account_id, finished_at, id) WHERE (finished_at IS NOT NULL);
 CREATE INDEX call_newest ON ONLY public.call USING btree (received_at DESC, id DESC);
 CREATE INDEX call_number ON ONLY public.call USING btree (promo_number, received_at DESC);
 CREATE INDEX call_open ON ONLY public.call USING btree (received_at) WHERE (status = ANY (ARRAY['ringing'::text, 'in_progress'::text]));
 CREATE INDEX call_updated ON ONLY public.call USING btree (updated_at, id);
 CREATE INDEX call_visitor ON ONLY public.call USING btree (account_id, visitor_id) WHERE (visitor_id IS NOT NULL);
+CREATE TRIGGER finished_new BEFORE INSERT ON public.call FOR EACH ROW WHEN (((new.ended_at IS NOT NULL) AND (new.finished_at IS NULL))) EXECUTE FUNCTION note_finished();
+CREATE TRIGGER finished_now BEFORE UPDATE ON public.call FOR EACH ROW WHEN (((new.ended_at IS NOT NULL) AND (new.finished_at IS NULL))) EXECUTE FUNCTION note_finished();
 CREATE TRIGGER report_marks_changed AFTER UPDATE ON public.call REFERENCING OLD TABLE AS old_call NEW TABLE AS new_call FOR EACH STATEMENT EXECUTE FUNCTION mark_report();
 CREATE TRIGGER report_marks_new AFTER INSERT ON public.call REFERENCING NEW TABLE AS new_call FOR EACH STATEMENT EXECUTE FUNCTION mark_report();
 CREATE TRIGGER report_marks_removed AFTER DELETE ON public.call REFERENCING OLD TABLE AS old_call FOR EACH STATEMENT EXECUTE FUNCTION mark_report();
@@ -196,6 +200,7 @@ create table call_correction (
   constraint call_correction_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
   constraint call_correction_revision_check CHECK ((revision >= 1))
 );
+CREATE INDEX call_correction_account ON public.call_correction USING btree (account_id, at, id) WHERE (kind = 'correction'::text);
 CREATE INDEX call_correction_at ON public.call_correction USING btree (at, id);
 CREATE INDEX call_correction_visitor ON public.call_correction USING btree (account_id, visitor_id) WHERE (visitor_id IS NOT NULL);
 CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.call_correction FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
@@ -400,6 +405,31 @@ create table inventory_finding (
   constraint inventory_finding_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX inventory_finding_open ON public.inventory_finding USING btree (credential_id, kind, number) WHERE (resolved_at IS NULL);
+
+create table invoca_promo_number (
+  static_number_id text not null,
+  id_from_network text not null,
+  constraint invoca_promo_number_id_from_network_check CHECK (((length(id_from_network) >= 1) AND (length(id_from_network) <= 200))),
+  constraint invoca_promo_number_pkey PRIMARY KEY (static_number_id),
+  constraint invoca_promo_number_static_number_id_fkey FOREIGN KEY (static_number_id) REFERENCES static_number(id)
+);
+
+create table invoca_ring_pool (
+  pool_id text not null,
+  account_id text not null,
+  id_from_network text not null,
+  campaign_id text not null,
+  preferred boolean not null default false,
+  fill_immediately boolean not null default false,
+  local_center jsonb,
+  local_number_preferences jsonb,
+  constraint invoca_ring_pool_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint invoca_ring_pool_account_id_id_from_network_key UNIQUE (account_id, id_from_network),
+  constraint invoca_ring_pool_campaign_id_check CHECK (((length(campaign_id) >= 1) AND (length(campaign_id) <= 200))),
+  constraint invoca_ring_pool_id_from_network_check CHECK (((length(id_from_network) >= 1) AND (length(id_from_network) <= 200))),
+  constraint invoca_ring_pool_pkey PRIMARY KEY (pool_id),
+  constraint invoca_ring_pool_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id)
+);
 
 create table number_event (
   id bigint not null generated always as identity,
@@ -1418,6 +1448,15 @@ begin
       on conflict (account_id) do update set before = greatest(r.before, excluded.before);
   end if;
   return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.note_finished()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.finished_at := clock_timestamp();
+  return new;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.notify_number()

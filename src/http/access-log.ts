@@ -6,7 +6,17 @@ import type { HttpMetrics } from "./http-metrics.js";
 /** An unknown path is logged as it came, and anybody can send a long one. */
 const PATH_CHARS_MAX = 200;
 /** Answered all the time and counted by metrics: their successes are told at level debug only. */
-const FREQUENT_ROUTES = new Set(["/v1/presentations", "/v1/presentations/renew", "/healthz", "/readyz", "/metrics"]);
+const FREQUENT_ROUTES = new Set([
+  "/v1/presentations",
+  "/v1/presentations/renew",
+  "/api/:date/ring_pools/:pool/allocate_number.json",
+  "/api/:date/ring_pools/:pool/allocate_number.xml",
+  "/api/:date/ring_pools/:pool/allocate_number.csv",
+  "/api/:date/bulk.json",
+  "/healthz",
+  "/readyz",
+  "/metrics",
+]);
 
 export function addAccessLog(app: FastifyInstance, deps: Pick<HttpDeps, "log">, metrics: HttpMetrics): void {
   app.addHook("onResponse", (request, reply, done) => {

@@ -29,15 +29,24 @@ export function authenticate(deps: Pick<HttpDeps, "db" | "adminKeyHash">): (requ
   return async (request) => {
     const key = bearerOf(request.headers.authorization);
     if (key === null) throw new AppError("unauthenticated", "Send an API key as `Authorization: Bearer <key>`.");
-    const principal = isBootstrapKey(deps.adminKeyHash, key)
-      ? { keyId: BOOTSTRAP_KEY_ID, accountId: null, scopes: SCOPES }
-      : await findPrincipal(deps.db, key);
-    if (principal === null) throw new AppError("unauthenticated", "The API key is unknown or was revoked.");
-    const { access } = request.routeOptions.config;
-    invariant(access !== undefined, "every authenticated route names its access");
-    request.principal = principal;
-    assertAccess(principal, access);
+    await admit(deps, request, key);
   };
+}
+
+/** The key's owner is who asks from here on. @throws AppError("unauthenticated"); AppError("forbidden") when the key lacks what the route needs */
+export async function admit(
+  deps: Pick<HttpDeps, "db" | "adminKeyHash">,
+  request: FastifyRequest,
+  key: string,
+): Promise<void> {
+  const principal = isBootstrapKey(deps.adminKeyHash, key)
+    ? { keyId: BOOTSTRAP_KEY_ID, accountId: null, scopes: SCOPES }
+    : await findPrincipal(deps.db, key);
+  if (principal === null) throw new AppError("unauthenticated", "The API key is unknown or was revoked.");
+  const { access } = request.routeOptions.config;
+  invariant(access !== undefined, "every authenticated route names its access");
+  request.principal = principal;
+  assertAccess(principal, access);
 }
 
 export function principalOf(request: FastifyRequest): Principal {

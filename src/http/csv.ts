@@ -17,6 +17,11 @@ export function csvLine(cells: readonly CsvCell[]): string {
 function csvCell(cell: CsvCell): string {
   if (cell === null) return "";
   if (typeof cell === "number") return String(cell);
-  const text = RUNS.test(cell) ? `'${cell}` : cell;
+  const text = defused(cell);
   return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** The text as a spreadsheet may have it: one that it would run gets an apostrophe in front. */
+export function defused(text: string): string {
+  return RUNS.test(text) ? `'${text}` : text;
 }

@@ -12,6 +12,7 @@ import { answerClientError } from "./client-error.js";
 import { addHealth } from "./health.js";
 import type { HttpApp, HttpDeps } from "./http-deps.js";
 import { createHttpMetrics, type HttpMetrics } from "./http-metrics.js";
+import { addInvocaApi } from "./invoca/invoca-api.js";
 import { addIdempotency } from "./idempotency.js";
 import { acceptJson } from "./json-body.js";
 import { addOpenApi } from "./openapi.js";
@@ -98,6 +99,7 @@ function addScopes(app: FastifyInstance, deps: HttpDeps, watch: { metrics: HttpM
   app.register(async (scope: HttpApp) => addHealth(scope, deps));
   app.register(async (scope: HttpApp) => addPresentationRoutes(scope, deps, watch));
   app.register(async (scope: HttpApp) => addApi(scope, deps, watch.bots));
+  app.register(async (scope: HttpApp) => addInvocaApi(scope, deps, watch.metrics), { prefix: "/api" });
   for (const plugin of deps.plugins) app.register(plugin);
 }
 

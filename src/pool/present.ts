@@ -8,6 +8,7 @@ import { AppError, messageOf } from "../kernel/errors.js";
 import { type IdSource, VISITOR_ID_PATTERN, type VisitorId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
 import { normalizeNumber } from "../telephony/e164.js";
+import { allocateFrom } from "./allocate-from.js";
 import type { AllocationBatch } from "./allocation-batch.js";
 import type { BotReason, BotTally } from "./bot-tally.js";
 import type { Directory, DirectoryAccount, DirectoryPool } from "./directory.js";
@@ -126,23 +127,14 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
       input.onWithheld(pool);
       return await withoutVisitor(deps, pool.id, number);
     }
-    const allocation = await deps.batch.allocate({
-      accountId: account.account.id,
-      poolId: pool.id,
-      visitorId: asked,
-      freshVisitorId: fresh,
-      presentationId: deps.ids.next("prs"),
-      logId: deps.ids.next("prl"),
-      touch: request.touch,
-      customData: request.customData,
-      context: request.context,
-    });
+    const { touch, customData, context } = request;
+    const visit = { visitorId: asked, freshVisitorId: fresh, touch, customData, context };
+    const allocation = await allocateFrom(deps, { accountId: account.account.id, pool, ...visit });
     input.onVisitor(allocation.visitorId);
     if (allocation.kind === "gone" && !input.isRetry) {
       deps.directory.clear();
       return await presentAgain(deps, input);
     }
-    if (allocation.kind === "exhausted") deps.exhaustions.note(pool);
     return presentedOf(number, allocation);
   } catch (error) {
     if (error instanceof AppError && error.code === "invalid_value") throw error;

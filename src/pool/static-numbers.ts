@@ -8,7 +8,7 @@ import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { E164 } from "../telephony/e164.js";
 import type { NumberType } from "../telephony/npa.js";
-import { fittingNumbers } from "./fitting-numbers.js";
+import { type FittingPool, fittingNumbers } from "./fitting-numbers.js";
 import { type MoveDeps, removeNumber } from "./number-moves.js";
 import { pickAvailable } from "./number-picks.store.js";
 import { type LockedNumber, lockNumber, writeMove } from "./numbers.store.js";
@@ -29,7 +29,9 @@ const RETENTION_S = 259_200;
 
 export type WantedNumber =
   | { readonly kind: "named"; readonly number: E164 }
-  | { readonly kind: "any"; readonly type: NumberType; readonly npa: string | null };
+  | ({ readonly kind: "any"; readonly type: NumberType; readonly npa: string | null } & Partial<
+      Pick<FittingPool, "npaFallback">
+    >);
 
 /**
  * From the inventory, or, by name, a draining number of the account, or (admin) one that is being ported in and has arrived.
@@ -101,9 +103,9 @@ export async function endStaticNumber(
   if (check !== null) deps.schedule.checkLater(check);
 }
 
-async function takeAny(tx: Queryable, wanted: { type: NumberType; npa: string | null }): Promise<LockedNumber> {
+async function takeAny(tx: Queryable, wanted: WantedNumber & { kind: "any" }): Promise<LockedNumber> {
   const [known] = await pickAvailable(tx, {
-    fitting: fittingNumbers({ numberType: wanted.type, npa: wanted.npa, npaFallback: [] }),
+    fitting: fittingNumbers({ numberType: wanted.type, npa: wanted.npa, npaFallback: wanted.npaFallback ?? [] }),
     count: 1,
   });
   if (known !== undefined) return known;

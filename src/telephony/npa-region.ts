@@ -107,6 +107,11 @@ export function regionsOfNpa(npa: string): readonly NpaRegion[] {
   return REGIONS.filter(([, npas]) => npas.includes(npa)).map(([region]) => region);
 }
 
+/** @param region e.g. US-CA. @returns empty for one that has none */
+export function npasOfRegion(region: string): readonly string[] {
+  return REGIONS.find(([name]) => name === region)?.[1] ?? [];
+}
+
 /** @returns the other area codes of the same state, province or territory, ascending; none for a code that has no region */
 export function npasBeside(npa: string): readonly string[] {
   const beside = REGIONS.filter(([, npas]) => npas.includes(npa)).flatMap(([, npas]) => npas);

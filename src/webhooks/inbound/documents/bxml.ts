@@ -2,9 +2,9 @@
  * Our answers as BXML, Bandwidth's call markup (dev.bandwidth.com/docs/voice/bxml). Bandwidth authenticates the callbacks that a verb names with the
  * verb's own username and password. They are left blank here, because answers are stored, and filled in when the answer is sent.
  */
+import { element, type XmlAttributes, xmlDocument, type XmlElement } from "../../../kernel/xml.js";
 import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "../carrier-adapter.js";
 import { NOT_IN_SERVICE } from "./twiml.js";
-import { element, type XmlAttributes, xmlDocument, type XmlElement } from "./xml.js";
 
 export interface CallbackLogin {
   readonly username: string;

@@ -1,7 +1,7 @@
 /** Our answers as Plivo XML (plivo.com/docs/voice/xml). For plivo.ts. */
 import type { AttemptPlan, CarrierAnswer, FallbackPlan, Refusal } from "../carrier-adapter.js";
 import { NOT_IN_SERVICE } from "./twiml.js";
-import { element, type XmlElement, xmlDocument } from "./xml.js";
+import { element, type XmlElement, xmlDocument } from "../../../kernel/xml.js";
 
 /** As long as <Dial> lets a call be (its timeLimit); <Record> alone would stop after a minute. */
 const RECORD_S_MAX = 14_400;

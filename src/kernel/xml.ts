@@ -1,6 +1,6 @@
 /**
- * Writes the little XML that carriers' call documents are: elements, attributes, text. Everything that comes in as text is escaped, so that a name or a URL
- * can never become markup. For the adapters whose carrier has no writer of ours.
+ * Writes little XML documents: elements, attributes, text. Everything that comes in as text is escaped, so that a name or a URL
+ * can never become markup. For documents that have no writer of their own: carriers, and the Invoca-compatible API.
  */
 
 /** Markup that is safe already, which plain text never is. */
@@ -21,7 +21,7 @@ export function element(
     .filter(([, value]) => value !== null)
     .map(([key, value]) => ` ${key}="${escaped(String(value))}"`)
     .join("");
-  const inner = children.map((child) => (typeof child === "string" ? escaped(child) : child.xml)).join("");
+  const inner = children.map((child) => (typeof child === "string" ? escapedText(child) : child.xml)).join("");
   return { xml: inner === "" ? `<${name}${written}/>` : `<${name}${written}>${inner}</${name}>` };
 }
 
@@ -43,4 +43,9 @@ const NO_CHARACTER = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10fff
 
 function escaped(text: string): string {
   return text.replace(NO_CHARACTER, "").replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+}
+
+/** Quotes mean nothing between tags, and what people write stays readable. */
+function escapedText(text: string): string {
+  return text.replace(NO_CHARACTER, "").replace(/[&<>]/g, (character) => ENTITIES[character] ?? "");
 }

@@ -1,0 +1,26 @@
+/** One visitor gets a number of one pool: through the process's batch, with an exhausted pool noted. Asked by pages (present.ts) and by servers. */
+import type { IdSource } from "../kernel/ids.js";
+import type { AllocationBatch } from "./allocation-batch.js";
+import type { DirectoryPool } from "./directory.js";
+import type { ExhaustionCounter } from "./exhaustion-counter.js";
+import type { Allocation, AllocationRequest } from "./presentations.store.js";
+
+export interface AllocateDeps {
+  readonly batch: AllocationBatch;
+  readonly exhaustions: Pick<ExhaustionCounter, "note">;
+  readonly ids: IdSource;
+}
+
+export type Visit = Omit<AllocationRequest, "poolId" | "presentationId" | "logId"> & { readonly pool: DirectoryPool };
+
+/** Committed when it is answered. @throws as AllocationBatch.allocate does */
+export async function allocateFrom(deps: AllocateDeps, { pool, ...visit }: Visit): Promise<Allocation> {
+  const allocation = await deps.batch.allocate({
+    ...visit,
+    poolId: pool.id,
+    presentationId: deps.ids.next("prs"),
+    logId: deps.ids.next("prl"),
+  });
+  if (allocation.kind === "exhausted") deps.exhaustions.note(pool);
+  return allocation;
+}

@@ -1,0 +1,88 @@
+/**
+ * Which state a United States ZIP code lies in, by its first three digits. From general knowledge (the Postal Service's list of prefixes); a few prefixes
+ * that reach over a border count for the larger part. Pure; asked where a client names a place and numbers are kept by area code.
+ */
+
+/** First prefix of a run of prefixes, and its state: the run ends where the next one begins. "" : military, or nobody's. */
+const RUNS: readonly (readonly [number, string])[] = [
+  [0, ""],
+  [5, "NY"],
+  [6, "PR"],
+  [8, "VI"],
+  [9, "PR"],
+  [10, "MA"],
+  [28, "RI"],
+  [30, "NH"],
+  [39, "ME"],
+  [50, "VT"],
+  [55, "MA"],
+  [56, "VT"],
+  [60, "CT"],
+  [63, "NY"],
+  [64, "CT"],
+  [70, "NJ"],
+  [90, ""],
+  [100, "NY"],
+  [150, "PA"],
+  [197, "DE"],
+  [200, "DC"],
+  [201, "VA"],
+  [202, "DC"],
+  [206, "MD"],
+  [220, "VA"],
+  [247, "WV"],
+  [270, "NC"],
+  [290, "SC"],
+  [300, "GA"],
+  [320, "FL"],
+  [340, ""],
+  [341, "FL"],
+  [350, "AL"],
+  [370, "TN"],
+  [386, "MS"],
+  [398, "GA"],
+  [400, "KY"],
+  [430, "OH"],
+  [460, "IN"],
+  [480, "MI"],
+  [500, "IA"],
+  [530, "WI"],
+  [550, "MN"],
+  [569, ""],
+  [570, "SD"],
+  [580, "ND"],
+  [590, "MT"],
+  [600, "IL"],
+  [630, "MO"],
+  [660, "KS"],
+  [680, "NE"],
+  [700, "LA"],
+  [716, "AR"],
+  [730, "OK"],
+  [733, "TX"],
+  [734, "OK"],
+  [750, "TX"],
+  [800, "CO"],
+  [820, "WY"],
+  [832, "ID"],
+  [840, "UT"],
+  [850, "AZ"],
+  [870, "NM"],
+  [885, "TX"],
+  [889, "NV"],
+  [900, "CA"],
+  [962, ""],
+  [967, "HI"],
+  [969, "GU"],
+  [970, "OR"],
+  [980, "WA"],
+  [995, "AK"],
+];
+
+/** @returns as npa-region.ts names it, e.g. `US-CA`; null for what is no ZIP code of a state */
+export function regionOfZip(zip: string): string | null {
+  const prefix = /^(\d{3})\d{2}(-\d{4})?$/.exec(zip.trim())?.[1];
+  if (prefix === undefined) return null;
+  const state = RUNS.findLast(([first]) => first <= Number(prefix))?.[1] ?? "";
+  return state === "" ? null : `US-${state}`;
+}
