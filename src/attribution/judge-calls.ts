@@ -14,7 +14,7 @@ import {
   readEarlierCalls,
   readVisits,
 } from "./judge.store.js";
-import { judge, type Judgement } from "./judge-call.js";
+import { judge, type JudgeInput, type Judgement } from "./judge-call.js";
 import type { AttributionOutcome } from "./match.js";
 import { type MatchSeen, readCandidatesOf } from "./match.store.js";
 
@@ -42,12 +42,10 @@ export type JudgedCall = Judgement & { readonly earlierCalls: EarlierCalls | nul
 
 /** One for each call, in their order. */
 export async function judgeCalls(tx: Queryable, calls: readonly OverCall[]): Promise<JudgedCall[]> {
-  const matches = calls.map(matchOf);
-  const candidates = spread(matches, await readCandidatesOf(tx, present(matches)));
-  const ways = spread(matches, await readVisits(tx, present(matches)));
+  const seen = await readWhatTheySaw(tx, calls);
   const models = await readNewestModels(
     tx,
-    present(matches).map(({ poolId }) => poolId),
+    calls.flatMap(({ attribution, poolId }) => (attribution === "matched" && poolId !== null ? [poolId] : [])),
   );
   const callers = calls.map(callerOf);
   const earlier = spread(callers, await readEarlierCalls(tx, present(callers)));
@@ -55,12 +53,25 @@ export async function judgeCalls(tx: Queryable, calls: readonly OverCall[]): Pro
   return calls.map((call, i) => ({
     ...judge({
       call: { ...call, outcome: call.attribution, receivedAt: call.ref.receivedAt },
-      candidates: candidates[i] ?? [],
-      visits: ways[i]?.visits ?? [],
       model: models.get(call.poolId ?? "") ?? PRIOR_MODEL,
-      customDataModels: ways[i]?.models ?? {},
+      ...(seen[i] as WhatACallSaw),
     }),
     earlierCalls: earlier[i] ?? null,
+  }));
+}
+
+/** Of the log and the account's settings; empty where nobody was matched. */
+export type WhatACallSaw = Pick<JudgeInput, "candidates" | "visits" | "customDataModels">;
+
+/** One for each call, in their order. Also what a replay judges again from. */
+export async function readWhatTheySaw(db: Queryable, calls: readonly OverCall[]): Promise<WhatACallSaw[]> {
+  const matches = calls.map(matchOf);
+  const candidates = spread(matches, await readCandidatesOf(db, present(matches)));
+  const ways = spread(matches, await readVisits(db, present(matches)));
+  return calls.map((_, i) => ({
+    candidates: candidates[i] ?? [],
+    visits: ways[i]?.visits ?? [],
+    customDataModels: ways[i]?.models ?? {},
   }));
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Queryable } from "../db/database.js";
 import type { AttributionOutcome } from "./match.js";
+import { judgeAgain, type JudgementVerdict } from "./replay-judgement.js";
 import { type NumberFacts, readNumbersFactsAt } from "./match.store.js";
 import {
   type Attributed,
@@ -14,6 +15,7 @@ import {
   type ReplayedCall,
   standingSeen,
   type Unverifiable,
+  type Verdict,
   verdictOf,
 } from "./replay.js";
 import {
@@ -63,7 +65,8 @@ export async function replayWindow(
   for (let after: ReplayedCall | null = null; ; ) {
     const calls: ReplayedCall[] = await readReplayPage(db, { ...window, after, limit: pageSize });
     const recomputed = await recompute(db, calls);
-    for (const [i, call] of calls.entries()) tally.add(call, recomputed[i] as Recomputed);
+    const judged = await judgeAgain(db, calls);
+    for (const [i, call] of calls.entries()) tally.add(call, recomputed[i] as Recomputed, judged[i] ?? []);
     after = calls.at(-1) ?? null;
     if (calls.length < pageSize) return tally.report();
   }
@@ -143,19 +146,32 @@ async function recomputeInTime(db: Queryable, calls: readonly ReplayedCall[], fo
   }
 }
 
+/** Custom data is judged over what the match saw, and compared there. */
+function matchOnly(call: ReplayedCall, recomputed: Recomputed): Recomputed {
+  if (typeof recomputed === "string" || call.judged === null) return recomputed;
+  return { ...recomputed, customData: call.stored.customData };
+}
+
+function withJudgement(match: Verdict, judged: JudgementVerdict): Verdict {
+  if (match.kind === "unverifiable") return match;
+  if (judged === "log_purged") return match.kind === "equal" ? { kind: "unverifiable", reason: judged } : match;
+  if (judged.length === 0) return match;
+  return { kind: "different", fields: [...(match.kind === "different" ? match.fields : []), ...judged] };
+}
+
 function createTally() {
   const differences: CallDifference[] = [];
   const unverifiable = { log_purged: 0, source_changed: 0 };
   const outcomes: Partial<Record<AttributionOutcome, number>> = {};
   const counts = { calls: 0, equal: 0, different: 0, late: 0, corrected: 0 };
   return {
-    add: (call: ReplayedCall, recomputed: Recomputed): void => {
+    add: (call: ReplayedCall, recomputed: Recomputed, judged: JudgementVerdict): void => {
       const { outcome } = call.stored;
       counts.calls++;
       if (call.late) counts.late++;
       if (call.revision > 0) counts.corrected++;
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-      const verdict = verdictOf(call.stored, recomputed);
+      const verdict = withJudgement(verdictOf(call.stored, matchOnly(call, recomputed)), judged);
       if (verdict.kind === "equal") counts.equal++;
       else if (verdict.kind === "unverifiable") unverifiable[verdict.reason]++;
       else {

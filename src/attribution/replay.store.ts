@@ -4,14 +4,15 @@
  */
 import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
-import type { Attributed, LoggedPresentation, NumberMove, ReplayedCall } from "./replay.js";
+import type { Attributed, LoggedPresentation, NumberMove, ReplayedCall, StoredJudgement } from "./replay.js";
 
 const SELECT_CALLS = sql(
   "replay_select_calls",
   `select c.id, c.received_at as "receivedAt", c.promo_number as "promoNumber", c.account_id as "accountId", c.pool_id as "poolId",
      c.number_id as "numberId", c.ownership_epoch as "ownershipEpoch", c.late, c.revision, c.attribution as outcome,
      c.presentation_id as "presentationId", c.visitor_id as "visitorId", c.presented_at as "presentedAt", c.matched_seq as "matchedSeq",
-     c.touch, c.custom_data as "customData"
+     c.touch, c.custom_data as "customData", c.judged_at as "judgedAt", c.confidence, c.delay_model_id as "delayModelId",
+     c.first_touch as "firstTouch", c.landing_page as "landingPage", c.referrer, c.source, c.medium, c.campaign, c.channel, c.consent
    from call c
    where c.received_at >= $1 and c.received_at < $2 and ($3::text is null or c.account_id = $3)
      and ($4::timestamptz is null or (c.received_at, c.id) > ($4, $5))
@@ -82,7 +83,9 @@ export interface ReplayWindow {
   readonly accountId: string | null;
 }
 
-type CallRow = Omit<ReplayedCall, "stored"> & Attributed;
+type CallRow = Omit<ReplayedCall, "stored" | "judged"> &
+  Attributed &
+  Omit<StoredJudgement, "at"> & { judgedAt: Instant | null };
 
 /** Oldest first, after the given call. */
 export async function readReplayPage(
@@ -99,9 +102,10 @@ export async function readReplayPage(
     limit,
   ];
   const rows = await db.query<CallRow>(SELECT_CALLS, values);
-  return rows.map(({ outcome, presentationId, visitorId, presentedAt, matchedSeq, touch, customData, ...call }) => ({
-    ...call,
-    stored: { outcome, presentationId, visitorId, presentedAt, matchedSeq, touch, customData },
+  return rows.map((row) => ({
+    ...row,
+    stored: row,
+    judged: row.judgedAt === null ? null : { ...row, at: row.judgedAt },
   }));
 }
 
@@ -193,4 +197,26 @@ export async function readSources(
   ]);
   for (const { position, ...source } of rows) found[position - 1] = source;
   return found;
+}
+
+const SELECT_ACCOUNTS = sql(
+  "replay_select_accounts",
+  `select id, updated_at as "changedAt", presentations_kept_from > '-infinity' as "isLogCut" from account where id = any ($1)`,
+);
+
+export interface ReplayedAccount {
+  readonly id: string;
+  /** When its settings were last changed. */
+  readonly changedAt: Instant;
+  /** Its log once began earlier. */
+  readonly isLogCut: boolean;
+}
+
+export async function readReplayedAccounts(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, ReplayedAccount>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.query<ReplayedAccount>(SELECT_ACCOUNTS, [[...new Set(ids)]]);
+  return new Map(rows.map((row) => [row.id, row]));
 }

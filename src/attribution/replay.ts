@@ -3,6 +3,7 @@
  * for every call of a window. The same rule as the match itself (match.ts), from other sources: a match in time reads the number's row, replay never.
  * Pure.
  */
+import type { Judgement } from "./judge-call.js";
 import { type AttributionOutcome, matchCall, type NumberStanding, type PresentedTo } from "./match.js";
 
 /** All that a match decides. */
@@ -30,6 +31,13 @@ export interface ReplayedCall {
   /** Corrections it has had since. */
   readonly revision: number;
   readonly stored: Attributed;
+  /** What was judged when the call was over (replay-judgement.ts); null: not yet, or nothing was to judge. */
+  readonly judged: StoredJudgement | null;
+}
+
+/** `customData` stands with the match: it is judged over the one that the match saw. */
+export interface StoredJudgement extends Omit<Judgement, "customData"> {
+  readonly at: number;
 }
 
 /** One line of a number's history. */
@@ -72,7 +80,7 @@ interface ComparedField {
   readonly of: (attributed: Attributed) => unknown;
 }
 
-/** What must be equal. A further judgement of the match (its confidence) is one more entry here and one more field of Attributed. */
+/** What must be equal. What is judged later is compared by replay-judgement.ts. */
 const COMPARED: readonly ComparedField[] = [
   { name: "outcome", of: (a) => a.outcome },
   { name: "presentation_id", of: (a) => a.presentationId },
@@ -157,6 +165,6 @@ export function verdictOf(stored: Attributed, recomputed: Attributed | Unverifia
 }
 
 /** Both sides are jsonb of PostgreSQL, which keeps keys in one order. */
-function isSame(a: unknown, b: unknown): boolean {
+export function isSame(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

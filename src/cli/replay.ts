@@ -33,7 +33,8 @@ export const replayCommand: Command = {
        ringmatch replay --from TIME --to TIME --pool ID [--size N] [--lifetime SECONDS] [--retention SECONDS] [--order lru|random] [options]
 
 Attributes every call of the window again, from the presentation log and the numbers' history, and compares with the records: outcome, presentation,
-visitor, time, touch and custom data. Prints the counts and the differences; exit code 1 when there is one. What the log no longer has is counted
+visitor, time and touch, and, of calls that are over, confidence (by the model the record names), first touch, source, channel, landing page, consent and
+custom data. Prints the counts and the differences; exit code 1 when there is one. What the log no longer has is counted
 apart. The record as the call made it is compared, not its corrections.
 
 With --pool and any setting to try: what that pool's visits and calls would have given with it. Who called is taken from the records.

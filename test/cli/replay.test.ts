@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { insertModel } from "../../src/attribution/delay-model.store.js";
+import { erasePerson } from "../../src/attribution/erase-person.js";
 import { replayCommand } from "../../src/cli/replay.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { putStatic } from "../../src/pool/static-numbers.store.js";
 import { openCall } from "../../src/routing/open-call.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { callTo, presentTo } from "../support/judged.js";
 import { allocationFor, ids, inboundCall, makeWorld, secrets, type World } from "../support/world.js";
 
 const { db, url } = await freshDatabase();
@@ -121,6 +124,38 @@ describe("ringmatch replay", () => {
       different: 0,
       unverifiable: { source_changed: 1 },
     });
+  });
+
+  it("judges again what was judged when a call was over, by the model that the record names", async () => {
+    const world = await makeWorld(db, 1, { sessionLifetimeS: 60 });
+    const account = ["--account", world.account.id];
+    const [first, second] = [ids.next("vis"), ids.next("vis")];
+    const page = { touch: { gclid: "g1" }, customData: { plan: "pro" }, context: { url: "https://a.example/x" } };
+    await presentTo(db, world, first, { ...page, at: Date.now() - 700_000 });
+    const number = await presentTo(db, world, second, { ...page, at: Date.now() - 600_000 });
+    const byPrior = await callTo(db, number);
+    await insertModel(db, world.pool.id, { calls: 9, parts: [], callShare: 0.5, backgroundPerS: 1e-6 });
+    const byModel = await callTo(db, number);
+    expect([byPrior.attribution.delayModelId, typeof byModel.attribution.delayModelId]).toEqual([null, "number"]);
+    // A newer version than the records name says nothing of them.
+    await insertModel(db, world.pool.id, { calls: 10, parts: [], callShare: 0.9, backgroundPerS: 1e-3 });
+    expect(await json(...account)).toMatchObject({ calls: 2, equal: 2, different: 0 });
+    await rows(db, "update call set confidence = 0.5, channel = 'email' where id = $1", [byPrior.callId]);
+    await rows(db, "update call set custom_data = '{}' where id = $1", [byModel.callId]);
+    const { different, differences } = await json(...account);
+    process.exitCode = 0;
+    expect(different).toBe(2);
+    const fields = Object.fromEntries(
+      differences.map((one: { call_id: string; fields: { field: string }[] }) => [
+        one.call_id,
+        one.fields.map(({ field }) => field),
+      ]),
+    );
+    expect(fields).toEqual({ [byPrior.callId]: ["confidence", "channel"], [byModel.callId]: ["custom_data"] });
+    // An erasure takes the visitor from log and records alike.
+    const asked = { accountId: world.account.id, actor: "test", reason: null };
+    await erasePerson({ db, ids, secrets }, { ...asked, subject: { kind: "visitor", visitorId: second } });
+    expect(await json(...account)).toMatchObject({ calls: 2, equal: 2 });
   });
 
   it("says what is wrong with its options", async () => {

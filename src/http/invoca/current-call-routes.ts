@@ -29,7 +29,7 @@ export function addCurrentCallRoutes(app: HttpApp, deps: HttpDeps): void {
       const calls = search === null ? [] : await readCurrentCalls(deps.db, { ...search, limit: CALLS_MAX });
       const view = callerView(deps, request);
       const shown = calls.map((call) => show(call, account, view));
-      view.audit();
+      await view.audit();
       return { current_calls: shown };
     },
   );

@@ -76,7 +76,7 @@ async function tableOf(
     const facts = records[index] ?? null;
     return facts === null ? [] : [showTransaction(row, facts, { account, caller })];
   });
-  view.audit();
+  await view.audit();
   const found = new Set(transactions.flatMap(({ custom }) => custom.map(({ name }) => name)));
   return {
     transactions,
