@@ -3,9 +3,9 @@
  * (thirty with --full), loaded over ninety days, eight of a hundred corrected. Both answers must be the same row by row, or there is no result. The
  * cells are made by the chore that makes them in the service. Runs in turn, medians.
  */
-import { refreshReportCells } from "../src/attribution/report-cells.store.js";
-import { callReport } from "../src/attribution/call-report.js";
-import type { ReportTable } from "../src/attribution/report-rows.js";
+import { refreshReportCells } from "../src/attribution/reports/report-cells.store.js";
+import { callReport } from "../src/attribution/reports/call-report.js";
+import type { ReportTable } from "../src/attribution/reports/report-rows.js";
 import type { Database } from "../src/db/database.js";
 import { ACCOUNT, loadCalls, RANGE } from "./report/load-calls.js";
 import { rawReport } from "./report/raw-report.js";

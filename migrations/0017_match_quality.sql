@@ -7,7 +7,7 @@ create table pool_delay_model (
   made_at timestamptz not null default now(),
   -- Matched calls it was measured from.
   calls int not null check (calls >= 0),
-  -- The density of the delay (src/attribution/delay-model.ts).
+  -- The density of the delay (src/attribution/judging/delay-model.ts).
   parts jsonb not null,
   call_share float8 not null check (call_share > 0 and call_share <= 1),
   background_per_s float8 not null check (background_per_s > 0)

@@ -4,7 +4,7 @@ import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
 import { type CallState, statusOf, timingsOf } from "../telephony/call-state.js";
 import type { CallRef } from "./calls.store.js";
-import type { JudgedCall, OverCall } from "./judge-calls.js";
+import type { JudgedCall, OverCall } from "./judging/judge-calls.js";
 
 /**
  * For the transaction. A plan is kept from the time when a month's partition was still empty, and then reading all of it was cheapest: it went on doing so

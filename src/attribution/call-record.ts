@@ -3,8 +3,8 @@ import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
 import type { ReleasedBy } from "../telephony/call-event.js";
 import type { CallStatus } from "../telephony/call-state.js";
-import type { CurrentSignal } from "./correction.js";
-import { type JudgedAttribution, judgedAttributionOf, type JudgedFields } from "./judged-fields.js";
+import type { CurrentSignal } from "./corrections/correction.js";
+import { type JudgedAttribution, judgedAttributionOf, type JudgedFields } from "./judging/judged-fields.js";
 import type { AttributionFields, NewCall } from "./new-calls.store.js";
 
 /** One record row: the call as it was received (`revision` 0), or as a correction left it. */

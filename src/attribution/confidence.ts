@@ -4,7 +4,7 @@
  * (domain notes §5.2), all of the pool's model (delay-model.ts). While f falls with the delay the most probable visitor is the latest one; two
  * presentations close together show as a low value. Pure.
  */
-import { type DelayModel, densityPerS } from "./delay-model.js";
+import { type DelayModel, densityPerS } from "./judging/delay-model.js";
 
 /** One probability for each delay, in order; they sum to less than one, the rest is "none of them". */
 export function probabilities(model: DelayModel, delaysMs: readonly number[]): number[] {

@@ -1,6 +1,6 @@
 /** Why a call was attributed as it was: every visitor considered, with gap and probability, the choice, its reason and the runner-up. Pure. */
 import { probabilities } from "./confidence.js";
-import type { DelayModel } from "./delay-model.js";
+import type { DelayModel } from "./judging/delay-model.js";
 import type { AttributionOutcome, PresentedTo } from "./match.js";
 
 export interface Candidate extends PresentedTo {

@@ -1,7 +1,7 @@
 /** `ringmatch export`: the calls of a window into a file, in constant memory. */
 import { parseArgs } from "node:util";
-import { type FieldNames, readFieldNames } from "../attribution/call-field-names.store.js";
-import { type CallFilter, callPages } from "../attribution/call-pages.js";
+import { type FieldNames, readFieldNames } from "../attribution/exports/call-field-names.store.js";
+import { type CallFilter, callPages } from "../attribution/exports/call-pages.js";
 import type { Config } from "../config.js";
 import type { Queryable } from "../db/database.js";
 import { type CallView, showCall } from "../http/contract/call.js";

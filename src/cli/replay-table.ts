@@ -1,5 +1,5 @@
 /** A replay's report, for a terminal and as JSON. Times leave as ISO text, fields by their names in the API. */
-import type { CallDifference, ReplayReport } from "../attribution/replay-window.js";
+import type { CallDifference, ReplayReport } from "../attribution/replay/replay-window.js";
 import { toIso } from "../kernel/clock.js";
 
 const TIME_FIELD = "presented_at";

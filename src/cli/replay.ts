@@ -3,7 +3,7 @@
  * pool would have given. Exit code 1 when a record is not what it must be.
  */
 import { parseArgs } from "node:util";
-import { replayWindow } from "../attribution/replay-window.js";
+import { replayWindow } from "../attribution/replay/replay-window.js";
 import { AppError } from "../kernel/errors.js";
 import type { Command } from "./command.js";
 import { replayTable, showReplay } from "./replay-table.js";

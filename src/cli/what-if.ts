@@ -1,6 +1,6 @@
 /** The what-if of `ringmatch replay`: its options, and the three plays it compares: what happened, the pool as it is set, and the settings tried. */
-import { type AllocationOrder, lockedAtPeak, playWhatIf, type WhatIf } from "../attribution/what-if.js";
-import { type PoolPast, readPoolPast } from "../attribution/what-if.store.js";
+import { type AllocationOrder, lockedAtPeak, playWhatIf, type WhatIf } from "../attribution/replay/what-if.js";
+import { type PoolPast, readPoolPast } from "../attribution/replay/what-if.store.js";
 import type { Database } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";

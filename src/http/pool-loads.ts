@@ -1,6 +1,6 @@
 /** Utilisation, overflow and horizon of the pools on a page of the pool report, one pool after the other: each reads its pool's log. */
 import type { z } from "zod";
-import { readNumbersHeld } from "../attribution/usage.store.js";
+import { readNumbersHeld } from "../attribution/reports/usage.store.js";
 import type { Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";

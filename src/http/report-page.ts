@@ -3,7 +3,7 @@
  * the page before ended with, wherever that stands now, or where it would stand.
  */
 import { createHash } from "node:crypto";
-import type { ReportOrder, ReportRow } from "../attribution/report-rows.js";
+import type { ReportOrder, ReportRow } from "../attribution/reports/report-rows.js";
 import { AppError } from "../kernel/errors.js";
 import { pageOf, positionOfCursor } from "./cursor.js";
 

@@ -3,7 +3,7 @@
  * pools' call delays measured. The leader runs them; each is idempotent and does no harm in two processes at once.
  */
 import { type CallRef, listOrphanedCalls } from "../attribution/calls.store.js";
-import { createModelRounds } from "../attribution/measure-models.js";
+import { createModelRounds } from "../attribution/judging/measure-models.js";
 import { sql, type Database } from "../db/database.js";
 import { type Clock, toIso } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";
@@ -19,7 +19,7 @@ const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 10 * 60_000;
 /** The call itself has its number looked at; this finds what that missed, and what a changed rule changes. */
 const REQUARANTINE_EVERY_MS = 10 * 60_000;
-/** A round through all pools begins at most once an hour (attribution/measure-models.ts); this is how often it goes on. */
+/** A round through all pools begins at most once an hour (attribution/judging/measure-models.ts); this is how often it goes on. */
 const MODELS_EVERY_MS = 60_000;
 /** Carriers count in days. */
 const IDLE_EVERY_MS = 6 * 60 * 60 * 1000;

@@ -1,5 +1,5 @@
 /** What the leader does for people's privacy: it removes what has been kept long enough, and erases again what came in late. Each is idempotent. */
-import { type EraseDeps, repeatErasures } from "../attribution/erase-person.js";
+import { type EraseDeps, repeatErasures } from "../attribution/privacy/erase-person.js";
 import {
   type AccountRetention,
   deleteForgottenVisitors,
@@ -10,7 +10,7 @@ import {
   markRetention,
   redactCallers,
   redactIntercepts,
-} from "../attribution/retention.store.js";
+} from "../attribution/privacy/retention.store.js";
 import { type Database, sqlState } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";

@@ -1,5 +1,5 @@
 /** Registers with the leader what keeps the cells of reports in step with the calls. A report is exact without it, and slower. */
-import { refreshReportCells, thinReportMarks } from "../attribution/report-cells.store.js";
+import { refreshReportCells, thinReportMarks } from "../attribution/reports/report-cells.store.js";
 import type { Database } from "../db/database.js";
 import type { Leader } from "./leader.js";
 

@@ -1,7 +1,7 @@
 /** Folds what happened to many calls into their records, in one transaction. Used by the call log, in time and from the spool. */
 import { lockProgress, type LockedProgress, type Progress, writeProgress } from "../attribution/call-progress.store.js";
 import type { CallRef } from "../attribution/calls.store.js";
-import { judgeCalls, type OverCall } from "../attribution/judge-calls.js";
+import { judgeCalls, type OverCall } from "../attribution/judging/judge-calls.js";
 import type { Queryable } from "../db/database.js";
 import type { CallId } from "../kernel/ids.js";
 import type { CallEvent } from "../telephony/call-event.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { campaignOf, CHANNELS, channelOf, hostOf, mediumOf, sourceOf } from "../../src/attribution/channel.js";
+import { campaignOf, CHANNELS, channelOf, hostOf, mediumOf, sourceOf } from "../../src/attribution/judging/channel.js";
 import { TOUCH_PARAMETERS } from "../../src/attribution/touch.js";
 
 const SEARCH = "https://www.google.co.uk/";

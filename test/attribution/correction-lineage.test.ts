@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { CallRecord } from "../../src/attribution/call-record.js";
 import { getCall, listCalls, listRevisions } from "../../src/attribution/calls.store.js";
-import { correctCall, recordSignals } from "../../src/attribution/correct-call.js";
+import { correctCall, recordSignals } from "../../src/attribution/corrections/correct-call.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { foldEvents } from "../../src/routing/fold-events.js";
 import { openCall } from "../../src/routing/open-call.js";

@@ -8,7 +8,7 @@ import {
   modelOf,
   type NewModel,
   PRIOR_MODEL,
-} from "../../src/attribution/delay-model.js";
+} from "../../src/attribution/judging/delay-model.js";
 
 const DAY_S = 86_400;
 const RETENTION_S = 3 * DAY_S;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { probabilities } from "../../src/attribution/confidence.js";
-import { densityPerS, PRIOR_MODEL } from "../../src/attribution/delay-model.js";
+import { densityPerS, PRIOR_MODEL } from "../../src/attribution/judging/delay-model.js";
 import { explainMatch } from "../../src/attribution/explain.js";
 import type { PresentedTo } from "../../src/attribution/match.js";
 import { touchOf } from "../../src/attribution/touch.js";

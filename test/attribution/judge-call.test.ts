@@ -5,10 +5,10 @@ import {
   CUSTOM_FIELDS_MAX,
   customDataOf,
   UNIQUE_VALUES_MAX,
-} from "../../src/attribution/custom-data.js";
-import { PRIOR_MODEL } from "../../src/attribution/delay-model.js";
-import { judge, type JudgeInput } from "../../src/attribution/judge-call.js";
-import { landingOf, type Visit } from "../../src/attribution/visit.js";
+} from "../../src/attribution/judging/custom-data.js";
+import { PRIOR_MODEL } from "../../src/attribution/judging/delay-model.js";
+import { judge, type JudgeInput } from "../../src/attribution/judging/judge-call.js";
+import { landingOf, type Visit } from "../../src/attribution/judging/visit.js";
 
 const SITE = "https://shop.test";
 

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { readBackground } from "../../src/attribution/background.store.js";
-import { PRIOR_MODEL } from "../../src/attribution/delay-model.js";
-import { readNewestModels } from "../../src/attribution/delay-model.store.js";
-import { createModelRounds } from "../../src/attribution/measure-models.js";
+import { readBackground } from "../../src/attribution/judging/background.store.js";
+import { PRIOR_MODEL } from "../../src/attribution/judging/delay-model.js";
+import { readNewestModels } from "../../src/attribution/judging/delay-model.store.js";
+import { createModelRounds } from "../../src/attribution/judging/measure-models.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { callTo, presentTo } from "../support/judged.js";

@@ -8,7 +8,7 @@ import type { Account } from "../../src/account/accounts.store.js";
 import { getCall } from "../../src/attribution/calls.store.js";
 import { readNumberFacts } from "../../src/attribution/match.store.js";
 import { insertCalls } from "../../src/attribution/new-calls.store.js";
-import { replayWindow } from "../../src/attribution/replay-window.js";
+import { replayWindow } from "../../src/attribution/replay/replay-window.js";
 import { AppError } from "../../src/kernel/errors.js";
 import { advanceNumber, quarantineNumber, releaseNumber } from "../../src/pool/number-moves.js";
 import { findNumber, type PromoNumber } from "../../src/pool/numbers.store.js";

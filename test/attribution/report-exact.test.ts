@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import type pg from "pg";
 import { beforeEach, describe, expect, it } from "vitest";
-import { refreshReportCells, thinReportMarks } from "../../src/attribution/report-cells.store.js";
-import { INTERVALS } from "../../src/attribution/report-calendar.js";
-import { CUBES, type Dimension } from "../../src/attribution/report.store.js";
+import { refreshReportCells, thinReportMarks } from "../../src/attribution/reports/report-cells.store.js";
+import { INTERVALS } from "../../src/attribution/reports/report-calendar.js";
+import { CUBES, type Dimension } from "../../src/attribution/reports/report.store.js";
 import type { Queryable } from "../../src/db/database.js";
 import { seededRandom } from "../../src/kernel/seeded-random.js";
 import { freshDatabase, rows } from "../support/database.js";

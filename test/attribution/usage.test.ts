@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readUsage, type Usage } from "../../src/attribution/usage.store.js";
+import { readUsage, type Usage } from "../../src/attribution/reports/usage.store.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { addNumbers, deletePool, removeFromPool } from "../../src/pool/pool-changes.js";
 import { freshDatabase, rows } from "../support/database.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lockedAtPeak, playWhatIf } from "../../src/attribution/what-if.js";
+import { lockedAtPeak, playWhatIf } from "../../src/attribution/replay/what-if.js";
 import { seededRandom } from "../../src/kernel/seeded-random.js";
 import { createLruPool } from "../../src/pool/lru-pool.js";
 import { anyFree } from "../../src/pool/number-shelf.js";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { insertModel } from "../../src/attribution/delay-model.store.js";
-import { erasePerson } from "../../src/attribution/erase-person.js";
+import { insertModel } from "../../src/attribution/judging/delay-model.store.js";
+import { erasePerson } from "../../src/attribution/privacy/erase-person.js";
 import { replayCommand } from "../../src/cli/replay.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { putStatic } from "../../src/pool/static-numbers.store.js";

@@ -1,7 +1,7 @@
 /** Hot queries as the planner runs them on tables of some size: by index, and never through a whole table. */
 import type pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
-import { EARLIER_CALLS, LATER_CALLS, VISITS } from "../../src/attribution/judge.store.js";
+import { EARLIER_CALLS, LATER_CALLS, VISITS } from "../../src/attribution/judging/judge.store.js";
 import { CANDIDATES, LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";

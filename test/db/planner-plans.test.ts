@@ -1,6 +1,6 @@
 /** Sizing and one account's usage read what is theirs by index, however long the logs of others are. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { ONE_ACCOUNT } from "../../src/attribution/usage.store.js";
+import { ONE_ACCOUNT } from "../../src/attribution/reports/usage.store.js";
 import { READ_ARRIVALS, READ_DELAYS, READ_VISITS } from "../../src/pool/traffic.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { type PlanNode, planOf } from "../support/plans.js";

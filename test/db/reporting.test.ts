@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
-import { cubeOf, OF_ACCOUNT, reportValues } from "../../src/attribution/report.store.js";
-import { refreshReportCells } from "../../src/attribution/report-cells.store.js";
+import { cubeOf, OF_ACCOUNT, reportValues } from "../../src/attribution/reports/report.store.js";
+import { refreshReportCells } from "../../src/attribution/reports/report-cells.store.js";
 import { migrate } from "../../src/db/migrate.js";
 import { openDatabase } from "../../src/db/database.js";
 import { silentLog } from "../../src/kernel/log.js";

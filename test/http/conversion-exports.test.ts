@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { adConversionOf, type ConvertibleCall } from "../../src/attribution/ad-conversions.js";
-import { convertiblePages } from "../../src/attribution/conversions.store.js";
+import { adConversionOf, type ConvertibleCall } from "../../src/attribution/exports/ad-conversions.js";
+import { convertiblePages } from "../../src/attribution/exports/conversions.store.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { openCall } from "../../src/routing/open-call.js";
 import { freshDatabase, rows } from "../support/database.js";

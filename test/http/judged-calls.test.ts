@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { PRIOR_MODEL } from "../../src/attribution/delay-model.js";
+import { PRIOR_MODEL } from "../../src/attribution/judging/delay-model.js";
 import { freshDatabase } from "../support/database.js";
 import { endCalls, openTo, presentTo } from "../support/judged.js";
 import { ids, makeWorld } from "../support/world.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { repeatErasures } from "../../src/attribution/erase-person.js";
+import { repeatErasures } from "../../src/attribution/privacy/erase-person.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { foldEvents } from "../../src/routing/fold-events.js";
 import { type OpenedCall, openCall } from "../../src/routing/open-call.js";
@@ -103,7 +103,7 @@ describe("POST /v1/erasures of a caller", () => {
       ...deps,
       db: { ...db, transaction: () => Promise.reject(new Error("the process ends here")) },
     };
-    const { erasePerson } = await import("../../src/attribution/erase-person.js");
+    const { erasePerson } = await import("../../src/attribution/privacy/erase-person.js");
     const asked = {
       accountId: world.account.id,
       subject: { kind: "caller", number: caller },

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Account, AccountLimits, RecordSettings } from "../../account/accounts.store.js";
 import { SCOPES } from "../../account/api-keys.store.js";
-import { CUSTOM_DATA_MODELS } from "../../attribution/custom-data.js";
+import { CUSTOM_DATA_MODELS } from "../../attribution/judging/custom-data.js";
 import { toIso } from "../../kernel/clock.js";
 import { FIELD_NAME_CHARS_MAX } from "./presentation.js";
 import { idIn, idOut, instantOut, nameIn } from "./scalars.js";

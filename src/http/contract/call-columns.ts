@@ -4,7 +4,7 @@
  * shape, so that no field of the record can be forgotten. Lists are JSON.
  */
 import type { z } from "zod";
-import type { FieldNames } from "../../attribution/call-field-names.store.js";
+import type { FieldNames } from "../../attribution/exports/call-field-names.store.js";
 import { callOut } from "./call.js";
 
 export type ColumnType = "text" | "integer" | "number" | "boolean" | "time" | "json";

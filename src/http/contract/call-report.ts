@@ -1,8 +1,20 @@
 /** Reports of calls on the wire: what may be asked, and a row. */
 import { z } from "zod";
-import { type Interval, INTERVALS, TIME_DIMENSIONS, type TimeDimension } from "../../attribution/report-calendar.js";
-import type { Figures, ReportOrder, ReportRow } from "../../attribution/report-rows.js";
-import { type Cube, COUNTS, cubeOf, CUBES, type Dimension, DIMENSIONS } from "../../attribution/report.store.js";
+import {
+  type Interval,
+  INTERVALS,
+  TIME_DIMENSIONS,
+  type TimeDimension,
+} from "../../attribution/reports/report-calendar.js";
+import type { Figures, ReportOrder, ReportRow } from "../../attribution/reports/report-rows.js";
+import {
+  type Cube,
+  COUNTS,
+  cubeOf,
+  CUBES,
+  type Dimension,
+  DIMENSIONS,
+} from "../../attribution/reports/report.store.js";
 import { isTimeZone } from "../../kernel/calendar-month.js";
 import { type Instant, toIso } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";

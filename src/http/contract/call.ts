@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { CallRecord, CorrectionOf } from "../../attribution/call-record.js";
 import { ATTRIBUTIONS } from "../../attribution/calls.store.js";
 import type { Candidate, Explanation } from "../../attribution/explain.js";
-import type { CurrentSignal } from "../../attribution/correction.js";
+import type { CurrentSignal } from "../../attribution/corrections/correction.js";
 import { DISPOSITIONS } from "../../attribution/new-calls.store.js";
 import { toIso } from "../../kernel/clock.js";
 import type { Attempt } from "../../telephony/call-state.js";

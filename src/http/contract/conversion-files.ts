@@ -7,7 +7,7 @@
  * phone or name and have no column for a click id (LinkedIn: linkedin.com/help/lms/answer/a530615): for them there is no file.
  */
 import { z } from "zod";
-import type { AdConversion } from "../../attribution/ad-conversions.js";
+import type { AdConversion } from "../../attribution/exports/ad-conversions.js";
 import { csvLine } from "../csv.js";
 import { accountQuery, instantIn } from "./scalars.js";
 

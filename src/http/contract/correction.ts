@@ -7,7 +7,7 @@ import {
   REASON_CHARS_MAX,
   type Signal,
   type SignalsResult,
-} from "../../attribution/correct-call.js";
+} from "../../attribution/corrections/correct-call.js";
 import { ATTRIBUTIONS } from "../../attribution/calls.store.js";
 import { AppError } from "../../kernel/errors.js";
 import { showSignal } from "./call.js";

@@ -1,8 +1,8 @@
 /** The part of a call record that is judged when the call is over, on the wire: where its visitor came from, and whether the caller had called before. */
 import { z } from "zod";
 import type { CallRecord } from "../../attribution/call-record.js";
-import { CHANNELS } from "../../attribution/channel.js";
-import { CALLS_BEFORE_MAX } from "../../attribution/judge.store.js";
+import { CHANNELS } from "../../attribution/judging/channel.js";
+import { CALLS_BEFORE_MAX } from "../../attribution/judging/judge.store.js";
 import { idOut } from "./scalars.js";
 
 const WHEN_OVER = "Null until the call is over";

@@ -3,9 +3,9 @@
  * controls: fields it does not know are ignored and counted, optional ones may be null, and long texts are cut instead of refused.
  */
 import { z } from "zod";
-import { CUSTOM_FIELDS_MAX } from "../../attribution/custom-data.js";
+import { CUSTOM_FIELDS_MAX } from "../../attribution/judging/custom-data.js";
 import { TOUCH_VALUE_CHARS_MAX } from "../../attribution/touch.js";
-import { consentOf } from "../../attribution/visit.js";
+import { consentOf } from "../../attribution/judging/visit.js";
 import { toIso } from "../../kernel/clock.js";
 import type { PageAnswer } from "../../pool/present.js";
 import type { LoggedPresentation, Renewal } from "../../pool/presentations.store.js";

@@ -1,8 +1,8 @@
 /** Erasures, and who was shown callers, on the wire. */
 import { z } from "zod";
 import type { LoggedPiiAccess } from "../../account/pii-access.store.js";
-import type { Subject } from "../../attribution/erase-person.js";
-import type { Erasure } from "../../attribution/erasures.store.js";
+import type { Subject } from "../../attribution/privacy/erase-person.js";
+import type { Erasure } from "../../attribution/privacy/erasures.store.js";
 import { toIso } from "../../kernel/clock.js";
 import { accountQuery, e164In, idIn, idOut, instantOut, pageQuery } from "./scalars.js";
 

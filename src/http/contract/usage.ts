@@ -1,6 +1,6 @@
 /** What is billed, on the wire: as JSON and as CSV. */
 import { z } from "zod";
-import type { Usage, UsageReport } from "../../attribution/usage.store.js";
+import type { Usage, UsageReport } from "../../attribution/reports/usage.store.js";
 import { isTimeZone, monthBounds } from "../../kernel/calendar-month.js";
 import { type Instant, toIso } from "../../kernel/clock.js";
 import { csvLine } from "../csv.js";

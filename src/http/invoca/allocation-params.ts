@@ -4,7 +4,7 @@
  */
 import { TOUCH_PARAMETERS, TOUCH_VALUE_CHARS_MAX, touchOf } from "../../attribution/touch.js";
 import { VISITOR_ID_PATTERN } from "../../kernel/ids.js";
-import { CUSTOM_FIELDS_MAX } from "../../attribution/custom-data.js";
+import { CUSTOM_FIELDS_MAX } from "../../attribution/judging/custom-data.js";
 import { URL_CHARS_MAX } from "../contract/presentation.js";
 import { safeTextOf } from "../safe-text.js";
 

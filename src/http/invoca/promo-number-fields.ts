@@ -1,7 +1,7 @@
 /** The body of a promo number's POST or PUT. What Invoca keeps as custom data of the number becomes part of what its calls are credited to. Pure. */
 import { TOUCH_VALUE_CHARS_MAX } from "../../attribution/touch.js";
 import type { WantedNumber } from "../../pool/static-numbers.js";
-import { CUSTOM_FIELDS_MAX } from "../../attribution/custom-data.js";
+import { CUSTOM_FIELDS_MAX } from "../../attribution/judging/custom-data.js";
 import { InvocaError, invalidFields } from "./invoca-error.js";
 import { chooseLocalNumbers, readWhitelist, wrongPreference } from "./local-center.js";
 import { FieldReader } from "./read-values.js";

@@ -1,6 +1,6 @@
 /** The body of the Signal API, read as a whole: all that is wrong is told in one sentence, in Invoca's words. Pure. */
-import type { Signal } from "../../attribution/correct-call.js";
-import { CUSTOM_FIELDS_MAX } from "../../attribution/custom-data.js";
+import type { Signal } from "../../attribution/corrections/correct-call.js";
+import { CUSTOM_FIELDS_MAX } from "../../attribution/judging/custom-data.js";
 import { InvocaError } from "./invoca-error.js";
 import { isBlank, isHash, readFlag } from "./read-values.js";
 import { readSignalTime } from "./signal-time.js";

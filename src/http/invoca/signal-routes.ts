@@ -10,8 +10,8 @@ import {
   recordSignals,
   type Signal,
   type SignalResult,
-} from "../../attribution/correct-call.js";
-import { readSignals } from "../../attribution/signals.store.js";
+} from "../../attribution/corrections/correct-call.js";
+import { readSignals } from "../../attribution/corrections/signals.store.js";
 import { actorOf, principalOf } from "../auth.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { accountOfSearch, findSignalledCall } from "./find-signalled-call.js";

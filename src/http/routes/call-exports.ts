@@ -1,8 +1,8 @@
 /** `/v1/calls.csv` and `/v1/calls.ndjson`: what `/v1/calls` lists, whole, streamed. */
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { readFieldNames } from "../../attribution/call-field-names.store.js";
-import { type CallFilter, callPages } from "../../attribution/call-pages.js";
+import { readFieldNames } from "../../attribution/exports/call-field-names.store.js";
+import { type CallFilter, callPages } from "../../attribution/exports/call-pages.js";
 import { accountToRead, principalOf } from "../auth.js";
 import { exportQuery, showCall } from "../contract/call.js";
 import { callColumns, type ShownCall } from "../contract/call-columns.js";

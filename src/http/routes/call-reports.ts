@@ -1,9 +1,9 @@
 /** `GET /v1/reports/{calls,sources,pools,numbers}` and the same as CSV: calls added up, exact at the moment of asking. */
 import { z } from "zod";
 import type { Principal } from "../../account/api-keys.store.js";
-import { callReport } from "../../attribution/call-report.js";
-import type { ReportRow, ReportTable } from "../../attribution/report-rows.js";
-import { readReportAccount, readReportPools } from "../../attribution/report.store.js";
+import { callReport } from "../../attribution/reports/call-report.js";
+import type { ReportRow, ReportTable } from "../../attribution/reports/report-rows.js";
+import { readReportAccount, readReportPools } from "../../attribution/reports/report.store.js";
 import { toIso } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";
 import { accountToRead, principalOf } from "../auth.js";

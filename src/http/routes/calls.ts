@@ -1,8 +1,8 @@
 /** `/v1/calls`: the call attribution records, and why each was attributed as it was. */
 import type { CallRecord } from "../../attribution/call-record.js";
 import { getCall, listCalls } from "../../attribution/calls.store.js";
-import { readModel, readNewestModels } from "../../attribution/delay-model.store.js";
-import { PRIOR_MODEL } from "../../attribution/delay-model.js";
+import { readModel, readNewestModels } from "../../attribution/judging/delay-model.store.js";
+import { PRIOR_MODEL } from "../../attribution/judging/delay-model.js";
 import { explainMatch } from "../../attribution/explain.js";
 import { readCandidates } from "../../attribution/match.store.js";
 import { accountToRead, principalOf } from "../auth.js";

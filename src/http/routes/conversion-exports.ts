@@ -1,7 +1,7 @@
 /** `/v1/calls/conversions.csv`: calls as an ad network takes them by file. */
 import { z } from "zod";
-import { adConversionOf } from "../../attribution/ad-conversions.js";
-import { convertiblePages } from "../../attribution/conversions.store.js";
+import { adConversionOf } from "../../attribution/exports/ad-conversions.js";
+import { convertiblePages } from "../../attribution/exports/conversions.store.js";
 import { accountToRead, principalOf } from "../auth.js";
 import { conversionHead, conversionLine, conversionQuery, UPLOAD_CLICK_IDS } from "../contract/conversion-files.js";
 import { type Exports, sendExport } from "../export-stream.js";

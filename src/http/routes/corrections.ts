@@ -3,7 +3,7 @@ import { z } from "zod";
 import { getAccount } from "../../account/accounts.store.js";
 import type { CallRecord } from "../../attribution/call-record.js";
 import { getCall, listRevisions } from "../../attribution/calls.store.js";
-import { correctCall, recordSignals } from "../../attribution/correct-call.js";
+import { correctCall, recordSignals } from "../../attribution/corrections/correct-call.js";
 import { actorOf, principalOf } from "../auth.js";
 import { callOut, showCall } from "../contract/call.js";
 import {

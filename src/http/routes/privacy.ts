@@ -1,8 +1,8 @@
 /** What people may ask for: `/v1/erasures`, and `/v1/pii_access`, who was shown callers' numbers or names. */
 import { getAccount } from "../../account/accounts.store.js";
 import { listPiiAccess, type LoggedPiiAccess } from "../../account/pii-access.store.js";
-import { erasePerson } from "../../attribution/erase-person.js";
-import { type Erasure, findErasure, listErasures } from "../../attribution/erasures.store.js";
+import { erasePerson } from "../../attribution/privacy/erase-person.js";
+import { type Erasure, findErasure, listErasures } from "../../attribution/privacy/erasures.store.js";
 import { AppError } from "../../kernel/errors.js";
 import { accountToRead, accountToWrite, actorOf, principalOf } from "../auth.js";
 import {

@@ -1,7 +1,7 @@
 /** `/v1/usage`: what a month costs, by account and pool. */
 import { z } from "zod";
 import type { Principal } from "../../account/api-keys.store.js";
-import { readUsage, type UsageReport } from "../../attribution/usage.store.js";
+import { readUsage, type UsageReport } from "../../attribution/reports/usage.store.js";
 import { monthBounds, monthOf } from "../../kernel/calendar-month.js";
 import { invariant } from "../../kernel/invariant.js";
 import { accountToRead, principalOf } from "../auth.js";

@@ -5,9 +5,15 @@ import {
   type Interval,
   reportCalendar,
   type TimeDimension,
-} from "../../../src/attribution/report-calendar.js";
-import { COUNTS, cubeOf, type Dimension, readReport, type ReportGroup } from "../../../src/attribution/report.store.js";
-import { spansOf } from "../../../src/attribution/report-stretches.js";
+} from "../../../src/attribution/reports/report-calendar.js";
+import {
+  COUNTS,
+  cubeOf,
+  type Dimension,
+  readReport,
+  type ReportGroup,
+} from "../../../src/attribution/reports/report.store.js";
+import { spansOf } from "../../../src/attribution/reports/report-stretches.js";
 
 export interface Question {
   readonly accountId: string | null;

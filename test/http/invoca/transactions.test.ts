@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { updateAccount } from "../../../src/account/accounts.store.js";
-import { correctCall, recordSignals } from "../../../src/attribution/correct-call.js";
+import { correctCall, recordSignals } from "../../../src/attribution/corrections/correct-call.js";
 import { transactionIdOf } from "../../../src/http/invoca/transaction-id.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { callTo, type InvocaWorld, makeInvocaWorld, settledFeed, VERSION } from "./support/invoca-world.js";
