@@ -34,9 +34,9 @@ const INSERT = `insert into %table (id, account_id, pool_id, number_id, ownershi
     cross join lateral (select floor(power(h5 / 1073741824.0, 2) * 40)::int as n) s
   where i >= ceil(extract(epoch from $2::timestamptz - $3::timestamptz) / 86400 / ${DAYS} * $1)
     and i < ceil(extract(epoch from $2::timestamptz + interval '1 month' - $3::timestamptz) / 86400 / ${DAYS} * $1)`;
-const CORRECT = `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, actor, reason, attribution, presentation_id,
+const CORRECT = `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, actor, reason, attribution_corrected, attribution, presentation_id,
     visitor_id, presented_at, confidence, touch, custom_data, landing_page, channel, source, medium, campaign, conversion, revenue)
-  select id || 'r', id, received_at, account_id, 1, id, 'signal', 'bench', 'sale', attribution, presentation_id, visitor_id, presented_at, confidence, touch,
+  select id || 'r', id, received_at, account_id, 1, id, 'signal', 'bench', 'sale', true, attribution, presentation_id, visitor_id, presented_at, confidence, touch,
     custom_data, landing_page, channel, source, medium, campaign, true, (hashtext(id) & 65535) / 100.0
   from call where revision = 1`;
 

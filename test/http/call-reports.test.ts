@@ -58,9 +58,9 @@ async function correct(
 ): Promise<void> {
   await rows(
     db,
-    `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, actor, reason, attribution, presentation_id, confidence,
+    `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, actor, reason, attribution_corrected, attribution, presentation_id, confidence,
        source, conversion, revenue)
-     select c.id || '_r', c.id, c.received_at, c.account_id, 1, c.id, 'correction', 'test', 'test', c.attribution, c.presentation_id, c.confidence, $2,
+     select c.id || '_r', c.id, c.received_at, c.account_id, 1, c.id, 'correction', 'test', 'test', true, c.attribution, c.presentation_id, c.confidence, $2,
        true, $3 from call c where c.id = $1`,
     [id, changes.source, changes.revenue],
   );

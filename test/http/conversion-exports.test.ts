@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { correctCall } from "../../src/attribution/corrections/correct-call.js";
 import { adConversionOf, type ConvertibleCall } from "../../src/attribution/exports/ad-conversions.js";
 import { convertiblePages } from "../../src/attribution/exports/conversions.store.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
@@ -73,17 +74,8 @@ async function called(world: World, touch: Record<string, string>, talkMs: numbe
   return ref.callId;
 }
 
-/** As a correction leaves it: a row of its own, and the call's count of them. */
-async function corrected(callId: string, conversion: boolean | null, revenue: number | null): Promise<void> {
-  await rows(
-    db,
-    `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, actor, reason, attribution, presentation_id,
-       visitor_id, presented_at, touch, custom_data, conversion, revenue)
-     select $2, c.id, c.received_at, c.account_id, 1, c.id, 'correction', 'test', 'sale', c.attribution, c.presentation_id, c.visitor_id,
-       c.presented_at, c.touch, c.custom_data, $3, $4 from call c where c.id = $1`,
-    [callId, ids.next("call"), conversion, revenue],
-  );
-  await rows(db, "update call set revision = 1, updated_at = now() where id = $1", [callId]);
+async function corrected(id: string, conversion: boolean | null, revenue: number | null): Promise<void> {
+  await correctCall({ db, ids }, { id, accountId: null, actor: "test", reason: "sale", conversion, revenue });
 }
 
 describe("GET /v1/calls/conversions.csv", () => {

@@ -90,6 +90,12 @@ export async function endCall(db: Queryable, random: Random): Promise<void> {
   );
 }
 
+/** The call's own row says whom it belongs to. */
+const NOTHING_BUT_THE_OUTCOME = {
+  ...{ attribution: null, presentation_id: null, confidence: null, landing_page: null },
+  ...{ channel: null, source: null, medium: null, campaign: null },
+};
+
 /** Later knowledge: a row with lineage, and the call's revision. */
 export async function correctCall(db: Queryable, random: Random): Promise<void> {
   const call = await someCall(db, random);
@@ -99,12 +105,12 @@ export async function correctCall(db: Queryable, random: Random): Promise<void> 
     call["id"],
     revision - 1,
   ]);
-  const row = madeUp(random);
+  const row = pickOne(random, [madeUp(random), NOTHING_BUT_THE_OUTCOME]);
   await run(
     db,
-    `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, actor, reason, attribution, presentation_id, confidence,
+    `insert into call_correction (id, call_id, received_at, account_id, revision, corrects_id, kind, actor, reason, attribution_corrected, attribution, presentation_id, confidence,
        landing_page, channel, source, medium, campaign, conversion, revenue)
-     values ($1, $2, $3, $4, $5, $6, 'correction', 'test', 'test', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+     values ($1, $2, $3, $4, $5, $6, 'correction', 'test', 'test', $7::text is not null, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     [
       ids.next("call"),
       call["id"],

@@ -90,21 +90,14 @@ export function oracle(raw: Awaited<ReturnType<typeof rawRows>>, question: Quest
   return sums;
 }
 
-/** What a correction says instead of its call. */
-const CORRECTED = [
-  "attribution",
-  "confidence",
-  "landing_page",
-  "channel",
-  "source",
-  "medium",
-  "campaign",
-  "conversion",
-  "revenue",
-];
+/** What a correction says in any case, and what only one that changed whom the call belongs to. */
+const OUTCOME = ["conversion", "revenue"];
+const ATTRIBUTION = ["attribution", "confidence", "landing_page", "channel", "source", "medium", "campaign"];
 
 function pick(correction: Raw | undefined): Record<string, unknown> {
-  return correction === undefined ? {} : Object.fromEntries(CORRECTED.map((name) => [name, correction[name]]));
+  if (correction === undefined) return {};
+  const names = correction["attribution_corrected"] === true ? [...OUTCOME, ...ATTRIBUTION] : OUTCOME;
+  return Object.fromEntries(names.map((name) => [name, correction[name]]));
 }
 
 function countsOf(call: Raw): Record<string, number> {
