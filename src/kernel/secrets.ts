@@ -20,6 +20,9 @@ interface SealingKey {
   readonly key: Buffer;
 }
 
+/** Realm of hashes that must be comparable whoever owned the number: quarantine counts distinct callers with it. */
+export const PLATFORM_REALM = "platform";
+
 export interface Secrets {
   /** key id (4 bytes) ‖ nonce (12) ‖ ciphertext ‖ tag (16) */
   seal(plain: string): Buffer;

@@ -16,7 +16,7 @@ import type { Database, Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { invariant } from "../kernel/invariant.js";
 import type { CallId, IdSource } from "../kernel/ids.js";
-import type { Secrets } from "../kernel/secrets.js";
+import { PLATFORM_REALM, type Secrets } from "../kernel/secrets.js";
 import type { AvailableWatch } from "../pool/available-watch.js";
 import { insertIntercept } from "../pool/intercepts.store.js";
 import { isRouted } from "../pool/promo-number.js";
@@ -24,7 +24,7 @@ import { readQuarantineSettings } from "../pool/quarantine-settings.js";
 import { type CallState, newCall } from "../telephony/call-state.js";
 import { type Decision, decide, dispositionOf } from "./decision.js";
 import type { InboundCall } from "./inbound-call.js";
-import { PLATFORM_REALM, sealCaller, sealCallerName, sealNumber } from "./seal-caller.js";
+import { sealCaller, sealCallerName, sealNumber } from "./seal-caller.js";
 
 export interface OpenCallDeps {
   readonly db: Database;

@@ -3,11 +3,8 @@
  * account or the platform; a name sealed.
  */
 import type { SealedCaller, SealedNumber } from "../attribution/new-calls.store.js";
-import type { Secrets } from "../kernel/secrets.js";
+import { PLATFORM_REALM, type Secrets } from "../kernel/secrets.js";
 import { lastFour } from "../telephony/e164.js";
-
-/** Realm of hashes that must be comparable whoever owned the number: quarantine counts distinct callers with it. */
-export const PLATFORM_REALM = "platform";
 
 const ANONYMOUS: SealedCaller = { enc: null, hash: null, last4: null };
 

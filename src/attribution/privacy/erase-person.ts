@@ -6,7 +6,7 @@ import { emptyDeliveries } from "../../account/outgoing/deliveries.store.js";
 import type { Database } from "../../db/database.js";
 import type { Instant } from "../../kernel/clock.js";
 import type { IdSource } from "../../kernel/ids.js";
-import type { Secrets } from "../../kernel/secrets.js";
+import { PLATFORM_REALM, type Secrets } from "../../kernel/secrets.js";
 import {
   countEmptied,
   type Emptied,
@@ -29,8 +29,6 @@ const BATCH = 500;
 const LATE_DAYS_MAX = 40;
 /** Erasures looked at again in one turn of the chore. */
 const REPEATED_MAX = 1_000;
-/** The realm of hashes that are comparable whoever owned the number (src/routing/seal-caller.ts). */
-const PLATFORM_REALM = "platform";
 
 export interface EraseDeps {
   readonly db: Database;
