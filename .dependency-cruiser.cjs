@@ -19,7 +19,7 @@ const beside = EDGES.map((room) => ({
 
 /** Rule files: no async, no node:*, no npm package. */
 const PURE =
-  "^src/(telephony/(?!e164)[^/]+|pool/(promo-number|number-order|ring-pool|fitting-numbers|autoscale|account-room|presentation|overflow|quarantine|poisson|poisson-tail|poisson-visits|erlang-b|delay-prior|call-delays|misattribution|traffic-profile|size-pool|lru-pool|number-shelf|simulate-pool)|attribution/(match|explain|confidence|touch|correction|channel|known-sites|custom-data|delay-model|judge-call|visit|report-calendar|report-stretches|report-rows|replay|what-if|ad-conversions))\\.ts$";
+  "^src/(telephony/(?!e164)[^/]+|pool/(promo-number|number-order|ring-pool|fitting-numbers|autoscale|account-room|presentation|overflow|quarantine|poisson|poisson-tail|poisson-visits|erlang-b|delay-prior|call-delays|misattribution|traffic-profile|size-pool|lru-pool|number-shelf|simulate-pool)|attribution/(match|explain|confidence|touch|correction|channel|known-sites|custom-data|delay-model|judge-call|visit|report-calendar|report-stretches|report-rows|replay|what-if|ad-conversions|ad-consent)|account/outgoing/ga4-names|webhooks/outbound/conversions/(ga4-event|google-ads-event|meta-event|conversion-change|tellable-call))\\.ts$";
 
 module.exports = {
   forbidden: [
