@@ -9,7 +9,7 @@ import { type Answer, exchange, type SendDeps } from "../send.js";
 import type { Network } from "./conversion-kind.js";
 import { GOOGLE_ADS_AGE_MS_MAX, googleAdsEvent, type GoogleAdsEventSettings } from "./google-ads-event.js";
 import { createTokenSource, type TokenSource } from "./google-token.js";
-import { jsonIn, outcomeOf, refusedForEver } from "./network-answer.js";
+import { jsonIn, outcomeOf, refusedForEver, withoutSecrets } from "./network-answer.js";
 
 export interface GoogleUrls {
   /** GOOGLE_ADS_URL */
@@ -64,7 +64,7 @@ async function authorized(
   const got = await tokens.tokenFor(credentials);
   if (got.kind === "none") return { kind: "unanswered", error: got.error, ms: got.ms };
   const headers = { authorization: `Bearer ${got.token}`, "content-type": "application/json" };
-  const answer = await exchange(deps, { ...input, headers });
+  const answer = withoutSecrets(await exchange(deps, { ...input, headers }), [got.token]);
   if (answer.kind === "answered" && answer.status === 401) tokens.forget(credentials);
   return answer;
 }

@@ -8,7 +8,7 @@ import type { Secrets } from "../../../kernel/secrets.js";
 import { type Answer, exchange, type SendDeps } from "../send.js";
 import type { Network } from "./conversion-kind.js";
 import { META_AGE_MS_MAX, metaEvent, type MetaEventSettings } from "./meta-event.js";
-import { jsonIn, outcomeOf, refusedForEver } from "./network-answer.js";
+import { jsonIn, outcomeOf, refusedForEver, withoutSecrets } from "./network-answer.js";
 
 /** The version whose parameters meta-event.ts has. */
 const GRAPH_VERSION = "v25.0";
@@ -31,7 +31,8 @@ export function meta(deps: SendDeps & { readonly secrets: Secrets }, url: string
       const { dataset_id, access_token } = openSettings<MetaSettings>(deps.secrets, secretEnc);
       const query = new URLSearchParams({ access_token }).toString();
       const target = `${url}/${GRAPH_VERSION}/${dataset_id}/events?${query}`;
-      const answer = await exchange(deps, { url: target, headers: { "content-type": "application/json" }, body });
+      const sent = await exchange(deps, { url: target, headers: { "content-type": "application/json" }, body });
+      const answer = withoutSecrets(sent, [access_token]);
       const traceId = answer.kind === "answered" ? jsonIn(answer.text)?.["fbtrace_id"] : null;
       return outcomeOf(answer, { isFinal: isFinal(answer), requestId: typeof traceId === "string" ? traceId : null });
     },

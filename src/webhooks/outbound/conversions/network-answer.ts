@@ -16,6 +16,12 @@ export function outcomeOf(answer: Answer, facts: { isFinal: boolean; requestId?:
   return kept.kind === "answered" ? { ...kept, ...facts } : kept;
 }
 
+/** What we sent to be known by, a network may quote in its answer; the log of deliveries must not. */
+export function withoutSecrets(answer: Answer, secrets: readonly string[]): Answer {
+  if (answer.kind === "unanswered") return answer;
+  return { ...answer, text: secrets.reduce((text, secret) => text.replaceAll(secret, "…"), answer.text) };
+}
+
 /** @returns null for what is no JSON object */
 export function jsonIn(text: string): Readonly<Record<string, unknown>> | null {
   try {
