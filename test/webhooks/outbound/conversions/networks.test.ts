@@ -82,6 +82,7 @@ describe.each(KINDS)("%s", (kind) => {
     await correct(ref, { customData: { note: "x" } });
     expect(await rows(db, "select type from outbox")).toHaveLength(2);
     await goOn(endpoint.id);
+    expect(await deliveriesOf(endpoint.id)).toMatchObject([{ type: "call.completed", state: "delivered" }]);
     expect(taken(kind)).toHaveLength(1);
   });
 
