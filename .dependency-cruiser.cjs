@@ -19,7 +19,7 @@ const beside = EDGES.map((room) => ({
 
 /** Rule files: no async, no node:*, no npm package. */
 const PURE =
-  "^src/(telephony/(?!e164)[^/]+|pool/(promo-number|number-order|ring-pool|fitting-numbers|autoscale|account-room|presentation|overflow|quarantine|poisson|poisson-tail|poisson-visits|erlang-b|delay-prior|call-delays|misattribution|traffic-profile|size-pool|lru-pool|number-shelf|simulate-pool)|attribution/(match|explain|confidence|touch|corrections/correction|judging/(channel|known-sites|custom-data|delay-model|judge-call|visit)|reports/report-(calendar|stretches|rows)|replay/(replay|what-if)|exports/ad-conversions)|webhooks/outbound/retry-rules|http/invoca/(transaction-id|national-number|zoned-time|signal-time|local-center|read-values|hangup-cause|transaction-columns|show-transaction))\\.ts$";
+  "^src/(telephony/(?!e164)[^/]+|pool/(promo-number|number-order|ring-pool|fitting-numbers|autoscale|account-room|presentation|overflow|quarantine|poisson|poisson-tail|poisson-visits|erlang-b|delay-prior|call-delays|misattribution|traffic-profile|size-pool|lru-pool|number-shelf|simulate-pool)|attribution/(match|explain|confidence|touch|corrections/correction|judging/(channel|known-sites|custom-data|delay-model|judge-call|visit)|reports/report-(calendar|stretches|rows)|replay/(replay|what-if)|exports/ad-(conversions|consent))|account/outgoing/ga4-names|webhooks/outbound/(retry-rules|conversions/(ga4-event|google-ads-event|meta-event|conversion-change|tellable-call))|http/invoca/(transaction-id|national-number|zoned-time|signal-time|local-center|read-values|hangup-cause|transaction-columns|show-transaction))\\.ts$";
 
 module.exports = {
   forbidden: [

@@ -47,6 +47,14 @@ export interface Config {
   readonly twilioApiUrl: string;
   /** Telnyx's API, where its Call Control is commanded; another address for tests and proxies. Never taken from a request. */
   readonly telnyxApiUrl: string;
+  /** Where conversions are told; other addresses for tests and proxies. Never taken from a request. No slash at the end. */
+  readonly networkUrls: {
+    readonly ga4: string;
+    /** The Data Manager API. */
+    readonly googleAds: string;
+    readonly googleOauth: string;
+    readonly meta: string;
+  };
   /** What numbers are bought from when nobody says; null: Twilio, and the simulated carrier only on one machine and by name. */
   readonly numberCarrier: "twilio" | "simulated" | null;
   /** No DATABASE_URL: everything on this machine, for trying out, development and small sites. */
@@ -83,6 +91,12 @@ export const VARIABLES: Readonly<Record<string, string>> = {
     "networks that outgoing webhooks may go to though they are private, over http and to any port, e.g. 10.1.2.0/24; link-local addresses stay forbidden. Unset: public addresses over https on 443 or 8443 only",
   TWILIO_API_URL: "https://… of Twilio's REST API, for a proxy or tests. Default https://api.twilio.com",
   TELNYX_API_URL: "https://… of Telnyx's API, for a proxy or tests. Default https://api.telnyx.com",
+  GA4_URL:
+    "https://… of Google Analytics' Measurement Protocol, for a proxy or tests. Default https://www.google-analytics.com",
+  GOOGLE_ADS_URL:
+    "https://… of Google's Data Manager API, for a proxy or tests. Default https://datamanager.googleapis.com",
+  GOOGLE_OAUTH_URL: "https://… of Google's OAuth tokens, for a proxy or tests. Default https://oauth2.googleapis.com",
+  META_URL: "https://… of Meta's Graph API, for a proxy or tests. Default https://graph.facebook.com",
   NUMBER_CARRIER:
     "twilio or simulated: what numbers are bought from when an order names no carrier. simulated numbers ring nowhere but here. Default twilio",
 };
@@ -125,6 +139,12 @@ export function loadConfig(environment: Environment = process.env): Config {
     webhookAllowCidrs: v.WEBHOOK_ALLOW_CIDRS ?? [],
     twilioApiUrl: v.TWILIO_API_URL,
     telnyxApiUrl: v.TELNYX_API_URL,
+    networkUrls: {
+      ga4: v.GA4_URL,
+      googleAds: v.GOOGLE_ADS_URL,
+      googleOauth: v.GOOGLE_OAUTH_URL,
+      meta: v.META_URL,
+    },
     numberCarrier: v.NUMBER_CARRIER ?? null,
     isEmbedded,
     searchPath: environment["PATH"] ?? "",
@@ -246,6 +266,10 @@ function parseBaseUrl(text: string): string | null {
   return url === null || new URL(url).search !== "" || new URL(url).hash !== "" ? null : url.replace(/\/+$/, "");
 }
 
+function baseUrl(usual: string) {
+  return parsedBy(parseBaseUrl, "must be an http(s) URL without query or fragment").prefault(usual);
+}
+
 const schema = z.object({
   HTTP_LISTEN: parsedBy(parseHostPort, "must be host:port, e.g. 127.0.0.1:8080 or [::1]:8080").optional(),
   PUBLIC_BASE_URL: parsedBy(parseBaseUrl, "must be an http(s) URL without query or fragment").optional(),
@@ -281,5 +305,9 @@ const schema = z.object({
   WEBHOOK_ALLOW_CIDRS: parsedBy(parseNetworks, NETWORKS_MESSAGE).optional(),
   TWILIO_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.twilio.com"),
   TELNYX_API_URL: parsedBy(urlWith("https:", "http:"), "must be an http(s):// URL").prefault("https://api.telnyx.com"),
+  GA4_URL: baseUrl("https://www.google-analytics.com"),
+  GOOGLE_ADS_URL: baseUrl("https://datamanager.googleapis.com"),
+  GOOGLE_OAUTH_URL: baseUrl("https://oauth2.googleapis.com"),
+  META_URL: baseUrl("https://graph.facebook.com"),
   NUMBER_CARRIER: z.enum(["twilio", "simulated"], { error: "must be twilio or simulated" }).optional(),
 });

@@ -42,6 +42,10 @@ function shown(config: Config): Record<string, string> {
     number_carrier: config.numberCarrier ?? "twilio",
     twilio_api_url: config.twilioApiUrl,
     telnyx_api_url: config.telnyxApiUrl,
+    ga4_url: config.networkUrls.ga4,
+    google_ads_url: config.networkUrls.googleAds,
+    google_oauth_url: config.networkUrls.googleOauth,
+    meta_url: config.networkUrls.meta,
     log_level: config.logLevel,
   };
 }

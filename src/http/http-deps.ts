@@ -37,7 +37,14 @@ export interface OutgoingSide {
   readonly guard: TargetGuard;
   /** The job looks at this endpoint as soon as it can. */
   soon(endpointId: string): void;
+  /** Asks Google what became of a request that it accepted. */
+  statusOf(requestId: string, secretEnc: Buffer): Promise<RequestStatus>;
 }
+
+/** @see webhooks/outbound/conversions/google-ads.ts, which this room does not know */
+export type RequestStatus =
+  | { readonly kind: "known"; readonly status: string; readonly errors: readonly string[] }
+  | { readonly kind: "unknown"; readonly error: string };
 
 export interface HttpDeps {
   readonly db: Database;

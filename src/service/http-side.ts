@@ -68,6 +68,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     outgoing: {
       guard: input.outbound.guard,
       soon: (endpointId) => input.outbound.jobs.soon(endpointId),
+      statusOf: input.outbound.statusOf,
     },
     adminKeyHash: adminKey.hash,
     readiness: () => readinessOf(input),

@@ -6,12 +6,13 @@ import { OutgoingJobs } from "../jobs/outgoing-jobs.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { deliverDue, type DeliverDeps } from "../webhooks/outbound/deliver.js";
-import type { EndpointKind, EndpointKinds } from "../webhooks/outbound/endpoint-kinds.js";
+import type { EndpointKind } from "../webhooks/outbound/endpoint-kinds.js";
 import { createGuardedAgent, type GuardedAgent } from "../webhooks/outbound/guarded-agent.js";
 import { EVENTS_A_BATCH, relayEvents } from "../webhooks/outbound/relay.js";
 import { SEND_TIMEOUT_MS } from "../webhooks/outbound/send.js";
 import { sendWebhook } from "../webhooks/outbound/send-webhook.js";
 import type { Ambient } from "./ambient.js";
+import { type ConversionSide, conversionSide } from "./conversion-side.js";
 import type { Infrastructure } from "./infrastructure.js";
 import { renderBody } from "./outgoing-body.js";
 import { createOutgoingMetrics } from "./outgoing-metrics.js";
@@ -19,6 +20,7 @@ import { createOutgoingMetrics } from "./outgoing-metrics.js";
 export interface OutboundSide {
   readonly jobs: OutgoingJobs;
   readonly guard: TargetGuard;
+  readonly statusOf: ConversionSide["statusOf"];
 }
 
 interface OutboundInput {
@@ -30,7 +32,7 @@ interface OutboundInput {
   readonly registry: Registry;
 }
 
-/** Not started yet: jobs are sent, none is worked on. */
+/** A further kind: a name in webhook_endpoint's check, and its renderer and sender here. Not started yet: jobs are sent, none is worked on. */
 export function prepareOutbound(input: OutboundInput): OutboundSide {
   const { config, infrastructure, ambient, ids, secrets, registry } = input;
   const { db, redisUrl, stack } = infrastructure;
@@ -38,7 +40,8 @@ export function prepareOutbound(input: OutboundInput): OutboundSide {
   const guard = createTargetGuard(config.webhookAllowCidrs);
   const agent = createGuardedAgent({ guard, connectTimeoutMs: SEND_TIMEOUT_MS });
   stack.push("outgoing connections", () => agent.close());
-  const kinds = kindsOf(input, agent);
+  const conversions = conversionSide({ urls: config.networkUrls, agent, clock, secrets });
+  const kinds = { ...conversions.kinds, webhook: webhookKind(input, agent) };
   const metrics = createOutgoingMetrics({ registry, db, clock, log });
   const deps: DeliverDeps = {
     db,
@@ -61,16 +64,15 @@ export function prepareOutbound(input: OutboundInput): OutboundSide {
     },
   });
   stack.push("outgoing jobs", () => jobs.stop());
-  return { jobs, guard };
+  return { jobs, guard, statusOf: conversions.statusOf };
 }
 
-/** A further kind: a name in webhook_endpoint's check, and its renderer and sender here. */
-function kindsOf({ config, ambient, secrets }: OutboundInput, agent: GuardedAgent): EndpointKinds {
+function webhookKind({ config, ambient, secrets }: OutboundInput, agent: GuardedAgent): EndpointKind {
   const { publicBaseUrl } = config;
   const { clock } = ambient;
-  const webhook: EndpointKind = {
+  return {
+    remembers: false,
     render: (event, endpoint) => renderBody({ secrets, publicBaseUrl }, event, endpoint),
     send: (delivery, endpoint) => sendWebhook({ agent, clock, secrets }, delivery, endpoint),
   };
-  return { webhook };
 }

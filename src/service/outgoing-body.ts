@@ -23,7 +23,8 @@ export function renderBody(deps: BodyDeps, event: TakenEvent, endpoint: WebhookE
   const { call } = event;
   const showsCaller = endpoint.includeCaller && call !== null && namesSomebody(call);
   const data = call === null ? factsFor(event, endpoint) : showCall(call, viewOf(deps.secrets, showsCaller));
-  return { body: JSON.stringify(enveloped(deps, { event, endpoint, data })), namesCaller: showsCaller };
+  const body = JSON.stringify(enveloped(deps, { event, endpoint, data }));
+  return { kind: "body", body, namesCaller: showsCaller, conversion: null };
 }
 
 function namesSomebody({ caller, callerName, diversion }: CallRecord): boolean {

@@ -10,7 +10,10 @@ import { ADMIN_KEY, makeHttpWorld, problemIn } from "./support/http-world.js";
 const { db } = await freshDatabase();
 const woken: string[] = [];
 const soon = (endpointId: string): void => void woken.push(endpointId);
-const { request, keyOf, lines } = makeHttpWorld(db, { outgoing: { guard: createTargetGuard(["127.0.0.0/8"]), soon } });
+const statusOf = () => Promise.resolve({ kind: "unknown", error: "timeout" } as const);
+const { request, keyOf, lines } = makeHttpWorld(db, {
+  outgoing: { guard: createTargetGuard(["127.0.0.0/8"]), soon, statusOf },
+});
 const strict = makeHttpWorld(db);
 const account = await makeAccount(db);
 const key = await keyOf(account.id, ["read", "write"]);

@@ -54,6 +54,19 @@ describe("WEBHOOK_ALLOW_CIDRS", () => {
   });
 });
 
+describe("the networks' addresses", () => {
+  it("are their own, or others without a slash at the end", () => {
+    expect(loadConfig({}).networkUrls).toEqual({
+      ga4: "https://www.google-analytics.com",
+      googleAds: "https://datamanager.googleapis.com",
+      googleOauth: "https://oauth2.googleapis.com",
+      meta: "https://graph.facebook.com",
+    });
+    expect(loadConfig({ META_URL: "http://127.0.0.1:9/meta/" }).networkUrls.meta).toBe("http://127.0.0.1:9/meta");
+    expect(() => loadConfig({ GA4_URL: "https://example.com/?key=1" })).toThrow(/GA4_URL must be an http\(s\) URL/);
+  });
+});
+
 describe("TELNYX_API_URL", () => {
   it("is Telnyx's own, another address, or refused", () => {
     expect(loadConfig({}).telnyxApiUrl).toBe("https://api.telnyx.com");

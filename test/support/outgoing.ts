@@ -46,6 +46,7 @@ export function outgoing(
   const clock = systemClock;
   const kinds: EndpointKinds = {
     webhook: {
+      remembers: false,
       render: (event, endpoint) => renderBody({ secrets, publicBaseUrl: "https://calls.example.com" }, event, endpoint),
       send: (delivery, endpoint) => sendWebhook({ agent, clock, secrets, timeoutMs }, delivery, endpoint),
     },

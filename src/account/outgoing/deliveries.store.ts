@@ -7,8 +7,8 @@ import type { Instant } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";
 import type { OutgoingEvent } from "./outgoing-events.js";
 
-/** waiting: to be sent, or to be tried again. canceled: it may not be sent any more. */
-export const DELIVERY_STATES = ["waiting", "delivered", "failed", "canceled"] as const;
+/** waiting: to be sent, or to be tried again. canceled: it may not be sent any more. skipped: a conversion that its network would not take. */
+export const DELIVERY_STATES = ["waiting", "delivered", "failed", "canceled", "skipped"] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 export interface Attempt {
@@ -21,6 +21,8 @@ export interface Attempt {
   readonly ms: number;
   /** The beginning of what the receiver said, long numbers masked. */
   readonly response: string | null;
+  /** By which the network tells later what became of it; null: it gave none. Absent in attempts that are older than this field. */
+  readonly requestId?: string | null;
 }
 
 export interface Delivery {
@@ -31,10 +33,20 @@ export interface Delivery {
   readonly eventAt: Instant;
   readonly callId: string | null;
   readonly state: DeliveryState;
+  /** A word of conversion-change.ts or the network's own limits; null unless skipped. */
+  readonly skippedReason: string | null;
   readonly attempts: readonly Attempt[];
   readonly nextAttemptAt: Instant | null;
   readonly deliveredAt: Instant | null;
   readonly createdAt: Instant;
+}
+
+/** What a network was told of a call, as far as it matters for telling it again. */
+export interface ToldConversion {
+  /** Keyed hash of whom it was told of: another click or browser is another `who`. */
+  readonly who: string;
+  readonly value: number | null;
+  readonly currency: string | null;
 }
 
 /** One that is to be sent now, by whoever holds the lease. */
@@ -46,9 +58,11 @@ export interface Leased {
   /** Null: an erasure emptied it. */
   readonly bodyEnc: Buffer | null;
   readonly namesCaller: boolean;
+  /** The same call's conversion was told anew since: this one would take it back to what it was. */
+  readonly isSuperseded: boolean;
 }
 
-/** An attempt takes 5 s at most; then the database has time to be written to. */
+/** An attempt takes 5 s at most, 10 with a token to be got first; then the database has time to be written to. */
 const LEASE_S = 30;
 /** Kept of a delivery's attempts; replays may make more than the schedule does. */
 const ATTEMPTS_KEPT = 30;
@@ -59,7 +73,7 @@ const PURGED_AT_ONCE = 5_000;
 /** Of one call, the next event waits until the one before is delivered or has failed so often: at once, after 5 s and after 5 min. */
 export const HELD_TRIES = 3;
 
-const COLUMNS = `d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d.type, d.event_at as "eventAt", d.call_id as "callId", d.state, d.attempts,
+const COLUMNS = `d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d.type, d.event_at as "eventAt", d.call_id as "callId", d.state, d.skipped_reason as "skippedReason", d.attempts,
   d.next_attempt_at as "nextAttemptAt", d.delivered_at as "deliveredAt", d.created_at as "createdAt"`;
 const IS_FREE = `w.state = 'waiting' and w.next_attempt_at <= now() and (w.lease_until is null or w.lease_until <= now())`;
 
@@ -76,7 +90,10 @@ const CLAIM = sql(
      order by w.next_attempt_at, w.seq
      limit greatest(0, $2 - (select count(*) from outgoing_delivery b where b.endpoint_id = $1 and b.lease_until > now()))
    ) due where d.id = due.id
-   returning d.id, d.event_id as "eventId", d.lease, d.tries, d.body_enc as "bodyEnc", d.names_caller as "namesCaller", d.seq`,
+   returning d.id, d.event_id as "eventId", d.lease, d.tries, d.body_enc as "bodyEnc", d.names_caller as "namesCaller", d.seq,
+     d.conversion is not null and exists (
+       select from outgoing_delivery n where n.call_id = d.call_id and n.endpoint_id = d.endpoint_id and n.seq > d.seq and n.conversion is not null
+         and (n.state = 'waiting' or n.delivered_at is not null)) as "isSuperseded"`,
 );
 const SETTLE = sql(
   "outgoing_delivery_settle",
@@ -89,6 +106,17 @@ const SETTLE = sql(
 const CANCEL = sql(
   "outgoing_delivery_cancel",
   `update outgoing_delivery set state = 'canceled', next_attempt_at = null, lease = null, lease_until = null where id = $1 and lease = $2`,
+);
+const SKIP = sql(
+  "outgoing_delivery_skip",
+  `update outgoing_delivery set state = 'skipped', skipped_reason = $3, next_attempt_at = null, lease = null, lease_until = null
+   where id = $1 and lease = $2`,
+);
+// What waits counts: it is told sooner or later. What failed for good was not told.
+const SELECT_TOLD = sql(
+  "outgoing_delivery_select_told",
+  `select d.conversion from outgoing_delivery d where d.call_id = $2 and d.endpoint_id = $1 and d.conversion is not null
+     and (d.state = 'waiting' or d.delivered_at is not null) order by d.seq desc limit 1`,
 );
 const CANCEL_NAMING = sql(
   "outgoing_delivery_cancel_naming",
@@ -113,18 +141,18 @@ const SELECT_PAGE = sql(
 );
 const SELECT_ONE = sql(
   "outgoing_delivery_select_one",
-  `select ${COLUMNS}, d.body_enc is not null as "hasBody", d.names_caller as "namesCaller" from outgoing_delivery d
+  `select ${COLUMNS}, d.names_caller as "namesCaller" from outgoing_delivery d
    where d.endpoint_id = $1 and d.id = $2`,
 );
 // One that is being sent right now is sent once more.
 const REPLAY = sql(
   "outgoing_delivery_replay",
-  `update outgoing_delivery d set state = 'waiting', next_attempt_at = now(), tries = 0, is_replay = true, lease = null, lease_until = null
+  `update outgoing_delivery d set state = 'waiting', skipped_reason = null, next_attempt_at = now(), tries = 0, is_replay = true, lease = null, lease_until = null
    where d.id = $1 and d.body_enc is not null returning ${COLUMNS}`,
 );
 const EMPTY = sql(
   "outgoing_delivery_empty",
-  `update outgoing_delivery set body_enc = null, attempts = (select coalesce(jsonb_agg(a - 'response' || '{"response": null}'), '[]') from jsonb_array_elements(attempts) a),
+  `update outgoing_delivery set body_enc = null, conversion = null, attempts = (select coalesce(jsonb_agg(a - 'response' || '{"response": null}'), '[]') from jsonb_array_elements(attempts) a),
      state = case when state = 'waiting' then 'canceled' else state end, next_attempt_at = null, lease = null, lease_until = null
    where call_id = any ($1) and event_at <= $2 and body_enc is not null returning 1 as done`,
 );
@@ -174,6 +202,20 @@ export async function cancelDelivery(tx: Queryable, leased: Pick<Leased, "id" | 
   await tx.query(CANCEL, [leased.id, leased.lease]);
 }
 
+/** Its network would not take it, or not any more. @param reason a word, shown in the list of deliveries */
+export async function skipDelivery(tx: Queryable, leased: Pick<Leased, "id" | "lease">, reason: string): Promise<void> {
+  await tx.query(SKIP, [leased.id, leased.lease, reason]);
+}
+
+/** @returns what the endpoint was, or is about to be, told of the call; null: nothing */
+export async function findToldConversion(
+  db: Queryable,
+  { endpointId, callId }: { endpointId: string; callId: string },
+): Promise<ToldConversion | null> {
+  const [row] = await db.query<{ conversion: ToldConversion }>(SELECT_TOLD, [endpointId, callId]);
+  return row?.conversion ?? null;
+}
+
 /** Callers are not shown to this endpoint any more. */
 export async function cancelNamingCallers(db: Queryable, endpointId: string): Promise<void> {
   await db.query(CANCEL_NAMING, [endpointId]);
@@ -198,23 +240,42 @@ export async function listDeliveries(
   return db.query<Delivery>(SELECT_PAGE, [page.endpointId, page.before, page.state, page.limit]);
 }
 
+/** @throws AppError("not_found") */
+export async function getDelivery(
+  db: Queryable,
+  { endpointId, id }: { endpointId: string; id: string },
+): Promise<Delivery> {
+  const [delivery] = await db.query<Delivery>(SELECT_ONE, [endpointId, id]);
+  if (delivery === undefined) throw new AppError("not_found", "There is no such delivery.");
+  return delivery;
+}
+
 /**
  * Sends it again from the first attempt on, the same bytes under the same event id.
  * @throws AppError("not_found"), AppError("conflict") when its body is gone or may not be sent there any more
  */
 export async function replayDelivery(
   db: Queryable,
-  endpoint: { readonly id: string; readonly includeCaller: boolean },
+  endpoint: { readonly id: string; readonly kind: string; readonly includeCaller: boolean },
   id: string,
 ): Promise<Delivery> {
-  const [known] = await db.query<{ hasBody: boolean; namesCaller: boolean }>(SELECT_ONE, [endpoint.id, id]);
+  const [known] = await db.query<Delivery & { namesCaller: boolean }>(SELECT_ONE, [endpoint.id, id]);
   if (known === undefined) throw new AppError("not_found", "There is no such delivery.");
+  // It knows no event twice: nothing in the protocol says that two of them are one.
+  if (endpoint.kind === "ga4" && known.deliveredAt !== null) {
+    throw new AppError("conflict", "Google Analytics would count the conversion a second time.");
+  }
   if (known.namesCaller && !endpoint.includeCaller) {
     throw new AppError("conflict", "It names the caller, whom this endpoint is not shown any more.");
   }
   const [delivery] = await db.query<Delivery>(REPLAY, [id]);
-  if (delivery === undefined) throw new AppError("conflict", "What was sent has been erased.");
-  return delivery;
+  if (delivery !== undefined) return delivery;
+  throw new AppError(
+    "conflict",
+    known.state === "skipped"
+      ? "It was skipped before anything was made to be sent."
+      : "What was sent has been erased.",
+  );
 }
 
 /** For erasure: what was sent of these calls until then, and what receivers answered, is gone; what waits is never sent. @returns how many */

@@ -2,6 +2,7 @@
 import { sql, timestamp, type Queryable } from "../../db/database.js";
 import type { Instant } from "../../kernel/clock.js";
 import type { CallId } from "../../kernel/ids.js";
+import type { ToldConversion } from "./deliveries.store.js";
 import type { OutgoingEvent } from "./outgoing-events.js";
 
 export interface OutboxRow {
@@ -26,8 +27,15 @@ export interface NewDelivery {
   readonly eventAt: Instant;
   readonly accountId: string | null;
   readonly callId: string | null;
-  readonly body: Buffer;
-  readonly namesCaller: boolean;
+  /** What is sent, sealed, or why nothing is. */
+  readonly content:
+    | {
+        readonly kind: "body";
+        readonly body: Buffer;
+        readonly namesCaller: boolean;
+        readonly conversion: ToldConversion | null;
+      }
+    | { readonly kind: "skipped"; readonly reason: string };
 }
 
 // One that waits holds back the later ones of its call: they must not be relayed before it.
@@ -42,12 +50,14 @@ const SELECT_NEXT = sql(
 const RELAY = sql(
   "outbox_relay",
   `with gone as (delete from outbox where id = any ($1::bigint[]) returning id)
-   insert into outgoing_delivery (id, endpoint_id, event_id, seq, type, event_at, account_id, call_id, body_enc, names_caller, next_attempt_at)
-   select d.id, d.endpoint_id, d.event_id, d.seq, d.type, d.event_at, d.account_id, d.call_id, d.body, d.names_caller, now()
+   insert into outgoing_delivery (id, endpoint_id, event_id, seq, type, event_at, account_id, call_id, body_enc, names_caller, next_attempt_at,
+     state, skipped_reason, conversion)
+   select d.id, d.endpoint_id, d.event_id, d.seq, d.type, d.event_at, d.account_id, d.call_id, d.body, d.names_caller,
+     case when d.skipped_reason is null then now() end, case when d.skipped_reason is null then 'waiting' else 'skipped' end, d.skipped_reason, d.conversion
    from gone join jsonb_to_recordset($2::jsonb) as d (id text, endpoint_id text, event_id text, seq bigint, type text, event_at timestamptz,
-     account_id text, call_id text, body bytea, names_caller boolean) on d.seq = gone.id
+     account_id text, call_id text, body bytea, names_caller boolean, skipped_reason text, conversion jsonb) on d.seq = gone.id
    order by d.seq
-   returning endpoint_id as "endpointId"`,
+   returning endpoint_id as "endpointId", state`,
 );
 const PUT_OFF = sql(
   "outbox_put_off",
@@ -65,11 +75,11 @@ export async function relayRows(
   db: Queryable,
   input: { seqs: readonly number[]; deliveries: readonly NewDelivery[] },
 ): Promise<ReadonlySet<string>> {
-  const rows = await db.query<{ endpointId: string }>(RELAY, [
+  const rows = await db.query<{ endpointId: string; state: string }>(RELAY, [
     input.seqs,
     JSON.stringify(input.deliveries.map(newRow)),
   ]);
-  return new Set(rows.map(({ endpointId }) => endpointId));
+  return new Set(rows.filter(({ state }) => state === "waiting").map(({ endpointId }) => endpointId));
 }
 
 function newRow(delivery: NewDelivery): Record<string, unknown> {
@@ -82,10 +92,15 @@ function newRow(delivery: NewDelivery): Record<string, unknown> {
     event_at: timestamp(delivery.eventAt),
     account_id: delivery.accountId,
     call_id: delivery.callId,
-    // As PostgreSQL reads bytes from text.
-    body: `\\x${delivery.body.toString("hex")}`,
-    names_caller: delivery.namesCaller,
+    ...contentRow(delivery.content),
   };
+}
+
+function contentRow(content: NewDelivery["content"]): Record<string, unknown> {
+  if (content.kind === "skipped") return { names_caller: false, skipped_reason: content.reason };
+  const { body, namesCaller, conversion } = content;
+  // As PostgreSQL reads bytes from text.
+  return { body: `\\x${body.toString("hex")}`, names_caller: namesCaller, conversion };
 }
 
 export async function putOff(db: Queryable, input: { seq: number; forS: number }): Promise<void> {

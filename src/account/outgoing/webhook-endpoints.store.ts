@@ -5,6 +5,7 @@ import { AppError } from "../../kernel/errors.js";
 import type { IdSource } from "../../kernel/ids.js";
 import type { Random } from "../../kernel/random.js";
 import type { Secrets } from "../../kernel/secrets.js";
+import type { ConversionKind, ShownSettings } from "./conversion-settings.js";
 import type { OutgoingEvent } from "./outgoing-events.js";
 
 export const BODY_FORMATS = ["standard", "cloudevents"] as const;
@@ -33,12 +34,15 @@ export interface WebhookEndpoint {
   readonly id: string;
   readonly kind: string;
   readonly accountId: string | null;
-  readonly url: string;
+  /** Null: a network's, reached where the operator's configuration says. */
+  readonly url: string | null;
   readonly events: readonly OutgoingEvent[];
   readonly description: string | null;
   readonly format: BodyFormat;
   readonly includeCaller: boolean;
   readonly maxConcurrency: number;
+  /** Of a network, secrets masked; null: a webhook. */
+  readonly settings: ShownSettings | null;
   readonly enabled: boolean;
   readonly disabledAt: Instant | null;
   readonly disabledReason: DisabledReason | null;
@@ -55,13 +59,14 @@ export interface WebhookEndpoint {
 /** As a delivery needs it. */
 export interface LockedEndpoint extends WebhookEndpoint {
   readonly now: Instant;
+  /** What signs a webhook; of a network, all of its settings. */
   readonly secretEnc: Buffer;
   /** Null when it does not sign any more. */
   readonly formerSecretEnc: Buffer | null;
 }
 
 export interface EndpointSettings {
-  readonly url: string;
+  readonly url: string | null;
   readonly events: readonly OutgoingEvent[];
   readonly description: string | null;
   readonly format: BodyFormat;
@@ -69,8 +74,8 @@ export interface EndpointSettings {
   readonly maxConcurrency: number;
 }
 
-const COLUMNS = `e.id, e.kind, e.account_id as "accountId", e.url, e.events, e.description, e.format, e.include_caller as "includeCaller",
-  e.max_concurrency as "maxConcurrency", e.enabled, e.disabled_at as "disabledAt", e.disabled_reason as "disabledReason", e.notices,
+export const ENDPOINT_COLUMNS = `e.id, e.kind, e.account_id as "accountId", e.url, e.events, e.description, e.format, e.include_caller as "includeCaller",
+  e.max_concurrency as "maxConcurrency", e.settings, e.enabled, e.disabled_at as "disabledAt", e.disabled_reason as "disabledReason", e.notices,
   e.failing_since as "failingSince", e.failures, e.paused_until as "pausedUntil", e.former_secret_until as "formerSecretUntil",
   e.created_at as "createdAt", e.updated_at as "updatedAt"`;
 /** A notice is appended, and the oldest go. */
@@ -80,52 +85,52 @@ const WITH_NOTICE = `(select jsonb_agg(n order by place) from (
 
 const INSERT = sql(
   "webhook_endpoint_insert",
-  `insert into webhook_endpoint as e (id, account_id, url, events, description, format, include_caller, max_concurrency, secret_enc)
-   select $1, $2, $3, $4, $5, $6, $7, $8, $9
+  `insert into webhook_endpoint as e (id, account_id, url, events, description, format, include_caller, max_concurrency, secret_enc, kind, settings)
+   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $12
    where (select count(*) from webhook_endpoint o where o.account_id is not distinct from $2 and o.deleted_at is null) < $10
-   returning ${COLUMNS}`,
+   returning ${ENDPOINT_COLUMNS}`,
 );
 const SELECT_ONE = sql(
   "webhook_endpoint_select_one",
-  `select ${COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)`,
+  `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)`,
 );
 const SELECT_PAGE = sql(
   "webhook_endpoint_select_page",
-  `select ${COLUMNS} from webhook_endpoint e where e.id > $2 and e.deleted_at is null and ($1::text is null or e.account_id = $1)
+  `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id > $2 and e.deleted_at is null and ($1::text is null or e.account_id = $1)
    order by e.id limit $3`,
 );
 const SELECT_LISTENING = sql(
   "webhook_endpoint_select_listening",
-  `select ${COLUMNS} from webhook_endpoint e where e.enabled and (e.account_id is null or e.account_id = any ($1)) order by e.id`,
+  `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.enabled and (e.account_id is null or e.account_id = any ($1)) order by e.id`,
 );
 const LOCK = sql(
   "webhook_endpoint_lock",
-  `select ${COLUMNS}, now() as now, e.secret_enc as "secretEnc",
+  `select ${ENDPOINT_COLUMNS}, now() as now, e.secret_enc as "secretEnc",
      case when e.former_secret_until > now() then e.former_secret_enc end as "formerSecretEnc"
    from webhook_endpoint e where e.id = $1 and e.enabled for no key update`,
 );
 const UPDATE = sql(
   "webhook_endpoint_update",
   `update webhook_endpoint e set url = $2, events = $3, description = $4, format = $5, include_caller = $6, max_concurrency = $7,
-     updated_at = now() where e.id = $1 returning ${COLUMNS}`,
+     updated_at = now() where e.id = $1 returning ${ENDPOINT_COLUMNS}`,
 );
 const DISABLE = sql(
   "webhook_endpoint_disable",
   `update webhook_endpoint e set enabled = false, disabled_at = now(), disabled_reason = $2, paused_until = null, updated_at = now(),
      notices = ${WITH_NOTICE}
-   where e.id = $1 and e.enabled returning ${COLUMNS}`,
+   where e.id = $1 and e.enabled returning ${ENDPOINT_COLUMNS}`,
 );
 // It begins anew: what it failed before is forgotten.
 const ENABLE = sql(
   "webhook_endpoint_enable",
   `update webhook_endpoint e set enabled = true, disabled_at = null, disabled_reason = null, failing_since = null, failures = 0,
      paused_until = null, updated_at = now(), notices = ${WITH_NOTICE}
-   where e.id = $1 and not e.enabled and e.deleted_at is null returning ${COLUMNS}`,
+   where e.id = $1 and not e.enabled and e.deleted_at is null returning ${ENDPOINT_COLUMNS}`,
 );
 const ROTATE = sql(
   "webhook_endpoint_rotate",
   `update webhook_endpoint e set former_secret_enc = e.secret_enc, former_secret_until = now() + make_interval(secs => $3), secret_enc = $2,
-     updated_at = now() where e.id = $1 returning ${COLUMNS}`,
+     updated_at = now() where e.id = $1 returning ${ENDPOINT_COLUMNS}`,
 );
 const DELETE = sql(
   "webhook_endpoint_delete",
@@ -154,21 +159,29 @@ export async function createEndpoint(
   deps: EndpointDeps,
   input: { accountId: string | null; settings: EndpointSettings },
 ): Promise<{ endpoint: WebhookEndpoint; secret: string }> {
-  const { url, events, description, format, includeCaller, maxConcurrency } = input.settings;
   const secret = newSecret(deps);
+  const secretEnc = deps.secrets.seal(secret);
+  return { endpoint: await insertEndpoint(deps, { ...input, secretEnc, kind: "webhook", shown: null }), secret };
+}
+
+/** @throws AppError("conflict") when the account has too many */
+export async function insertEndpoint(
+  deps: EndpointDeps,
+  input: {
+    accountId: string | null;
+    settings: EndpointSettings;
+    secretEnc: Buffer;
+    kind: "webhook" | ConversionKind;
+    shown: ShownSettings | null;
+  },
+): Promise<WebhookEndpoint> {
+  const { url, events, description, format, includeCaller, maxConcurrency } = input.settings;
   const [endpoint] = await deps.db.query<WebhookEndpoint>(INSERT, [
-    deps.ids.next("whk"),
-    input.accountId,
-    url,
-    events,
-    description,
-    format,
-    includeCaller,
-    maxConcurrency,
-    deps.secrets.seal(secret),
-    ENDPOINTS_AN_ACCOUNT_MAX,
+    ...[deps.ids.next("whk"), input.accountId, url, events, description, format, includeCaller, maxConcurrency],
+    ...[input.secretEnc, ENDPOINTS_AN_ACCOUNT_MAX, input.kind],
+    input.shown === null ? null : JSON.stringify(input.shown),
   ]);
-  if (endpoint !== undefined) return { endpoint, secret };
+  if (endpoint !== undefined) return endpoint;
   throw new AppError(
     "conflict",
     `There are ${ENDPOINTS_AN_ACCOUNT_MAX} webhook endpoints already; delete one, or give one more events.`,

@@ -54,7 +54,7 @@ export function adConversionOf(
   call: ConvertibleCall,
   input: { network: AdNetwork; minTalkS: number | null },
 ): AdConversion | null {
-  if (call.outcome !== "matched" || !isConversion(call, input.minTalkS)) return null;
+  if (!isConversion(call, input.minTalkS)) return null;
   for (const kind of CLICK_IDS[input.network]) {
     const clickId = call.touch?.[kind];
     if (typeof clickId !== "string" || clickId === "") continue;
@@ -65,7 +65,13 @@ export function adConversionOf(
   return null;
 }
 
-function isConversion({ conversion, revenue, status, talkMs }: ConvertibleCall, minTalkS: number | null): boolean {
+/** Whether there is anything to tell of it, to whatever network. @see adConversionOf */
+export function isConversion(
+  call: Omit<ConvertibleCall, "callId" | "touch" | "receivedAt" | "currency">,
+  minTalkS: number | null,
+): boolean {
+  const { outcome, conversion, revenue, status, talkMs } = call;
+  if (outcome !== "matched") return false;
   if (conversion !== null) return conversion;
   if (revenue !== null) return revenue > 0;
   return minTalkS !== null && status === "completed" && talkMs !== null && talkMs >= minTalkS * 1000;

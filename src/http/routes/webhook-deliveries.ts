@@ -1,10 +1,18 @@
 /** `/v1/webhook_endpoints/:id/deliveries`: what was told to an endpoint, what came of it, and telling it again. */
-import { listDeliveries, replayDelivery } from "../../account/outgoing/deliveries.store.js";
+import { getDelivery, listDeliveries, replayDelivery } from "../../account/outgoing/deliveries.store.js";
+import { readSecretEnc } from "../../account/outgoing/network-endpoints.store.js";
 import { getEndpoint } from "../../account/outgoing/webhook-endpoints.store.js";
 import { AppError } from "../../kernel/errors.js";
 import { principalOf } from "../auth.js";
 import { idParams, pageOut } from "../contract/scalars.js";
-import { deliveryOut, deliveryParams, deliveryQuery, showDelivery } from "../contract/webhook-endpoint.js";
+import {
+  deliveryOut,
+  deliveryParams,
+  deliveryQuery,
+  requestStatusOut,
+  showDelivery,
+  showRequestStatus,
+} from "../contract/webhook-endpoint.js";
 import { afterKey, pageOf } from "../cursor.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 
@@ -14,6 +22,7 @@ const LIST = "webhook_deliveries";
 export function addDeliveryRoutes(app: HttpApp, deps: HttpDeps): void {
   addList(app, deps);
   addReplay(app, deps);
+  addRequestStatus(app, deps);
 }
 
 function addList(app: HttpApp, deps: HttpDeps): void {
@@ -68,6 +77,33 @@ function addReplay(app: HttpApp, deps: HttpDeps): void {
       const { keyId } = principalOf(request);
       deps.log.info("webhook.replayed", { requestId: request.id, keyId, endpoint: id, delivery: deliveryId });
       return reply.code(202).send(showDelivery(delivery));
+    },
+  );
+}
+
+function addRequestStatus(app: HttpApp, deps: HttpDeps): void {
+  app.get(
+    "/v1/webhook_endpoints/:id/deliveries/:delivery_id/request_status",
+    {
+      config: { access: "read" },
+      schema: {
+        summary: "Ask Google what became of a delivery",
+        description:
+          "Of endpoints of the kind google_ads: Google accepts first and judges later. Asked for while you wait, by the request id of the latest attempt that has one; 409 when none has.",
+        tags,
+        params: deliveryParams,
+        response: { 200: requestStatusOut },
+      },
+    },
+    async (request) => {
+      const { id, delivery_id: deliveryId } = request.params;
+      const endpoint = await getEndpoint(deps.db, { id, accountId: principalOf(request).accountId });
+      if (endpoint.kind !== "google_ads") throw new AppError("conflict", "Only Google Ads is asked afterwards.");
+      const { attempts } = await getDelivery(deps.db, { endpointId: endpoint.id, id: deliveryId });
+      const requestId = attempts.findLast((attempt) => typeof attempt.requestId === "string")?.requestId ?? null;
+      if (requestId === null) throw new AppError("conflict", "Google gave no request id for it (yet).");
+      const said = await deps.outgoing.statusOf(requestId, await readSecretEnc(deps.db, endpoint.id));
+      return showRequestStatus(requestId, said);
     },
   );
 }

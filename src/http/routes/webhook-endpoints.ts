@@ -3,6 +3,8 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { getAccount } from "../../account/accounts.store.js";
 import { cancelNamingCallers } from "../../account/outgoing/deliveries.store.js";
+import { CONVERSION_EVENTS, openSettings } from "../../account/outgoing/conversion-settings.js";
+import { createNetworkEndpoint, readSecretEnc, setNetwork } from "../../account/outgoing/network-endpoints.store.js";
 import { checkTarget } from "../../account/outgoing/target-guard.js";
 import {
   CONCURRENCY_DEFAULT,
@@ -17,15 +19,21 @@ import {
   updateEndpoint,
   type WebhookEndpoint,
 } from "../../account/outgoing/webhook-endpoints.store.js";
+import type { Queryable } from "../../db/database.js";
 import { AppError } from "../../kernel/errors.js";
+import type { Secrets } from "../../kernel/secrets.js";
 import { accountToRead, principalOf } from "../auth.js";
+import { changedSettings, isConversionKind } from "../contract/conversion-endpoint.js";
 import { idParams, pageOut } from "../contract/scalars.js";
 import {
   createdEndpointOut,
+  type EndpointChanges,
   endpointChanges,
   endpointOut,
   endpointQuery,
+  type NewEndpoint,
   newEndpoint,
+  newEndpointOut,
   showEndpoint,
 } from "../contract/webhook-endpoint.js";
 import { afterKey, pageOf } from "../cursor.js";
@@ -50,30 +58,45 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
       schema: {
         summary: "Create a webhook endpoint",
         description:
-          "Events are POSTed to it, signed as Standard Webhooks says, at least once. The secret is shown in this answer only.",
+          "kind webhook, when none is given: events are POSTed to it, signed as Standard Webhooks says, at least once; the secret is shown in this answer only. kinds ga4, google_ads and meta: conversions are told to the network, one a call; secrets of settings are shown masked.",
         tags,
         body: newEndpoint,
-        response: { 201: createdEndpointOut },
+        response: { 201: newEndpointOut },
       },
     },
     async (request, reply) => {
-      const { account_id: asked, ...body } = request.body;
-      const accountId = accountToRead(principalOf(request), asked);
-      const settings = {
-        url: targetOf(deps, body.url),
-        events: body.events,
-        description: body.description ?? null,
-        format: body.format ?? "standard",
-        includeCaller: body.include_caller ?? false,
-        maxConcurrency: body.max_concurrency ?? CONCURRENCY_DEFAULT,
-      };
-      if (settings.includeCaller) assertSeesCallers(request);
+      const { body } = request;
+      const accountId = accountToRead(principalOf(request), body.account_id);
+      if ("include_caller" in body && body.include_caller === true) assertSeesCallers(request);
       if (accountId !== null) await getAccount(deps.db, accountId);
-      const { endpoint, secret } = await createEndpoint(deps, { accountId, settings });
+      const { endpoint, secret } = await create(deps, accountId, body);
       audit(deps, request, endpoint, "created");
-      return reply.code(201).send({ ...showEndpoint(endpoint), secret });
+      return reply.code(201).send({ ...showEndpoint(endpoint), ...(secret === null ? {} : { secret }) });
     },
   );
+}
+
+async function create(
+  deps: HttpDeps,
+  accountId: string | null,
+  body: NewEndpoint,
+): Promise<{ endpoint: WebhookEndpoint; secret: string | null }> {
+  const common = {
+    description: body.description ?? null,
+    includeCaller: ("include_caller" in body ? body.include_caller : false) ?? false,
+    maxConcurrency: body.max_concurrency ?? CONCURRENCY_DEFAULT,
+  };
+  if (!("settings" in body)) {
+    const { url, events, format = "standard" } = body;
+    return createEndpoint(deps, { accountId, settings: { ...common, url: targetOf(deps, url), events, format } });
+  }
+  if (accountId === null) {
+    const fields = [{ path: "account_id", message: "must say whose conversions are told" }];
+    throw new AppError("invalid_value", "A network is told of one account's conversions.", { fields });
+  }
+  const settings = { ...common, url: null, events: CONVERSION_EVENTS, format: "standard" } as const;
+  const { kind, settings: network } = body;
+  return { endpoint: await createNetworkEndpoint(deps, { accountId, settings, kind, network }), secret: null };
 }
 
 function addReads(app: HttpApp, deps: HttpDeps): void {
@@ -130,11 +153,8 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
   );
 }
 
-async function change(
-  deps: HttpDeps,
-  known: WebhookEndpoint,
-  body: z.output<typeof endpointChanges>,
-): Promise<WebhookEndpoint> {
+async function change(deps: HttpDeps, known: WebhookEndpoint, body: EndpointChanges): Promise<WebhookEndpoint> {
+  assertFitting(known, body);
   const settings: EndpointSettings = {
     url: body.url === undefined ? known.url : targetOf(deps, body.url),
     events: body.events ?? known.events,
@@ -144,6 +164,7 @@ async function change(
     maxConcurrency: body.max_concurrency ?? known.maxConcurrency,
   };
   return deps.db.transaction(async (tx) => {
+    if (body.settings !== undefined) await changeNetwork({ db: tx, secrets: deps.secrets }, known, body.settings);
     const updated = await updateEndpoint(tx, known.id, settings);
     // Bodies that wait were made for who was shown callers.
     if (known.includeCaller && !settings.includeCaller) await cancelNamingCallers(tx, known.id);
@@ -151,6 +172,33 @@ async function change(
     if (body.enabled === false) return (await disableEndpoint(tx, known.id, "asked")) ?? updated;
     return updated;
   });
+}
+
+/** What an endpoint of a kind has no use for. */
+const FOREIGN_FIELDS = {
+  webhook: ["settings"],
+  ga4: ["url", "events", "format", "include_caller"],
+  google_ads: ["url", "events", "format", "include_caller"],
+  meta: ["url", "events", "format"],
+} as const satisfies Readonly<Record<string, readonly (keyof EndpointChanges)[]>>;
+
+/** @throws AppError("invalid_value") */
+function assertFitting({ kind }: WebhookEndpoint, body: EndpointChanges): void {
+  const fields = FOREIGN_FIELDS[isConversionKind(kind) ? kind : "webhook"]
+    .filter((path) => body[path] !== undefined)
+    .map((path) => ({ path, message: `an endpoint of the kind ${kind} has none` }));
+  if (fields.length > 0) throw new AppError("invalid_value", "The request is not acceptable; see errors.", { fields });
+}
+
+/** The row is held: two changes at once must not undo each other. */
+async function changeNetwork(
+  deps: { readonly db: Queryable; readonly secrets: Secrets },
+  { id, kind }: WebhookEndpoint,
+  changes: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  if (!isConversionKind(kind)) return;
+  const known = openSettings(deps.secrets, await readSecretEnc(deps.db, id));
+  await setNetwork(deps, id, changedSettings(kind, { known, changes }));
 }
 
 function addRotate(app: HttpApp, deps: HttpDeps): void {
@@ -169,6 +217,7 @@ function addRotate(app: HttpApp, deps: HttpDeps): void {
     },
     async (request) => {
       const known = await readable(deps, request);
+      if (known.kind !== "webhook") throw new AppError("conflict", "Only webhooks are signed; PATCH its settings.");
       const { endpoint, secret } = await rotateSecret(deps, known.id);
       audit(deps, request, endpoint, "secret_rotated");
       return { ...showEndpoint(endpoint), secret };
@@ -218,13 +267,14 @@ function assertSeesCallers(request: FastifyRequest): void {
 
 /** Who sends callers where is looked for in the log. */
 function audit(deps: HttpDeps, request: FastifyRequest, endpoint: WebhookEndpoint, what: string): void {
-  const { id, accountId, url, includeCaller } = endpoint;
+  const { id, kind, accountId, url, includeCaller } = endpoint;
   const { keyId } = principalOf(request);
-  const { host } = new URL(url);
+  const host = url === null ? null : new URL(url).host;
   deps.log.info(`webhook_endpoint.${what}`, {
     requestId: request.id,
     keyId,
     endpoint: id,
+    kind,
     accountId,
     host,
     includeCaller,

@@ -8,6 +8,7 @@ import {
   type Leased,
   msToNext,
   settleDelivery,
+  skipDelivery,
 } from "../../account/outgoing/deliveries.store.js";
 import {
   disableEndpoint,
@@ -22,8 +23,8 @@ import { invariant } from "../../kernel/invariant.js";
 import type { Log } from "../../kernel/log.js";
 import type { Random } from "../../kernel/random.js";
 import type { Secrets } from "../../kernel/secrets.js";
-import type { EndpointKinds, SendOutcome } from "./endpoint-kinds.js";
-import { judgeAttempt, roomOf } from "./retry-rules.js";
+import type { EndpointKinds } from "./endpoint-kinds.js";
+import { judgeAttempt, roomOf, type SentOutcome } from "./retry-rules.js";
 
 /** A job's share of an endpoint with a long queue; then others have their turn. */
 export const BUDGET_MS = 20_000;
@@ -40,7 +41,9 @@ export interface DeliverDeps {
   readonly onDisabled: (reason: "gone" | "failing") => void;
 }
 
-export type AttemptOutcome = "delivered" | "retrying" | "failed" | "canceled";
+export type AttemptOutcome = "delivered" | "retrying" | "failed" | "canceled" | "skipped";
+
+const SUPERSEDED = { kind: "skipped", reason: "superseded" } as const;
 
 /** @returns ms until there is something to do again; null: nothing waits, or the endpoint is not enabled */
 export async function deliverDue(deps: DeliverDeps, endpointId: string, stopped: AbortSignal): Promise<number | null> {
@@ -103,7 +106,13 @@ async function sendOne(deps: DeliverDeps, endpoint: LockedEndpoint, delivery: Le
   const kind = deps.kinds[endpoint.kind];
   invariant(kind !== undefined, "the database has no endpoint of another kind");
   const at = toIso(deps.clock.now());
-  const outcome = await kind.send({ eventId: delivery.eventId, body }, endpoint);
+  const { eventId } = delivery;
+  const outcome = delivery.isSuperseded ? SUPERSEDED : await kind.send({ eventId, body }, endpoint);
+  if (outcome.kind === "skipped") {
+    await skipDelivery(deps.db, delivery, outcome.reason);
+    deps.onAttempt(endpoint.kind, "skipped");
+    return;
+  }
   await note(deps, { endpoint, delivery, outcome, at });
 }
 
@@ -119,7 +128,7 @@ function readBody({ secrets, log }: DeliverDeps, { id, bodyEnc }: Leased): strin
 
 async function note(
   deps: DeliverDeps,
-  input: { endpoint: LockedEndpoint; delivery: Leased; outcome: SendOutcome; at: string },
+  input: { endpoint: LockedEndpoint; delivery: Leased; outcome: SentOutcome; at: string },
 ): Promise<void> {
   const { delivery, outcome, at } = input;
   const { id: endpointId, kind } = input.endpoint;
@@ -154,14 +163,15 @@ async function note(
   });
 }
 
-function attemptOf(outcome: SendOutcome): {
+function attemptOf(outcome: SentOutcome): {
   status: number | null;
   error: string | null;
   ms: number;
   response: string | null;
+  requestId: string | null;
 } {
   const { ms } = outcome;
   return outcome.kind === "answered"
-    ? { status: outcome.status, error: null, ms, response: outcome.response }
-    : { status: null, error: outcome.error, ms, response: null };
+    ? { status: outcome.status, error: null, ms, response: outcome.response, requestId: outcome.requestId ?? null }
+    : { status: null, error: outcome.error, ms, response: null, requestId: null };
 }

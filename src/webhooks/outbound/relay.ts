@@ -10,6 +10,7 @@ import {
   readOutbox,
   relayRows,
 } from "../../account/outgoing/outbox.store.js";
+import { findToldConversion, type ToldConversion } from "../../account/outgoing/deliveries.store.js";
 import type { CallRecord } from "../../attribution/call-record.js";
 import { findNewestRow } from "../../attribution/calls.store.js";
 import type { Database } from "../../db/database.js";
@@ -46,13 +47,14 @@ export async function relayEvents(deps: RelayDeps): Promise<Relayed> {
   const accountIds = [...new Set(rows.flatMap(({ accountId }) => accountId ?? []))];
   const endpoints = await listListening(db, accountIds);
   const readCall = callReader(db);
+  const toldOf = toldMemory(db);
   const seqs: number[] = [];
   const deliveries: NewDelivery[] = [];
   const stuck = new Set<string>();
   for (const row of rows) {
     // What is behind one that is put off waits for it.
     if (row.callId !== null && stuck.has(row.callId)) continue;
-    const made = await deliveriesOf(deps, { row, endpoints, readCall });
+    const made = await deliveriesOf(deps, { row, endpoints, readCall, toldOf });
     if (made === null) {
       if (row.callId !== null) stuck.add(row.callId);
       continue;
@@ -70,6 +72,7 @@ async function deliveriesOf(
     row: OutboxRow;
     endpoints: readonly WebhookEndpoint[];
     readCall: (id: string) => Promise<CallRecord | null>;
+    toldOf: ToldMemory;
   },
 ): Promise<NewDelivery[] | null> {
   const { row, readCall } = input;
@@ -81,7 +84,12 @@ async function deliveriesOf(
     if (row.callId !== null && call === null) return [];
     const { type, at, accountId, data } = row;
     const event: TakenEvent = { id: deps.ids.next("evt"), type, at, accountId, call, data };
-    return told.flatMap((endpoint) => newDelivery(deps, { row, event, endpoint }) ?? []);
+    const made: NewDelivery[] = [];
+    for (const endpoint of told) {
+      const delivery = await newDelivery(deps, { row, event, endpoint, toldOf: input.toldOf });
+      if (delivery !== null) made.push(delivery);
+    }
+    return made;
   } catch (error) {
     if (row.failures >= FAILURES_MAX) {
       deps.log.error("webhook.event_dropped", { type: row.type, callId: row.callId, error: messageOf(error) });
@@ -97,12 +105,18 @@ function isTold(endpoint: WebhookEndpoint, row: OutboxRow): boolean {
   return endpoint.events.includes(row.type) && (endpoint.accountId === null || endpoint.accountId === row.accountId);
 }
 
-function newDelivery(
+async function newDelivery(
   { ids, secrets, kinds }: RelayDeps,
-  { row, event, endpoint }: { row: OutboxRow; event: TakenEvent; endpoint: WebhookEndpoint },
-): NewDelivery | null {
-  const rendered = kinds[endpoint.kind]?.render(event, endpoint) ?? null;
+  input: { row: OutboxRow; event: TakenEvent; endpoint: WebhookEndpoint; toldOf: ToldMemory },
+): Promise<NewDelivery | null> {
+  const { row, event, endpoint, toldOf } = input;
+  const kind = kinds[endpoint.kind];
+  if (kind === undefined) return null;
+  const told = kind.remembers && row.callId !== null ? await toldOf.read(endpoint.id, row.callId) : null;
+  const rendered = kind.render(event, endpoint, told);
   if (rendered === null) return null;
+  if (rendered.kind === "body" && rendered.conversion !== null && row.callId !== null)
+    toldOf.write(endpoint.id, row.callId, rendered.conversion);
   return {
     id: ids.next("dlv"),
     endpointId: endpoint.id,
@@ -112,8 +126,26 @@ function newDelivery(
     eventAt: row.at,
     accountId: row.accountId,
     callId: row.callId,
-    body: secrets.seal(rendered.body),
-    namesCaller: rendered.namesCaller,
+    content: rendered.kind === "skipped" ? rendered : { ...rendered, body: secrets.seal(rendered.body) },
+  };
+}
+
+interface ToldMemory {
+  read(endpointId: string, callId: string): Promise<ToldConversion | null>;
+  write(endpointId: string, callId: string, told: ToldConversion): void;
+}
+
+/** What the database knows, and what this batch is about to add: two events of one call may be in it. */
+function toldMemory(db: Database): ToldMemory {
+  const known = new Map<string, ToldConversion | null>();
+  const keyOf = (endpointId: string, callId: string): string => `${endpointId} ${callId}`;
+  return {
+    read: async (endpointId, callId) => {
+      const key = keyOf(endpointId, callId);
+      if (!known.has(key)) known.set(key, await findToldConversion(db, { endpointId, callId }));
+      return known.get(key) ?? null;
+    },
+    write: (endpointId, callId, told) => void known.set(keyOf(endpointId, callId), told),
   };
 }
 

@@ -5,6 +5,9 @@
 import type { Instant } from "../../kernel/clock.js";
 import type { SendOutcome } from "./endpoint-kinds.js";
 
+/** Something was sent. */
+export type SentOutcome = Exclude<SendOutcome, { kind: "skipped" }>;
+
 /** After each failure, until the next attempt. The last is made three days after the first. */
 export const RETRY_AFTER_S = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400] as const;
 /** Added to each wait, up to this share of it: what failed together does not come back together. */
@@ -40,7 +43,7 @@ export interface Judgement {
 }
 
 export function judgeAttempt(input: {
-  outcome: SendOutcome;
+  outcome: SentOutcome;
   /** Attempts before this one, of this round. */
   tries: number;
   health: Health;
@@ -63,8 +66,9 @@ export function judgeAttempt(input: {
   return { delivery: nextOf({ outcome, tries, now, chance }), health: failing, disable: isHopeless ? "failing" : null };
 }
 
-function nextOf(input: { outcome: SendOutcome; tries: number; now: Instant; chance: number }): DeliveryFate {
+function nextOf(input: { outcome: SentOutcome; tries: number; now: Instant; chance: number }): DeliveryFate {
   const { outcome, tries, now, chance } = input;
+  if (outcome.kind === "answered" && outcome.isFinal === true) return { state: "failed" };
   const waitS = RETRY_AFTER_S[tries];
   if (waitS === undefined) return { state: "failed" };
   const asked = outcome.kind === "answered" ? (outcome.retryAfterS ?? 0) : 0;

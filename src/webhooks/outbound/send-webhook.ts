@@ -1,5 +1,6 @@
 /** Endpoints of the kind `webhook`: the body as it was rendered, signed with the secrets in force at this attempt. */
 import type { LockedEndpoint } from "../../account/outgoing/webhook-endpoints.store.js";
+import { invariant } from "../../kernel/invariant.js";
 import type { Secrets } from "../../kernel/secrets.js";
 import type { SendOutcome } from "./endpoint-kinds.js";
 import { sendBody, type SendDeps } from "./send.js";
@@ -15,6 +16,7 @@ export async function sendWebhook(
   const { secrets, clock } = deps;
   const { eventId, body } = delivery;
   const { secretEnc, formerSecretEnc, format, url } = endpoint;
+  invariant(url !== null, "the database has no webhook without a URL");
   const inForce = [secretEnc, ...(formerSecretEnc === null ? [] : [formerSecretEnc])].map((enc) => secrets.open(enc));
   const headers = {
     "content-type": CONTENT_TYPES[format],

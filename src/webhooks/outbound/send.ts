@@ -5,8 +5,8 @@
 import { request } from "undici";
 import type { Clock, Instant } from "../../kernel/clock.js";
 import { maskDigits } from "../../kernel/log.js";
-import type { SendOutcome } from "./endpoint-kinds.js";
 import { ForbiddenTarget, type GuardedAgent } from "./guarded-agent.js";
+import type { SentOutcome } from "./retry-rules.js";
 
 /** From the look-up of the name to the end of the answer. */
 export const SEND_TIMEOUT_MS = 5_000;
@@ -22,10 +22,36 @@ export interface SendDeps {
   readonly timeoutMs?: number;
 }
 
-export async function sendBody(
-  deps: SendDeps,
-  input: { url: string; headers: Readonly<Record<string, string>>; body: string },
-): Promise<SendOutcome> {
+export interface OneRequest {
+  readonly url: string;
+  readonly method?: "POST" | "GET";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export type Answer =
+  /** `text`: as much of the body as is read, as it came. */
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly ms: number;
+      readonly text: string;
+      readonly retryAfterS: number | null;
+    }
+  | { readonly kind: "unanswered"; readonly error: string; readonly ms: number };
+
+export async function sendBody(deps: SendDeps, input: OneRequest): Promise<SentOutcome> {
+  return keptOf(await exchange(deps, input));
+}
+
+/** The answer as the log of deliveries keeps it. */
+export function keptOf(answer: Answer): SentOutcome {
+  if (answer.kind === "unanswered") return answer;
+  const { text, ...rest } = answer;
+  return { ...rest, response: storable(maskDigits(text)) };
+}
+
+export async function exchange(deps: SendDeps, input: OneRequest): Promise<Answer> {
   const { agent, clock, timeoutMs = SEND_TIMEOUT_MS } = deps;
   const startedMs = clock.monotonicMs();
   const took = (): number => Math.round(clock.monotonicMs() - startedMs);
@@ -33,12 +59,12 @@ export async function sendBody(
   const timer = setTimeout(() => timeout.abort(), timeoutMs);
   try {
     const url = new URL(input.url);
-    const { headers, body } = input;
+    const { headers, body = null, method = "POST" } = input;
     const dispatcher = agent.dispatcherFor(url);
-    const answer = await request(url, { method: "POST", headers, body, dispatcher, signal: timeout.signal });
-    const response = await beginningOf(answer.body);
+    const answer = await request(url, { method, headers, body, dispatcher, signal: timeout.signal });
+    const text = await beginningOf(answer.body);
     const retryAfterS = readRetryAfter(answer.headers["retry-after"], clock.now());
-    return { kind: "answered", status: answer.statusCode, ms: took(), response, retryAfterS };
+    return { kind: "answered", status: answer.statusCode, ms: took(), text, retryAfterS };
   } catch (error) {
     return { kind: "unanswered", error: timeout.signal.aborted ? "timeout" : wordFor(error), ms: took() };
   } finally {
@@ -61,8 +87,7 @@ async function beginningOf(body: AsyncIterable<Buffer> & { destroy(): unknown })
     void error;
   }
   body.destroy();
-  const text = Buffer.concat(chunks).subarray(0, RESPONSE_BYTES_MAX).toString("utf8");
-  return storable(maskDigits(text));
+  return Buffer.concat(chunks).subarray(0, RESPONSE_BYTES_MAX).toString("utf8");
 }
 
 /** PostgreSQL's JSON takes neither NUL nor half a surrogate pair, which a cut may leave. */

@@ -71,7 +71,11 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     schedule,
     carriers: noCarriers,
     exhaustions: { note: () => {} },
-    outgoing: { guard: createTargetGuard([]), soon: () => {} },
+    outgoing: {
+      guard: createTargetGuard([]),
+      soon: () => {},
+      statusOf: async () => ({ kind: "unknown", error: "timeout" }),
+    },
     scaling: { canBuy: false, soon: () => {}, decided: () => {} },
     adminKeyHash: hashKey(ADMIN_KEY),
     readiness: async () => ({ ready: true, checks: { postgres: true } }),

@@ -296,7 +296,7 @@ describe("events of one call", () => {
     const [first, , last] = await deliveriesOf(endpointId);
     receiver.reply = status(500);
     for (const again of [first, last])
-      await replayDelivery(db, { id: endpointId, includeCaller: false }, again?.id as string);
+      await replayDelivery(db, { id: endpointId, kind: "webhook", includeCaller: false }, again?.id as string);
     await deliver(endpointId);
     expect(typesOf().slice(3).sort()).toEqual(["call.completed", "call.received"]);
   });
@@ -448,7 +448,7 @@ describe("at least once", () => {
     Object.assign(deps.kinds["webhook"] as object, {
       render: (event: Parameters<typeof render>[0], to: Parameters<typeof render>[1]) => {
         if (broken && event.type === "call.received") throw new Error("a fault of ours");
-        return render(event, to);
+        return render(event, to, null);
       },
     });
     await relay();

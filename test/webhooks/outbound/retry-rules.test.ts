@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { SendOutcome } from "../../../src/webhooks/outbound/endpoint-kinds.js";
+import type { SentOutcome } from "../../../src/webhooks/outbound/retry-rules.js";
 import {
   BREAKER_FAILURES,
   FAILING_S_MAX,
@@ -16,15 +16,15 @@ import {
 
 const NOW = 1_800_000_000_000;
 const healthy: Health = { failingSince: null, failures: 0, pausedUntil: null };
-const answered = (status: number, retryAfterS: number | null = null): SendOutcome => ({
+const answered = (status: number, retryAfterS: number | null = null): SentOutcome => ({
   kind: "answered",
   status,
   ms: 1,
   response: "",
   retryAfterS,
 });
-const timeout: SendOutcome = { kind: "unanswered", error: "timeout", ms: 5_000 };
-const judge = (outcome: SendOutcome, changes: Partial<Parameters<typeof judgeAttempt>[0]> = {}) =>
+const timeout: SentOutcome = { kind: "unanswered", error: "timeout", ms: 5_000 };
+const judge = (outcome: SentOutcome, changes: Partial<Parameters<typeof judgeAttempt>[0]> = {}) =>
   judgeAttempt({ outcome, tries: 0, health: healthy, now: NOW, chance: 0, ...changes });
 
 describe("an attempt", () => {
