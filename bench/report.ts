@@ -92,20 +92,22 @@ async function loaded(
 }
 
 async function fromCells(db: Database): Promise<ReportTable> {
-  const table = await callReport(db, {
-    accountId: ACCOUNT,
-    currency: null,
-    ...RANGE,
-    timeZone: "UTC",
-    interval: null,
-    by: [],
-    groupBy: ["source", "medium", "campaign"],
-    where: {},
-    cube: "source",
-    always: [],
-    order: { by: "calls", descending: true },
-    rowsMax: 50_000,
-  });
+  const table = await db.transaction((tx) =>
+    callReport(tx, {
+      accountId: ACCOUNT,
+      currency: null,
+      ...RANGE,
+      timeZone: "UTC",
+      interval: null,
+      by: [],
+      groupBy: ["source", "medium", "campaign"],
+      where: {},
+      cube: "source",
+      always: [],
+      order: { by: "calls", descending: true },
+      rowsMax: 50_000,
+    }),
+  );
   if (table === null || table.rows.length === 0) throw new Error("The report is empty.");
   return table;
 }

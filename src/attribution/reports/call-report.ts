@@ -25,11 +25,11 @@ export interface CallReportInput {
   readonly rowsMax: number;
 }
 
-/** @returns null when it would have more rows than `rowsMax` */
-export async function callReport(db: Queryable, input: CallReportInput): Promise<ReportTable | null> {
+/** @param tx a transaction. @returns null when it would have more rows than `rowsMax` */
+export async function callReport(tx: Queryable, input: CallReportInput): Promise<ReportTable | null> {
   const { buckets, stretches } = reportCalendar(input);
   if (buckets.length > input.rowsMax) return null;
-  const groups = await readReport(db, { ...input, spans: spansOf(stretches), groupsMax: input.rowsMax });
+  const groups = await readReport(tx, { ...input, spans: spansOf(stretches), groupsMax: input.rowsMax });
   if (groups.length > input.rowsMax) return null;
   return reportRows({ ...input, groups, buckets }, input.rowsMax);
 }

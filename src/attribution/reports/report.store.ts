@@ -167,10 +167,17 @@ export interface ReportQuestion {
   readonly groupsMax: number;
 }
 
-/** @returns groups with calls, in no order; more than `groupsMax`: there are others */
-export async function readReport(db: Queryable, question: ReportQuestion): Promise<ReportGroup[]> {
+/**
+ * For the transaction. The planner cannot know how few groups there are, expects more than fit into its usual memory, and then sorts all cells by eleven
+ * texts instead of hashing them: a quarter of the statement's time. 64 MB with PostgreSQL's own work_mem.
+ */
+const MEMORY_FOR_GROUPS = sql("report_memory_for_groups", `select set_config('hash_mem_multiplier', '16', true)`);
+
+/** In a transaction, which the setting is for. @returns groups with calls, in no order; more than `groupsMax`: there are others */
+export async function readReport(tx: Queryable, question: ReportQuestion): Promise<ReportGroup[]> {
   const query = question.accountId === null ? OF_ALL : OF_ACCOUNT;
-  const rows = await db.query<
+  await tx.query(MEMORY_FOR_GROUPS);
+  const rows = await tx.query<
     Counts & Record<Dimension | "currency", string | null> & { bucket: number; revenue: string }
   >(query, reportValues(question));
   return rows.map((row) => ({

@@ -140,14 +140,16 @@ async function makeReport(
   const hasPools = report === "pools" && question.groupBy.includes("pool_id");
   const poolId = query.pool_id === undefined ? null : query.pool_id;
   const always = hasPools ? await readReportPools(deps.db, { accountId, poolId, limit: ROWS_MAX }) : [];
-  const table = await callReport(deps.db, {
-    ...question,
-    accountId,
-    currency: account?.currency ?? null,
-    timeZone,
-    always,
-    rowsMax: ROWS_MAX,
-  });
+  const table = await deps.db.transaction((tx) =>
+    callReport(tx, {
+      ...question,
+      accountId,
+      currency: account?.currency ?? null,
+      timeZone,
+      always,
+      rowsMax: ROWS_MAX,
+    }),
+  );
   if (table === null) {
     throw refused(
       "group_by",
