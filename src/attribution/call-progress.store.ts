@@ -1,19 +1,12 @@
 /** The part of call records that events change: read under lock, folded by the call log, written back; many calls in one statement each. */
 import { sql, timestamp, type Queryable } from "../db/database.js";
+import { byIndexOnly } from "../db/planner.js";
 import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
 import { type CallState, statusOf, timingsOf } from "../telephony/call-state.js";
 import type { CallRef } from "./calls.store.js";
 import type { JudgedCall, OverCall } from "./judging/judge-calls.js";
 
-/**
- * For the transaction. A plan is kept from the time when a month's partition was still empty, and then reading all of it was cheapest: it went on doing so
- * until the statistics came, a minute or some ten thousand calls later (0.5 ms of PostgreSQL's work a call instead of 0.1).
- */
-const BY_INDEX_ONLY = sql(
-  "call_by_index_only",
-  `select set_config(setting, 'off', true) from unnest(array['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) as setting`,
-);
 const LOCK_PROGRESS = sql(
   "call_lock_progress",
   `select c.id, c.progress, c.attribution, c.presentation_id as "presentationId", c.account_id as "accountId", c.pool_id as "poolId",
@@ -55,7 +48,7 @@ export interface LockedProgress extends Omit<OverCall, "ref"> {
 
 /** By call id, locked until the transaction ends; without those that have no record (yet: its start may still be in the spool). */
 export async function lockProgress(tx: Queryable, refs: readonly CallRef[]): Promise<Map<CallId, LockedProgress>> {
-  await tx.query(BY_INDEX_ONLY);
+  await byIndexOnly(tx);
   const rows = await tx.query<LockedProgress & { id: CallId }>(LOCK_PROGRESS, [
     refs.map((ref) => ref.callId),
     refs.map((ref) => timestamp(ref.receivedAt)),

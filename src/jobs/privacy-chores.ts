@@ -5,6 +5,7 @@ import {
   deleteForgottenVisitors,
   deletePresentations,
   dropOldPartition,
+  emptyNumbers,
   keepPresentationsFrom,
   listDueRetention,
   markRetention,
@@ -80,6 +81,7 @@ async function retain(
   );
   const before = account.presentationsBefore;
   await keepPresentationsFrom(db, accountId, before);
+  await emptyNumbers(db, accountId, before);
   removed.presentations += await inBatches(budget, () => deletePresentations(db, { accountId, before, limit: BATCH }));
   // Cut off by the budget: the mark stays where it is and the next turn goes on.
   if (budget.left > 0) await markRetention(db, account);

@@ -1,7 +1,8 @@
 /** Are the addresses free? Asked before anything is started, so that a taken port is a clear sentence after a tenth of a second. */
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
-import type { Config, HostPort } from "../config.js";
+import type { Config } from "../config.js";
+import type { HostPort } from "../config-fields.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 
 /** @throws AppError("address_taken") naming HTTP_LISTEN or SIP_LISTEN */

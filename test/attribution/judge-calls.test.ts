@@ -6,7 +6,7 @@ import { PRIOR_MODEL } from "../../src/attribution/judging/delay-model.js";
 import { readModel } from "../../src/attribution/judging/delay-model.store.js";
 import { explainMatch } from "../../src/attribution/explain.js";
 import { VISITS_MAX } from "../../src/attribution/judging/judge.store.js";
-import { readCandidates } from "../../src/attribution/match.store.js";
+import { readCandidates } from "../../src/attribution/candidates.store.js";
 import { updateModel } from "../../src/attribution/judging/measure-models.js";
 import { getPool } from "../../src/pool/pools.store.js";
 import { createStatic } from "../../src/pool/static-numbers.js";

@@ -2,7 +2,8 @@
 import type pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { EARLIER_CALLS, LATER_CALLS, VISITS } from "../../src/attribution/judging/judge.store.js";
-import { CANDIDATES, LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
+import { CANDIDATES } from "../../src/attribution/candidates.store.js";
+import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";

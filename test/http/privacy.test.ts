@@ -160,6 +160,16 @@ describe("POST /v1/erasures of a visitor", () => {
     expect(await rows(db, "select held_by from promo_number where e164 = $1", [number])).toEqual([{ held_by: null }]);
   });
 
+  it("is taken from the number's row also when the log has them no more", async () => {
+    const world = await makeWorld(db, 1);
+    const visitorId = ids.next("vis");
+    await present(world, visitorId);
+    await rows(db, "delete from presentation where visitor_id = $1", [visitorId]);
+    await erase({ account_id: world.account.id, visitor_id: visitorId });
+    const left = await everythingStored(db);
+    for (const text of [visitorId, CLICK]) expect(left.filter((line) => line.includes(text))).toEqual([]);
+  });
+
   it("another account's visitor is not touched", async () => {
     const [mine, theirs] = [await makeWorld(db, 1), await makeWorld(db, 1)];
     const visitorId = ids.next("vis");

@@ -89,6 +89,23 @@ describe("the presentation log", () => {
     expect((await left("visitor", "id", [over, within, other])).sort()).toEqual([within, other].sort());
   });
 
+  it("is not kept in the numbers' rows either", async () => {
+    const world = await makeWorld(db, 2);
+    await keep(world, { log: 20 });
+    const touched = { touch: { gclid: "click" }, customData: { plan: "pro" } };
+    const [old, recent] = await Promise.all(
+      [21, 19].map((days) => presentBatch(db, [{ ...allocationFor(world), ...touched }], Date.now() - days * DAY_MS)),
+    );
+    await applyRetention(options);
+    const said = async (outcome: typeof old) => {
+      const [seen] = outcome ?? [];
+      if (seen === undefined || !("promoNumber" in seen)) throw new Error("no number was presented");
+      return rows(db, "select touch, custom_data from promo_number where e164 = $1", [seen.promoNumber]);
+    };
+    expect(await said(old)).toEqual([{ touch: {}, custom_data: {} }]);
+    expect(await said(recent)).toEqual([{ touch: { gclid: "click" }, custom_data: { plan: "pro" } }]);
+  });
+
   it("loses whole days that no account keeps, and none that one does", async () => {
     const names = async () =>
       (

@@ -16,7 +16,7 @@ import {
 } from "./judge.store.js";
 import { judge, type JudgeInput, type Judgement } from "./judge-call.js";
 import type { AttributionOutcome } from "../match.js";
-import { type MatchSeen, readCandidatesOf } from "../match.store.js";
+import { type MatchSeen, readCandidatesOf } from "../candidates.store.js";
 
 /** What its record says of a call that is over. */
 export interface OverCall {

@@ -110,11 +110,12 @@ async function* eraseCallsOf(
 
 async function* eraseVisitor(
   { db }: EraseDeps,
-  { id, accountId, at }: OpenErasure,
+  { id, accountId, at, completedAt }: OpenErasure,
   visitorId: string,
 ): AsyncGenerator<Emptied> {
   const subject = { ...subjectOf(accountId, at), visitorId, pseudonym: `erased_${id}` };
-  await db.transaction((tx) => forgetNumbersOf(tx, subject));
+  // Once: nothing that comes in late is written to a number's row.
+  if (completedAt === null) await db.transaction((tx) => forgetNumbersOf(tx, subject));
   for (let isMore = true; isMore; ) {
     const emptied = await db.transaction(async (tx) => {
       const calls = await emptyCallsOfVisitor(tx, subject);

@@ -181,8 +181,7 @@ const PRESENTATIONS_OF_VISITOR = sql(
 const NUMBERS_OF_VISITOR = sql(
   "erasure_numbers_of_visitor",
   `update promo_number n set visitor_id = $4, held_by = null, touch = '{}', custom_data = '{}'
-   where n.account_id = $1 and n.visitor_id = $2 and n.last_presented_at <= $3
-     and n.id in (select p.number_id from presentation p where p.account_id = $1 and p.visitor_id in ($2, $4))`,
+   where n.account_id = $1 and n.visitor_id = $2 and n.last_presented_at <= $3`,
 );
 const VISITOR = sql(
   "erasure_visitor",
@@ -232,7 +231,7 @@ export async function emptyPresentations(tx: Queryable, subject: VisitorSubject)
   return (await tx.query(PRESENTATIONS_OF_VISITOR, [accountId, visitorId, timestamp(until), limit, pseudonym])).length;
 }
 
-/** Their numbers' rows, and the visitor. Before the log is emptied: it says which numbers. */
+/** Their numbers' rows. A number keeps its last visitor when the log has none of them any more, so the account's numbers are looked through. */
 export async function forgetNumbersOf(tx: Queryable, subject: VisitorSubject): Promise<void> {
   const { accountId, visitorId, until, pseudonym } = subject;
   await tx.query(ALLOW);

@@ -62,6 +62,12 @@ const DELETE_PRESENTATIONS = sql(
    delete from presentation p using mine m
    where p.account_id = m.account_id and p.number_id = m.number_id and p.seq = m.seq and p.presented_at = m.presented_at returning 1 as done`,
 );
+// A number that was presented to nobody since keeps its last visitor's.
+const EMPTY_NUMBERS = sql(
+  "retention_empty_numbers",
+  `update promo_number set touch = '{}', custom_data = '{}'
+   where account_id = $1 and last_presented_at < $2 and (touch <> '{}' or custom_data <> '{}')`,
+);
 const MARK = sql(
   "retention_mark",
   `insert into account_retention (account_id, callers_until, presentations_until) values ($1, $2, $3)
@@ -117,6 +123,11 @@ export async function deletePresentations(
   { accountId, before, limit }: { accountId: string; before: Instant; limit: number },
 ): Promise<number> {
   return (await db.query(DELETE_PRESENTATIONS, [accountId, timestamp(before), limit])).length;
+}
+
+/** What the rows of its numbers still say of presentations before this time. */
+export async function emptyNumbers(db: Queryable, accountId: string, before: Instant): Promise<void> {
+  await db.query(EMPTY_NUMBERS, [accountId, timestamp(before)]);
 }
 
 /** Both were removed up to these times. */

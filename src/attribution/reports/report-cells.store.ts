@@ -11,6 +11,7 @@
  * counted by whoever removes the oldest later.
  */
 import { type Database, type Queryable, sql, timestamp } from "../../db/database.js";
+import { byIndexOnly } from "../../db/planner.js";
 import type { Instant } from "../../kernel/clock.js";
 
 /**
@@ -24,11 +25,6 @@ const QUARTERS_AT_ONCE = 48;
 const LOCK = sql(
   "report_lock",
   `select pg_try_advisory_xact_lock(hashtextextended('ringmatch report cells', 0)) as locked`,
-);
-/** For the transaction: every step finds little in much, by index, whatever the statistics said when its plan was made. */
-const BY_INDEX_ONLY = sql(
-  "report_by_index_only",
-  `select set_config(setting, 'off', true) from unnest(array['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) as setting`,
 );
 const THIN_MARKS = sql(
   "report_thin_marks",
@@ -124,7 +120,7 @@ export async function refreshReportCells(db: Database, options: RefreshOptions =
   return db.transaction(async (tx) => {
     const [lock] = await tx.query<{ locked: boolean }>(LOCK);
     if (lock?.locked !== true) return 0;
-    await tx.query(BY_INDEX_ONLY);
+    await byIndexOnly(tx);
     const marked = await tx.query<Marked>(PICK, [timestamp(now), countedAfterS, quartersAtOnce]);
     if (marked.length === 0) return 0;
     await makeAnew(

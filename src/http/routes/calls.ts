@@ -4,7 +4,7 @@ import { getCall, listCalls } from "../../attribution/calls.store.js";
 import { readModel, readNewestModels } from "../../attribution/judging/delay-model.store.js";
 import { PRIOR_MODEL } from "../../attribution/judging/delay-model.js";
 import { explainMatch } from "../../attribution/explain.js";
-import { readCandidates } from "../../attribution/match.store.js";
+import { readCandidates } from "../../attribution/candidates.store.js";
 import { accountToRead, principalOf } from "../auth.js";
 import { callOut, callQuery, explanationOut, showCall, showExplanation } from "../contract/call.js";
 import { idParams, pageOut } from "../contract/scalars.js";
