@@ -51,6 +51,12 @@ module.exports = {
       from: { path: "^src/sip/edge/" },
       to: { path: "^src/(?!(kernel|telephony|sip/edge)/)" },
     },
+    {
+      name: "the-tag-knows-only-the-contract",
+      severity: "error",
+      from: { path: "^tag/" },
+      to: { path: "^(src/(?!http/contract/tag-config)|node_modules)" },
+    },
     { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/" }, to: {} },
     { name: "not-to-dev-dep", severity: "error", from: { path: "^src/" }, to: { dependencyTypes: ["npm-dev"] } },
   ],

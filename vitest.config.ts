@@ -6,6 +6,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   store: ["db", "account", "pool", "attribution", "routing", "jobs"],
   http: ["http", "webhooks"],
   sip: ["sip"],
+  tag: ["tag"],
   service: ["dev", "cli", "service"],
 };
 
@@ -13,7 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
  * Rooms whose files share a worker's loaded modules: loading them anew for each file was a quarter of the time of all tests. Their tests keep no state of
  * a process: each file has a database of its own, and what it stubs it puts back. The others start threads, processes and SIP stacks.
  */
-const SHARING: ReadonlySet<string> = new Set(["unit", "store", "http"]);
+const SHARING: ReadonlySet<string> = new Set(["unit", "store", "http", "tag"]);
 
 const SLOWEST_TEST_MS = 60_000;
 

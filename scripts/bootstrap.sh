@@ -12,10 +12,11 @@ SYSTEM_PACKAGES="
 redis-server,valkey-server:redis-server:redis:redis:start
 sipp:sip-tester:sipp:sipp:test
 baresip:baresip-core:baresip:baresip:test
+chromium:chromium:chromium:chromium:test
 "
 
 # A change in any of these makes the build old.
-BUILD_INPUTS="src tsconfig.json tsconfig.build.json package.json"
+BUILD_INPUTS="src tag scripts/build-tag.mjs tsconfig.json tsconfig.build.json package.json"
 
 # Another run of this script may be installing everything on a slow line.
 LOCK_WAIT_S=1800

@@ -4,9 +4,10 @@ import { run, runVitest } from "./vitest-run.mjs";
 
 const CHECKS = [
   ["types", "tsc", ["-p", "tsconfig.json"]],
-  ["lint", "eslint", ["src", "test", "bench"]],
+  ["types of the tag", "tsc", ["-p", "tag/tsconfig.json"]],
+  ["lint", "eslint", ["src", "tag", "test", "bench"]],
   ["format", "biome", ["format"]],
-  ["import direction", "depcruise", ["--config", ".dependency-cruiser.cjs", "src"]],
+  ["import direction", "depcruise", ["--config", ".dependency-cruiser.cjs", "src", "tag"]],
   ["dead code", "knip", ["--no-progress"]],
 ];
 

@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+/**
+ * Makes one file of the browser tag (tag/src/tag.ts): a function expression that takes the account's TagConfig, or nothing. Who delivers it writes the
+ * call around it. Run by `npm run build`; tests build it in memory.
+ */
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const ENTRY = fileURLToPath(new URL("../tag/src/tag.ts", import.meta.url));
+const OUT = new URL("../dist/tag/", import.meta.url);
+
+/** Browsers of 2018 and later: what an older one cannot parse it skips, and the page keeps its numbers. */
+const TARGET = "es2018";
+
+/** @returns {Promise<string>} `function(__config){…}`, minified */
+export async function buildTag({ minify = true } = {}) {
+  const { outputFiles } = await build({
+    entryPoints: [ENTRY],
+    bundle: true,
+    minify,
+    write: false,
+    format: "iife",
+    target: TARGET,
+    charset: "ascii",
+    legalComments: "none",
+  });
+  return `function(__config){${outputFiles[0].text.trim()}}`;
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  mkdirSync(OUT, { recursive: true });
+  writeFileSync(new URL("tag.js", OUT), await buildTag());
+}
