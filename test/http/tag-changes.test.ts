@@ -141,6 +141,33 @@ describe("what pages look for", () => {
 });
 
 describe("while the database is away", () => {
+  it("or does not answer, pages wait no longer than they would notice", async () => {
+    const proxy = await CuttableProxy.start(url);
+    const slow = openDatabase({ url: proxy.url, log: silentLog });
+    const directory = new Directory(slow);
+    const world = makeHttpWorld(slow, { directory });
+    const { id, tagKey } = await makeAccount(db);
+    const path = `/tag.js?key=${tagKey}`;
+    try {
+      const before = await world.request("GET", path, { key: null });
+      proxy.hang();
+      directory.clear();
+      const since = performance.now();
+      const during = await world.request("GET", path, { key: null });
+      expect([during.statusCode, during.body]).toEqual([200, before.body]);
+      expect(performance.now() - since).toBeLessThan(1_500);
+      await request("POST", `/v1/tag/pause?account_id=${id}`);
+      proxy.restore();
+      directory.clear();
+      await until("the change is seen", async () =>
+        (await world.request("GET", path, { key: null })).body.includes('"paused":true'),
+      );
+    } finally {
+      await proxy.stop();
+      await slow.close();
+    }
+  });
+
   it("pages get what they had last; who was never asked for gets a comment, with 503", async () => {
     const proxy = await CuttableProxy.start(url);
     const away = openDatabase({ url: proxy.url, log: silentLog });
