@@ -69,6 +69,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
       guard: input.outbound.guard,
       soon: (endpointId) => input.outbound.jobs.soon(endpointId),
       statusOf: input.outbound.statusOf,
+      fetchPage: input.outbound.fetchPage,
     },
     adminKeyHash: adminKey.hash,
     readiness: () => readinessOf(input),
