@@ -15,9 +15,17 @@ export function printBanner({ service, demo }: { service: Service; demo: DemoSid
   const { httpUrl, sipAddresses, adminKey } = service;
   const lines: [string, string][] = [];
   if (httpUrl !== null)
-    lines.push(["HTTP API", httpUrl], ["API docs", `${httpUrl}/docs`], ["Health", `${httpUrl}/readyz`]);
+    lines.push(
+      ["Dashboard", `${httpUrl}/`],
+      ...(demo === null ? [] : ([["Demo landing page", `${httpUrl}/demo`]] as [string, string][])),
+      ["Install the tag", `${httpUrl}/install`],
+      ["API docs", `${httpUrl}/docs`],
+      ["Health", `${httpUrl}/readyz`],
+    );
   for (const address of sipAddresses) lines.push(["SIP", address]);
   if (demo !== null) lines.push(["Demo tag key", demo.tagKey]);
+  if (demo !== null && httpUrl !== null)
+    lines.push(["Tag snippet", `<script async src="${httpUrl}/tag.js?key=${demo.tagKey}"></script>`]);
   if (adminKey.isNew && adminKey.key !== null) lines.push(["Admin key (shown once)", adminKey.key]);
   say("");
   for (const [name, value] of lines) say(`  ${name.padEnd(24)}${value}`);

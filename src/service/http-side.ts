@@ -5,6 +5,7 @@ import type { Config } from "../config.js";
 import type { Database } from "../db/database.js";
 import { createAddressLimit, FALLBACKS_PER_MINUTE_MAX } from "../http/address-limit.js";
 import type { HttpDeps } from "../http/http-deps.js";
+import { pages } from "../http/pages.js";
 import { buildHttpServer } from "../http/server.js";
 import { createTrustedAddresses } from "../http/trusted-addresses.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
@@ -21,6 +22,7 @@ import type { Infrastructure } from "./infrastructure.js";
 import type { Inventory } from "./inventory-side.js";
 import { addressTaken } from "./listen-check.js";
 import type { Ambient } from "./ambient.js";
+import { pagesInput } from "./page-side.js";
 import type { Routing } from "./routing-side.js";
 import type { OutboundSide } from "./outbound-side.js";
 import type { ScalingSide } from "./scaling-side.js";
@@ -84,6 +86,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
         CARRIER_ADAPTERS,
       ),
       numberFallback(fallbackDeps(input), CARRIER_ADAPTERS),
+      pages(pagesInput({ db, log: ambient.log, isEmbedded: config.isEmbedded })),
     ],
     onDirectoryChange: () => routing.directory.clear(),
     onTrunksChanged: () => void state.sip?.reloadTrunks(),
