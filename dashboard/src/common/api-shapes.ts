@@ -4,6 +4,7 @@ export interface Account {
   readonly id: string;
   readonly name: string;
   readonly tag_key: string;
+  readonly allowed_origins: readonly string[];
 }
 
 export interface Call {
@@ -73,4 +74,14 @@ export interface Destination {
   readonly number: string;
   readonly name: string | null;
   readonly status: "tracked" | "discovered" | "ignored";
+}
+
+export interface Tag {
+  readonly paused: boolean;
+  readonly live: {
+    readonly revision: number;
+    readonly settings: { readonly slots_only: boolean; readonly numbers_not_to_replace: readonly string[] };
+  };
+  readonly snippet: string;
+  readonly file: { readonly snippet: string };
 }

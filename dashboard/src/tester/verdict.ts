@@ -1,0 +1,102 @@
+/** Would this number be swapped, and if not, why. Pure but for reading the page: the tag's own run, the account's facts, one candidate. */
+import type { Candidate, Unread, Where } from "./candidates.js";
+import type { TagRun } from "./run-tag.js";
+
+/** What the service knows of the account. Null: not known without an API key. */
+export interface TagFacts {
+  readonly tagKey: string;
+  /** Of the service, as pages load the tag from it. */
+  readonly serviceOrigin: string;
+  /** What the tag looks for, E.164. */
+  readonly numbers: readonly string[];
+  readonly discovered: readonly string[];
+  readonly ignored: readonly string[];
+  /** The account wants these left alone. */
+  readonly notToReplace: readonly string[];
+  /** Destinations with an automatic pool, and those with campaign pools alone. */
+  readonly pools: { readonly automatic: readonly string[]; readonly campaign: readonly string[] } | null;
+  /** Empty: any. */
+  readonly allowedOrigins: readonly string[];
+  readonly paused: boolean;
+  readonly slotsOnly: boolean;
+}
+
+export type Left =
+  | "not_a_number"
+  | "not_tracked"
+  | "discovered"
+  | "ignored_destination"
+  | "not_to_replace"
+  | "no_pool"
+  | "part_of_more"
+  | "slots_only"
+  | "ignored_element"
+  | "editable"
+  | "input"
+  | "code"
+  | "other_attribute"
+  | "left_by_tag"
+  | Unread;
+
+export type Verdict =
+  | {
+      readonly kind: "swapped";
+      readonly how: "text" | "split" | "link" | "attribute" | "slot";
+      /** Only visitors of these pools' campaigns have one. */
+      readonly campaignsOnly: boolean;
+      /** The page's framework takes it over first. */
+      readonly isLater: boolean;
+    }
+  | { readonly kind: "left"; readonly why: Left };
+
+const INPUTS = "input,textarea,select,datalist";
+const EDITABLE = "[contenteditable]:not([contenteditable=false])";
+
+export function verdictOn(candidate: Candidate, run: TagRun, facts: TagFacts): Verdict {
+  const { number, isPartOfMore, where } = candidate;
+  if (isPartOfMore) return left("part_of_more");
+  if (number === null) return left("not_a_number");
+  const status = statusOf(number, facts);
+  if (status !== null) return left(status);
+  const isLater = candidate.cells.some((cell) => run.awaited.has(cell));
+  const isWritten =
+    where.kind === "slot" && candidate.element !== null
+      ? run.slots.has(candidate.element)
+      : candidate.cells.some((cell) => run.written.has(cell));
+  if (!isWritten && !isLater) return left(placeReason(candidate, facts));
+  if (facts.pools === null) return { kind: "swapped", how: howOf(where), campaignsOnly: false, isLater };
+  const { automatic, campaign } = facts.pools;
+  if (automatic.includes(number)) return { kind: "swapped", how: howOf(where), campaignsOnly: false, isLater };
+  return campaign.includes(number)
+    ? { kind: "swapped", how: howOf(where), campaignsOnly: true, isLater }
+    : left("no_pool");
+}
+
+/** Null: the tag looks for it. */
+function statusOf(number: string, facts: TagFacts): Left | null {
+  if (facts.notToReplace.includes(number)) return "not_to_replace";
+  if (facts.numbers.includes(number)) return null;
+  if (facts.ignored.includes(number)) return "ignored_destination";
+  return facts.discovered.includes(number) ? "discovered" : "not_tracked";
+}
+
+function placeReason({ where, element }: Candidate, { slotsOnly }: TagFacts): Left {
+  if (where.kind !== "text" && where.kind !== "link" && where.kind !== "slot" && where.kind !== "attribute")
+    return where.kind;
+  if (element?.closest("[data-ringmatch-ignore]")) return "ignored_element";
+  if (element?.closest(EDITABLE)) return "editable";
+  if (element?.closest(INPUTS)) return "input";
+  if (element?.closest("head")) return "head";
+  if (element?.closest("code")) return "code";
+  if (where.kind === "attribute" && !["aria-label", "title", "alt"].includes(where.name)) return "other_attribute";
+  return slotsOnly && where.kind !== "slot" ? "slots_only" : "left_by_tag";
+}
+
+function howOf(where: Where): "text" | "split" | "link" | "attribute" | "slot" {
+  if (where.kind === "text") return where.isSplit ? "split" : "text";
+  return where.kind === "link" || where.kind === "slot" ? where.kind : "attribute";
+}
+
+function left(why: Left): Verdict {
+  return { kind: "left", why };
+}
