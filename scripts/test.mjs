@@ -5,6 +5,7 @@ import { run, runVitest } from "./vitest-run.mjs";
 const BUILD = [
   ["build", "tsc", ["-p", "tsconfig.build.json"]],
   ["build of the tag", "node", ["scripts/build-tag.mjs"]],
+  ["build of the pages", "node", ["scripts/build-dashboard.mjs"]],
 ];
 const CHECKS = [
   ["types", "tsc", ["-p", "tsconfig.json"]],

@@ -5,8 +5,8 @@ import type { Database } from "../db/database.js";
 import type { PageFiles, PagesInput } from "../http/pages.js";
 import type { Log } from "../kernel/log.js";
 
-/** Beside this file's folder once it is compiled; scripts/build-dashboard.mjs puts them there. */
-const FOLDER = new URL("../dashboard/", import.meta.url);
+/** From src/ as from dist/: scripts/build-dashboard.mjs puts them there. */
+const FOLDER = new URL("../../dist/dashboard/", import.meta.url);
 
 export function pagesInput(input: { db: Database; log: Log; isEmbedded: boolean }): PagesInput {
   const { db, log, isEmbedded } = input;

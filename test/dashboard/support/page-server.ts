@@ -5,6 +5,9 @@ import { pathToFileURL } from "node:url";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
+import { tagFileOf } from "../../../src/account/tag-file.js";
+import { publishTagFile } from "../../../src/account/tag-files.store.js";
+import { builtTag } from "../../support/built-tag.js";
 import type { Database } from "../../../src/db/database.js";
 import type { HttpDeps } from "../../../src/http/http-deps.js";
 import { type PageFiles, pages, type PagesInput } from "../../../src/http/pages.js";
@@ -25,8 +28,10 @@ export function builtPages(): Promise<PageFiles> {
 export async function startPages(db: Database, input: { demo?: PagesInput["demo"]; deps?: Partial<HttpDeps> } = {}) {
   const { demo = async () => null, deps = {} } = input;
   const files = await builtPages();
+  const tagFile = tagFileOf({ version: "0.0.0", text: await builtTag() });
+  await publishTagFile(db, tagFile);
   const plugins = [...(deps.plugins ?? []), pages({ files, demo })];
-  const world = makeHttpWorld(db, { ...deps, plugins });
+  const world = makeHttpWorld(db, { tagFile, ...deps, plugins });
   await world.app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = world.app.server.address() as AddressInfo;
   return { ...world, url: `http://127.0.0.1:${port}` };
