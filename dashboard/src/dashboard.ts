@@ -42,7 +42,7 @@ const numbers = panel<NumbersBody>("numbers", (body) => fillNumbers(byId("number
 const sources = panel<Page<SourceReportRow>>("sources", ({ data }) => fillSources(byId("sources-rows"), data));
 
 const callsPoll = every(CALLS_EVERY_MS, async () => {
-  const answer = await api.get<Page<Call>>(`/v1/calls?${query({ limit: CALLS_SHOWN })}`);
+  const answer = await api.get<Page<Call>>(`/v1/calls?${query({ limit: CALLS_SHOWN, callers: "masked" })}`);
   calls.show(answer);
   if (answer.kind === "ok") updated.textContent = `Updated ${new Date().toLocaleTimeString()}`;
 });

@@ -27,6 +27,8 @@ const TAG_MS_MAX = 5_000;
 const destination = document.currentScript?.dataset["destination"] ?? "";
 let last = remembered();
 let shown: string | null = null;
+/** On this page view. */
+let isAnswered = false;
 
 listenToFetch();
 document.addEventListener("ringmatch:swapped", (event) => {
@@ -95,7 +97,11 @@ async function note(response: Response): Promise<void> {
   };
   const presentation = presentations.find((one) => one.destination_number === destination);
   if (presentation === undefined) return;
-  last = { visitor, presentation };
+  // Asked twice on one page view, the second answer only renews what the first one gave.
+  const before = isAnswered && last?.presentation.promo_number === presentation.promo_number ? last.presentation : null;
+  const outcome = before?.outcome ?? presentation.outcome;
+  last = { visitor, presentation: { ...presentation, outcome } };
+  isAnswered = true;
   try {
     localStorage.setItem(ITEM, JSON.stringify(last));
   } catch (error) {

@@ -42,12 +42,22 @@ interface Given {
   readonly facts?: Partial<typeof FACTS>;
 }
 
+/** What is read of the report here. */
+interface Report {
+  readonly problems: readonly { kind: string }[];
+  readonly isStopped: boolean;
+  readonly rows: readonly {
+    candidate: { written: string; where: { kind: string; name?: string } };
+    verdict: { kind: "left"; why: string } | { kind: "swapped"; how: string; campaignsOnly: boolean; isLater: boolean };
+  }[];
+}
+
 /** `written → how or why`, in the page's order, and the kinds of problems. */
 async function tried(html: string, { url, policyHeader, facts = {} }: Given = {}) {
   return page.evaluate(
     ([given, known]) => {
-      const { tester } = globalThis as unknown as { tester: typeof import("../../dashboard/src/tester/test-page.js") };
-      const { problems, isStopped, rows } = tester.testPage(given as never, known as never);
+      const { tester } = globalThis as unknown as { tester: { testPage(given: object, facts: object): Report } };
+      const { problems, isStopped, rows } = tester.testPage(given, known);
       return {
         problems: problems.map((problem) => problem.kind),
         isStopped,

@@ -73,7 +73,7 @@ async function follow(agent: GuardedAgent, asked: string, signal: AbortSignal): 
     const location = one(answer.headers["location"]);
     if (answer.statusCode < 300 || answer.statusCode > 399 || location === null) return read(answer, url);
     answer.body.on("error", () => undefined).destroy();
-    if (!URL.canParse(location, url)) return refused("redirects to what is no URL");
+    if (!URL.canParse(location, url.href)) return refused("redirects to what is no URL");
     text = new URL(location, url).href;
   }
   return refused(`redirects more than ${REDIRECTS_MAX} times`);
