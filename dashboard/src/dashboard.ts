@@ -41,20 +41,30 @@ const pools = panel<PoolsBody>("pools", (body) => fillPools(byId("pools-rows"), 
 const numbers = panel<NumbersBody>("numbers", (body) => fillNumbers(byId("numbers-body"), body));
 const sources = panel<Page<SourceReportRow>>("sources", ({ data }) => fillSources(byId("sources-rows"), data));
 
+/** Raised with each other key or account: an answer to what was asked before is shown to nobody. */
+let turn = 0;
+
 const callsPoll = every(CALLS_EVERY_MS, async () => {
+  const mine = turn;
+  if (form.key() === null) return;
   const answer = await api.get<Page<Call>>(`/v1/calls?${query({ limit: CALLS_SHOWN, callers: "masked" })}`);
+  if (mine !== turn) return;
   calls.show(answer);
   if (answer.kind === "ok") updated.textContent = `Updated ${new Date().toLocaleTimeString()}`;
 });
 const restPoll = every(REST_EVERY_MS, async () => {
-  // One after the other: a dashboard that is looked at must not slow the calls it shows.
-  pools.show(await readPools());
-  numbers.show(await readNumbers());
+  const mine = turn;
+  if (form.key() === null) return;
   const midnight = new Date();
   midnight.setHours(0, 0, 0, 0);
-  sources.show(
-    await api.get(`/v1/reports/sources?${query({ from: midnight.toISOString(), limit: SOURCES_SHOWN_MAX })}`),
-  );
+  const today = query({ from: midnight.toISOString(), limit: SOURCES_SHOWN_MAX });
+  // One after the other: a dashboard that is looked at must not slow the calls it shows.
+  const loaded = await readPools();
+  if (mine === turn) pools.show(loaded);
+  const counted = await readNumbers();
+  if (mine === turn) numbers.show(counted);
+  const bySource = await api.get<Page<SourceReportRow>>(`/v1/reports/sources?${today}`);
+  if (mine === turn) sources.show(bySource);
 });
 
 accounts.addEventListener("change", () => refresh());
@@ -65,21 +75,25 @@ function start(): void {
   byId("account-field").hidden = true;
   byId("panels").hidden = form.key() === null;
   byId("welcome").hidden = form.key() !== null;
-  updated.textContent = "";
-  if (form.key() === null) return table.clear();
   refresh();
-  void listAccounts();
+  if (form.key() !== null) void listAccounts();
 }
 
+/** Nothing of another key or account stays in the page, not even unseen. */
 function refresh(): void {
+  turn++;
+  updated.textContent = "";
   table.clear();
+  for (const id of ["pools-rows", "numbers-body", "sources-rows"]) byId(id).replaceChildren();
   callsPoll.now();
   restPoll.now();
 }
 
 /** Only a key of the platform has a choice. */
 async function listAccounts(): Promise<void> {
+  const mine = turn;
   const answer = await api.get<Page<Account>>("/v1/accounts?limit=500");
+  if (mine !== turn) return;
   if (answer.kind !== "ok" || answer.body.data.length < 2) return;
   accounts.append(...answer.body.data.map(({ id, name }) => element("option", { value: id }, name)));
   byId("account-field").hidden = false;

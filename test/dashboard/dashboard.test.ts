@@ -40,12 +40,23 @@ function lookAgain(page: Page): Promise<unknown> {
 }
 
 describe("the dashboard", () => {
-  it("without a key says what it needs, and asks for nothing", async () => {
+  it("without a key says what it needs, and asks for nothing; tells a key that is wrong, and forgets it when asked to", async () => {
     const { page, complaints } = await dashboard(null);
     expect(await page.isVisible("#welcome")).toBe(true);
     expect(await page.isVisible("#panels")).toBe(false);
     // A violation of the policy is one of them.
     expect(complaints).toEqual([]);
+    await page.fill("#key", "no-such-key");
+    await page.press("#key", "Enter");
+    await page.locator("#calls-note").waitFor();
+    expect(await page.textContent("#calls-note")).toBe("This key is unknown or was revoked.");
+    expect(await page.evaluate(`Object.values(sessionStorage)`)).toEqual(["no-such-key"]);
+    await page.click("#key-forget");
+    expect(await page.isVisible("#key")).toBe(true);
+    expect(await page.isVisible("#panels")).toBe(false);
+    expect(
+      await page.evaluate(`[...Object.values(sessionStorage), ...Object.values(localStorage), document.cookie]`),
+    ).toEqual([""]);
   });
 
   it("shows calls, pools, numbers and sources, whatever they are called", async () => {
@@ -95,19 +106,6 @@ describe("the dashboard", () => {
     expect(await why.isVisible()).toBe(true);
   });
 
-  it("tells a key that is wrong, and forgets one when asked to", async () => {
-    const { page } = await dashboard("no-such-key");
-    await page.locator("#calls-note").waitFor();
-    expect(await page.textContent("#calls-note")).toBe("This key is unknown or was revoked.");
-    expect(await page.evaluate(`Object.values(sessionStorage)`)).toEqual(["no-such-key"]);
-    await page.click("#key-forget");
-    expect(await page.isVisible("#key")).toBe(true);
-    expect(await page.isVisible("#panels")).toBe(false);
-    expect(
-      await page.evaluate(`[...Object.values(sessionStorage), ...Object.values(localStorage), document.cookie]`),
-    ).toEqual([""]);
-  });
-
   it("of an account that has nothing yet says so in every panel", async () => {
     const empty = await makeAccount(db, "Empty");
     const { page } = await dashboard(await server.keyOf(empty.id, ["read"]));
@@ -122,17 +120,8 @@ describe("the dashboard", () => {
     expect(await page.isVisible("#account-field")).toBe(false);
   });
 
-  it("lets a platform's key choose an account", async () => {
+  it("keeps what it showed while the service is away; lets a platform's key choose an account", async () => {
     const other = await makeAccount(db, "Another");
-    const { page } = await dashboard(ADMIN_KEY);
-    await page.locator("#calls-rows tr").first().waitFor();
-    await page.locator("#account-field").waitFor();
-    await page.selectOption("#account", other.id);
-    await page.locator("#calls-note").waitFor();
-    expect(await page.locator("#calls-rows tr").count()).toBe(0);
-  });
-
-  it("keeps what it showed while the service is away, and says that it is", async () => {
     const { page } = await dashboard(ADMIN_KEY);
     await page.locator("#calls-rows tr").first().waitFor();
     await page.context().setOffline(true);
@@ -143,6 +132,9 @@ describe("the dashboard", () => {
     await page.context().setOffline(false);
     await lookAgain(page);
     await page.locator("#calls-note").waitFor({ state: "hidden" });
+    await page.selectOption("#account", other.id);
+    await page.locator("#calls-note", { hasText: /^No calls yet/ }).waitFor();
+    expect(await page.locator("#calls-rows tr").count()).toBe(0);
   });
 
   it("shows when numbers in quarantine may leave it", async () => {

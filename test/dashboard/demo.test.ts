@@ -21,7 +21,7 @@ describe("the demo page", () => {
     expect(found).toBe(tagKey);
     const { page, complaints } = await openPage();
     await page.goto(`${server.url}/demo?utm_source=google&utm_medium=cpc&utm_campaign=spring&gclid=demo-click`);
-    await page.waitForFunction(`document.querySelector("#outcome")?.textContent.startsWith("presented")`);
+    await page.locator("#outcome", { hasText: /^presented/ }).waitFor();
     const shown = (await page.textContent("#shown")) ?? "";
     expect(shown).toMatch(/^\(844\) 555-017\d$/);
     const digits = shown.replace(/\D/g, "");
@@ -44,7 +44,7 @@ describe("the demo page", () => {
     // Back by another link: the same visitor keeps the number, and the page still knows whose it is.
     await page.click("text=the newsletter");
     await page.waitForURL(/newsletter/);
-    await page.waitForFunction(`document.querySelector("#shown")?.textContent === "${shown}"`);
+    await page.locator("#shown", { hasText: shown }).waitFor();
     expect(await page.textContent("#visitor")).toBe(data[0].visitor_id);
   });
 
@@ -52,7 +52,7 @@ describe("the demo page", () => {
     const { page } = await openPage();
     await page.route(/\/tag\.js/, (route) => route.abort());
     await page.goto(`${server.url}/demo`);
-    await page.waitForFunction(`document.querySelector("#shown")?.textContent.startsWith("the tag did not load")`);
+    await page.locator("#shown", { hasText: /^the tag did not load/ }).waitFor();
     expect(await page.textContent(".top a")).toBe(OWN);
   });
 
