@@ -14,6 +14,24 @@ const OUT = new URL("../dist/dashboard/", import.meta.url);
 /** Browsers of people who run the service, not of their visitors. */
 const TARGET = "es2022";
 
+/** What the tag's page half takes from the browser; a tester gives it other ones. */
+const GLOBALS = ["document", "performance", "setTimeout", "clearTimeout", "requestAnimationFrame", "addEventListener"];
+
+/** @returns {Promise<string>} `function ringmatchPage(document, …)`, which gives tag/src/page/watch-page.ts's watchPage */
+export async function buildTagPage({ minify = true } = {}) {
+  const { outputFiles } = await build({
+    stdin: { contents: 'export { watchPage } from "../tag/src/page/watch-page.ts";', resolveDir: SOURCE, loader: "ts" },
+    bundle: true,
+    minify,
+    write: false,
+    format: "iife",
+    globalName: "page",
+    target: TARGET,
+    legalComments: "none",
+  });
+  return `function ringmatchPage(${GLOBALS.join(",")}){${outputFiles[0].text};return page.watchPage}\n`;
+}
+
 /** @returns {Promise<Record<string, string>>} file name → text */
 export async function buildDashboard({ minify = true } = {}) {
   const entryPoints = readdirSync(`${SOURCE}src`)
@@ -33,7 +51,7 @@ export async function buildDashboard({ minify = true } = {}) {
   const texts = ["pages", "styles"].flatMap((folder) =>
     readdirSync(`${SOURCE}${folder}`).map((name) => [name, readFileSync(`${SOURCE}${folder}/${name}`, "utf8")]),
   );
-  return Object.fromEntries([...scripts, ...texts]);
+  return Object.fromEntries([...scripts, ["tag-page.js", await buildTagPage({ minify })], ...texts]);
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

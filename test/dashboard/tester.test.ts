@@ -1,5 +1,6 @@
 /** The tester of the tag on pasted pages, in a real browser: what is swapped, and for each number that is not, the exact reason. */
 import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -23,6 +24,8 @@ const FACTS = {
 };
 const SNIPPET = '<script async src="https://calls.example.com/tag.js?key=tag_mine"></script>';
 
+const BUILD = resolve(import.meta.dirname, "../../scripts/build-dashboard.mjs");
+
 let page: Page;
 beforeAll(async () => {
   const { outputFiles } = await build({
@@ -32,7 +35,9 @@ beforeAll(async () => {
     format: "iife",
     globalName: "tester",
   });
+  const { buildTagPage } = (await import(pathToFileURL(BUILD).href)) as { buildTagPage(): Promise<string> };
   page = (await openPage()).page;
+  await page.evaluate(`globalThis.ringmatchPage = ${await buildTagPage()}`);
   await page.evaluate(`${outputFiles[0]?.text}; globalThis.tester = tester;`);
 });
 
@@ -100,7 +105,7 @@ describe("what is swapped", () => {
         <a href="sms:8005550100">Text</a><img alt="800-555-0100"><span data-ringmatch-number="+18005550100">call us</span>`),
     ).toEqual([
       "call us → swapped slot",
-      "800) 555-0100 → swapped split",
+      "(800) 555-0100 → swapped split",
       "tel:+18005550100 → swapped link",
       "800 555 0100 → swapped attribute aria-label",
       "sms:8005550100 → swapped link",
@@ -169,7 +174,7 @@ describe("what is left", () => {
   it("because it is part of something longer", async () => {
     expect(await rowsOf("<p>Order 99918005550100123</p><p>Article #8005550100</p><p>800-555-0100-22</p>")).toEqual([
       "99918005550100123 → part_of_more",
-      "8005550100 → part_of_more",
+      "#8005550100 → part_of_more",
       "800-555-0100-22 → part_of_more",
     ]);
   });

@@ -1,64 +1,85 @@
 /**
  * Lets the tag itself work on the inert page, with a number of its own for each tracked destination, and notes where it wrote. So what the tester says is
- * what the tag does, not what somebody once understood of it.
+ * what the tag does, not what somebody once understood of it. The tag's page half is a function of what it finds in a browser (scripts/build-dashboard.mjs
+ * makes it so), so it gets this document instead of ours, and a clock that need not be waited for.
  */
-import { makeKnownNumbers } from "../../../tag/src/page/known-numbers.js";
-import { makeLook } from "../../../tag/src/page/look.js";
-import { nationalOf } from "../../../tag/src/page/phone-number.js";
-import { makeSettle } from "../../../tag/src/page/settle.js";
+import type { WatchPage } from "../../../tag/src/page.js";
+
+type Timer = () => void;
+
+/** `function(document, performance, setTimeout, clearTimeout, requestAnimationFrame, addEventListener)` */
+declare const ringmatchPage: (
+  document: Document,
+  performance: { now(): number },
+  setTimeout: (timer: Timer) => number,
+  clearTimeout: (id: number) => void,
+  requestAnimationFrame: (timer: Timer) => number,
+  addEventListener: () => void,
+) => WatchPage;
+
+/** Longer than the tag waits for any framework. */
+const LATER_MS = 60_000;
+/** Rounds of timers that set timers: the tag's own polls end by its clock. */
+const ROUNDS_MAX = 5;
 
 export interface TagRun {
-  /** Text nodes and attributes that the tag wrote to. */
-  readonly written: ReadonlySet<Node>;
-  /** Those it would write to as soon as the page's framework has taken them over. */
-  readonly awaited: ReadonlySet<Node>;
-  /** Slots that were empty or held another text, and got a number. */
-  readonly slots: ReadonlySet<Element>;
+  /** What the page had in each text and attribute before. */
+  readonly before: ReadonlyMap<Node, string>;
+  /** What it has after the tag's first look. */
+  readonly at: ReadonlyMap<Node, string>;
+  /** And when the page's framework had its time to take the page over. */
+  readonly later: ReadonlyMap<Node, string>;
+  /** Slots that held no number and got one. */
+  readonly filled: ReadonlySet<Element>;
 }
 
 /** @param page is changed by it */
 export function runTag(page: Document, input: { numbers: readonly string[]; slotsOnly: boolean }): TagRun {
   const { numbers, slotsOnly } = input;
-  const known = makeKnownNumbers();
-  for (const number of numbers) known.learn(number);
-  known.show(new Map(numbers.map((number, at) => [number, standIn(number, at)])));
-  const written = new Set<Node>();
-  const awaited = new Set<Node>();
-  const slots = new Set<Element>();
-  let isAwaited = false;
-  const tag = makeSettle({
-    known,
-    discover: false,
-    onDestination: () => undefined,
-    onWritten: () => undefined,
-    onAwaited: () => (isAwaited = true),
+  const timers: Timer[] = [];
+  let now = 0;
+  const push = (timer: Timer): number => timers.push(timer);
+  const watchPage = ringmatchPage(
+    page,
+    { now: () => now },
+    push,
+    () => undefined,
+    push,
+    () => undefined,
+  );
+  const before = snapshot(page);
+  const texts = slotTexts(page);
+  const nothing = (): void => undefined;
+  const watch = watchPage({
+    ...{ numbers, slotsOnly, discover: false, shownBefore: new Map(), onFound: nothing, onSwapped: nothing },
   });
-  const look = makeLook({
-    slotsOnly,
-    onPlace: () => undefined,
-    onShadow: () => undefined,
-    settle: (line, batch) => {
-      const before = line.cells.map(({ nodeValue }) => nodeValue);
-      const text = line.element.textContent;
-      isAwaited = false;
-      const isPlace = tag.settle(line, batch);
-      line.cells.forEach((cell, at) => {
-        if (cell.nodeValue !== before[at]) written.add(cell);
-        if (isAwaited) awaited.add(cell);
-      });
-      if (line.slot !== "" && line.kind === "text" && (isAwaited || line.element.textContent !== text)) {
-        slots.add(line.element);
-      }
-      return isPlace;
-    },
-  });
-  look(page.documentElement, 0);
-  return { written, awaited, slots };
+  watch.show(new Map(numbers.map((number, at) => [number, standIn(number, at)])));
+  const at = snapshot(page);
+  now = LATER_MS;
+  for (let round = 0; round < ROUNDS_MAX && timers.length > 0; round++) for (const timer of timers.splice(0)) timer();
+  watch.stop();
+  const later = snapshot(page);
+  const filled = new Set([...texts].filter(([slot, text]) => slot.textContent !== text).map(([slot]) => slot));
+  return { before, at, later, filled };
 }
 
-/** Of the same country and length, so that it is written as a promo number would be; no number anybody has. */
+/** Of the same length, so that it is written digit by digit as a promo number would be; no number anybody has. */
 function standIn(number: string, at: number): string {
-  const national = nationalOf(number);
-  const country = number.slice(0, number.length - national.length);
-  return country + String(at).padStart(national.length, "0");
+  const country = number.startsWith("+1") ? "+1" : number.slice(0, 3);
+  return country + String(at).padStart(number.length - country.length, "0");
+}
+
+function slotTexts(page: Document): ReadonlyMap<Element, string> {
+  return new Map([...page.querySelectorAll("[data-ringmatch-number]")].map((slot) => [slot, slot.textContent]));
+}
+
+function snapshot(page: Document): ReadonlyMap<Node, string> {
+  const texts = new Map<Node, string>();
+  const walker = page.createTreeWalker(page, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (node.nodeType === Node.TEXT_NODE) texts.set(node, node.nodeValue ?? "");
+    else for (const attribute of (node as Element).attributes) texts.set(attribute, attribute.value);
+  }
+  return texts;
 }

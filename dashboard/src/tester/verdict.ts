@@ -53,23 +53,27 @@ const INPUTS = "input,textarea,select,datalist";
 const EDITABLE = "[contenteditable]:not([contenteditable=false])";
 
 export function verdictOn(candidate: Candidate, run: TagRun, facts: TagFacts): Verdict {
-  const { number, isPartOfMore, where } = candidate;
-  if (isPartOfMore) return left("part_of_more");
+  const { number, isJoined, where } = candidate;
   if (number === null) return left("not_a_number");
-  const status = statusOf(number, facts);
-  if (status !== null) return left(status);
-  const isLater = candidate.cells.some((cell) => run.awaited.has(cell));
-  const isWritten =
-    where.kind === "slot" && candidate.element !== null
-      ? run.slots.has(candidate.element)
-      : candidate.cells.some((cell) => run.written.has(cell));
-  if (!isWritten && !isLater) return left(placeReason(candidate, facts));
-  if (facts.pools === null) return { kind: "swapped", how: howOf(where), campaignsOnly: false, isLater };
-  const { automatic, campaign } = facts.pools;
-  if (automatic.includes(number)) return { kind: "swapped", how: howOf(where), campaignsOnly: false, isLater };
-  return campaign.includes(number)
-    ? { kind: "swapped", how: howOf(where), campaignsOnly: true, isLater }
-    : left("no_pool");
+  const isWritten = isChanged(candidate, run, run.at);
+  const isLater = !isWritten && isChanged(candidate, run, run.later);
+  if (!isWritten && !isLater) {
+    const isRead = where.kind === "text" || where.kind === "attribute";
+    return left((isRead && isJoined ? "part_of_more" : statusOf(number, facts)) ?? placeReason(candidate, facts));
+  }
+  const swapped = { kind: "swapped", how: howOf(where), campaignsOnly: false, isLater } as const;
+  if (facts.pools === null || facts.pools.automatic.includes(number)) return swapped;
+  return facts.pools.campaign.includes(number) ? { ...swapped, campaignsOnly: true } : left("no_pool");
+}
+
+/** Something else stands where the number stood. */
+function isChanged({ where, element, parts }: Candidate, run: TagRun, now: TagRun["at"]): boolean {
+  if (where.kind === "slot") return element !== null && run.filled.has(element);
+  return parts.some(({ node, start, end }) => {
+    const before = run.before.get(node) ?? "";
+    const after = now.get(node) ?? before;
+    return before.length === after.length ? before.slice(start, end) !== after.slice(start, end) : true;
+  });
 }
 
 /** Null: the tag looks for it. */
