@@ -6,12 +6,13 @@
 import type { WatchPage } from "../../../tag/src/page.js";
 
 type Timer = () => void;
+type Wait = (timer: (...given: readonly unknown[]) => void, ms: number, ...given: readonly unknown[]) => number;
 
 /** `function(document, performance, setTimeout, clearTimeout, requestAnimationFrame, addEventListener)` */
 declare const ringmatchPage: (
   document: Document,
   performance: { now(): number },
-  setTimeout: (timer: Timer) => number,
+  setTimeout: Wait,
   clearTimeout: (id: number) => void,
   requestAnimationFrame: (timer: Timer) => number,
   addEventListener: () => void,
@@ -39,17 +40,11 @@ export function runTag(page: Document, input: { numbers: readonly string[]; slot
   const timers: Timer[] = [];
   let now = 0;
   const push = (timer: Timer): number => timers.push(timer);
-  const watchPage = ringmatchPage(
-    page,
-    { now: () => now },
-    push,
-    () => undefined,
-    push,
-    () => undefined,
-  );
+  const nothing = (): void => undefined;
+  const wait: Wait = (timer, _ms, ...given) => push(() => timer(...given));
+  const watchPage = ringmatchPage(page, { now: () => now }, wait, nothing, push, nothing);
   const before = snapshot(page);
   const texts = slotTexts(page);
-  const nothing = (): void => undefined;
   const watch = watchPage({
     ...{ numbers, slotsOnly, discover: false, shownBefore: new Map(), onFound: nothing, onSwapped: nothing },
   });
