@@ -80,7 +80,7 @@ async function useTagKey(tagKey: string): Promise<void> {
   facts = known;
   if (known === null) return tell("No account has this tag key, or the service does not answer.", true);
   tell(
-    `The tag looks for ${known.numbers.length} numbers${known.paused ? ", and is paused" : ""}. Pools and allowed origins need an API key.`,
+    `Numbers the tag looks for: ${known.numbers.length}${known.paused ? ", and is paused" : ""}. Pools and allowed origins need an API key.`,
   );
   const { serviceOrigin } = known;
   showSnippets(byId("snippets"), { loader: lineFor(serviceOrigin, tagKey), pinned: null, serviceOrigin });

@@ -64,7 +64,7 @@ describe("the installer page", () => {
     expect(await page.textContent("#result")).toMatch(/^Paste an API key or a tag key first/);
     await page.fill("#tag-key", account.tagKey);
     await page.press("#tag-key", "Enter");
-    await page.locator("#account-note", { hasText: /^The tag looks for 1 numbers/ }).waitFor();
+    await page.locator("#account-note", { hasText: /^Numbers the tag looks for: 1\./ }).waitFor();
     const snippet = `<script async src="${server.url}/tag.js?key=${account.tagKey}"></script>`;
     expect(await page.textContent("#snippets pre")).toBe(snippet);
     const rows = await tryPage(page, { html: `${snippet}<p>800-555-0100, 212-555-0123</p>` });

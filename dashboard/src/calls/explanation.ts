@@ -40,7 +40,7 @@ function runnerUpWords(one: Candidate): string {
 
 function modelWords({ kind, calls }: Explanation["model"]): string {
   return kind === "measured"
-    ? `Probabilities by the pool's own call delays, measured from ${calls} calls.`
+    ? `Probabilities by the pool's own call delays, measured from ${calls} ${calls === 1 ? "call" : "calls"}.`
     : "Probabilities by usual call delays: the pool has not measured its own yet.";
 }
 
