@@ -57,6 +57,13 @@ module.exports = {
       from: { path: "^tag/" },
       to: { path: "^(src/(?!http/contract/tag-config)|node_modules)" },
     },
+    {
+      name: "the-pages-know-the-api-and-the-tag",
+      comment: "dashboard/ runs in browsers: of the service it may know types of the contract, of the tag its contract.",
+      severity: "error",
+      from: { path: "^dashboard/" },
+      to: { path: "^(src/(?!http/contract/tag-config)|node_modules)" },
+    },
     { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/" }, to: {} },
     { name: "not-to-dev-dep", severity: "error", from: { path: "^src/" }, to: { dependencyTypes: ["npm-dev"] } },
   ],

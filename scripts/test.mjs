@@ -5,13 +5,15 @@ import { run, runVitest } from "./vitest-run.mjs";
 const BUILD = [
   ["build", "tsc", ["-p", "tsconfig.build.json"]],
   ["build of the tag", "node", ["scripts/build-tag.mjs"]],
+  ["build of the pages", "node", ["scripts/build-dashboard.mjs"]],
 ];
 const CHECKS = [
   ["types", "tsc", ["-p", "tsconfig.json"]],
   ["types of the tag", "tsc", ["-p", "tag/tsconfig.json"]],
-  ["lint", "eslint", ["src", "tag", "test", "bench"]],
+  ["types of the pages", "tsc", ["-p", "dashboard/tsconfig.json"]],
+  ["lint", "eslint", ["src", "tag", "dashboard", "test", "bench"]],
   ["format", "biome", ["format"]],
-  ["import direction", "depcruise", ["--config", ".dependency-cruiser.cjs", "src", "tag"]],
+  ["import direction", "depcruise", ["--config", ".dependency-cruiser.cjs", "src", "tag", "dashboard"]],
   ["dead code", "knip", ["--no-progress"]],
 ];
 

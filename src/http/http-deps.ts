@@ -40,7 +40,20 @@ export interface OutgoingSide {
   soon(endpointId: string): void;
   /** Asks Google what became of a request that it accepted. */
   statusOf(requestId: string, secretEnc: Buffer): Promise<RequestStatus>;
+  /** Reads a page of somebody's site; loopback addresses only when the asker may reach them. */
+  fetchPage(input: { readonly url: string; readonly mayReachLoopback: boolean }): Promise<FetchedPage>;
 }
+
+/** @see webhooks/outbound/fetch-page.ts, which this room does not know. `message` completes "The page …". */
+export type FetchedPage =
+  | {
+      readonly kind: "fetched";
+      readonly url: string;
+      readonly status: number;
+      readonly html: string;
+      readonly contentSecurityPolicy: string | null;
+    }
+  | { readonly kind: "refused"; readonly message: string };
 
 /** @see webhooks/outbound/conversions/google-ads.ts, which this room does not know */
 export type RequestStatus =

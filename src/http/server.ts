@@ -24,6 +24,7 @@ import { addCallRoutes } from "./routes/calls.js";
 import { addCarrierRoutes } from "./routes/carriers.js";
 import { addCorrectionRoutes } from "./routes/corrections.js";
 import { addDestinationRoutes } from "./routes/destinations.js";
+import { addFetchPageRoute } from "./routes/fetch-page.js";
 import { addInterceptRoutes } from "./routes/intercepts.js";
 import { addInventoryRoutes } from "./routes/inventory.js";
 import { addNumberRoutes } from "./routes/numbers.js";
@@ -143,6 +144,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, { bots, files }: { bots: BotTall
   addUsageRoutes(scope, deps);
   addWebhookEndpointRoutes(scope, deps);
   addDeliveryRoutes(scope, deps);
+  addFetchPageRoute(scope, deps);
 }
 
 function answerError(deps: HttpDeps, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -29,6 +29,7 @@ export function printBanner({ service, demo }: { service: Service; demo: DemoSid
 function pagesOf(httpUrl: string, demo: DemoSide | null): [string, string][] {
   const pages: [string, string][] = [
     ["Dashboard", `${httpUrl}/`],
+    ["Install the tag", `${httpUrl}/install`],
     ["HTTP API", httpUrl],
     ["API docs", `${httpUrl}/docs`],
     ["Health", `${httpUrl}/readyz`],

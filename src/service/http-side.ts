@@ -7,6 +7,7 @@ import type { Config } from "../config.js";
 import type { Database } from "../db/database.js";
 import { createAddressLimit, FALLBACKS_PER_MINUTE_MAX } from "../http/address-limit.js";
 import type { HttpDeps } from "../http/http-deps.js";
+import { pages } from "../http/pages.js";
 import { buildHttpServer } from "../http/server.js";
 import { createTrustedAddresses } from "../http/trusted-addresses.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
@@ -23,6 +24,7 @@ import type { Infrastructure } from "./infrastructure.js";
 import type { Inventory } from "./inventory-side.js";
 import { addressTaken } from "./listen-check.js";
 import type { Ambient } from "./ambient.js";
+import { pagesInput } from "./page-side.js";
 import type { Routing } from "./routing-side.js";
 import type { OutboundSide } from "./outbound-side.js";
 import type { ScalingSide } from "./scaling-side.js";
@@ -74,6 +76,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
       guard: input.outbound.guard,
       soon: (endpointId) => input.outbound.jobs.soon(endpointId),
       statusOf: input.outbound.statusOf,
+      fetchPage: input.outbound.fetchPage,
     },
     adminKeyHash: adminKey.hash,
     readiness: () => readinessOf(input),
@@ -89,6 +92,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
         CARRIER_ADAPTERS,
       ),
       numberFallback(fallbackDeps(input), CARRIER_ADAPTERS),
+      pages(pagesInput({ db, log: ambient.log, isEmbedded: config.isEmbedded })),
     ],
     onDirectoryChange: () => routing.directory.clear(),
     onTrunksChanged: () => void state.sip?.reloadTrunks(),

@@ -63,6 +63,12 @@ export const STAND_IN_TAG = tagFileOf({
 /** Nobody sells to us. */
 const noCarriers: Carriers = { choose: async () => null, open: async () => null, accounts: async () => [] };
 
+/** For tests of other things. */
+export const notFetched: HttpDeps["outgoing"]["fetchPage"] = async () => ({
+  kind: "refused",
+  message: "is not fetched in this test",
+});
+
 export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): HttpWorld {
   const lines: LogLine[] = [];
   const schedule = new RecordingSchedule();
@@ -82,6 +88,7 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
       guard: createTargetGuard([]),
       soon: () => {},
       statusOf: async () => ({ kind: "unknown", error: "timeout" }),
+      fetchPage: notFetched,
     },
     scaling: { canBuy: false, soon: () => {}, decided: () => {} },
     adminKeyHash: hashKey(ADMIN_KEY),
