@@ -77,10 +77,10 @@ test("leaves no global but its own", async () => {
   const { page } = await visit();
   service.pages.set("/without", "<p>");
   await page.goto(`${service.shop}/without`);
-  const before = (await page.evaluate("Object.getOwnPropertyNames(window)")) as string[];
+  const before = await page.evaluate<string[]>("Object.getOwnPropertyNames(window)");
   await page.goto(service.shop);
   await page.evaluate(ready);
-  const after = (await page.evaluate("Object.getOwnPropertyNames(window)")) as string[];
+  const after = await page.evaluate<string[]>("Object.getOwnPropertyNames(window)");
   expect(after.filter((name) => !before.includes(name)).sort()).toEqual(["dataLayer", "ringmatch"]);
 });
 
@@ -111,17 +111,17 @@ const OF_BROWSER = /^Failed to load resource/;
 
 test.each([
   ["breaks off", breakOff, 2],
-  ["answers 500", ((response) => void response.writeHead(500).end("{}")) as typeof hang, 1],
-  ["answers HTML", ((response) => void response.end("<html>")) as typeof hang, 1],
-  ["answers null", ((response) => json(response, null)) as typeof hang, 1],
-  ["answers too few", ((response) => json(response, { visitor_id: "vis_1", presentations: [] })) as typeof hang, 1],
+  ["answers 500", (response) => void response.writeHead(500).end("{}"), 1],
+  ["answers HTML", (response) => void response.end("<html>"), 1],
+  ["answers null", (response) => json(response, null), 1],
+  ["answers too few", (response) => json(response, { visitor_id: "vis_1", presentations: [] }), 1],
   [
     "answers what is no number",
-    ((response) =>
+    (response) =>
       json(response, {
         visitor_id: "vis_1",
         presentations: [{ promo_number: "call <b>us</b>", presentation_id: "prs_1", renew_after_s: 9 }],
-      })) as typeof hang,
+      }),
     1,
   ],
 ])("a service that %s leaves the original", async (_name, reply, requests) => {
@@ -178,7 +178,7 @@ test("more numbers than a request takes go in several", async () => {
   service.pages.set("/", pageWith(service, { body: many.map((number) => `<p>${number}</p>`).join("") }));
   const { page } = await visit();
   await page.goto(service.shop);
-  expect(Object.keys((await page.evaluate(ready)) as object)).toHaveLength(45);
+  expect(Object.keys(await page.evaluate<object>(ready))).toHaveLength(45);
   expect(service.asks.map(({ body }) => body.numbers.length)).toEqual([20, 20, 5]);
 });
 
@@ -304,6 +304,9 @@ test("pause puts the originals back and stops; swapped is told with the numbers"
   expect(await page.textContent("#n")).toBe(SALES);
   await page.evaluate("history.pushState(0, '', '/next'); ringmatch.run(); dispatchEvent(new Event('online'))");
   await page.evaluate("new Promise(requestAnimationFrame)");
-  expect(service.asks).toHaveLength(1);
+  await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))");
+  // A beacon that was sent before this request would be here before it.
+  await page.evaluate(`fetch("${service.origin}/tag/config?key=${KEY}").then((response) => response.text())`);
+  expect([service.asks.length, service.renewals.length]).toEqual([1, 0]);
   expect(await page.textContent("#n")).toBe(SALES);
 });

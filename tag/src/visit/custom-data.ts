@@ -22,15 +22,15 @@ const READERS: Readonly<Record<Source["from"], (key: string, url: string) => unk
   url_parameter: (key, url) => new URL(url).searchParams.get(key),
   local_storage: (key) => localStorage[key],
   // The latest that was pushed under the key.
-  data_layer: (key) =>
-    (window.dataLayer as object[]).reduce((latest, entry) => Object(entry)[key] ?? latest, "" as unknown),
+  data_layer: (key) => (window.dataLayer as object[]).reduce((latest, entry) => Object(entry)[key] ?? latest, ""),
 };
 
 /** @param url as it is sent: what was taken out of it is no custom data either */
-export function customData(url: string): Record<string, unknown> {
-  const fields: Record<string, unknown> = {};
+export function customData(url: string): Record<string, string> {
+  const fields: Record<string, string> = {};
   for (const { name, from, key } of [...OF_NETWORKS, ...config.custom_data].slice(-FIELDS_MAX)) {
     const value = attempt(() => READERS[from](key, url)) ?? "";
+    // Objects and functions are no text.
     if (value !== "" && Object(value) !== value) fields[name] = `${value}`.slice(0, TEXT_CHARS_MAX);
   }
   return fields;

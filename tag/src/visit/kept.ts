@@ -14,20 +14,17 @@ export type Held = readonly [promo: string | null, id: string | null, sentAt: nu
 /** By destination. */
 export type AllHeld = Record<string, Held>;
 
-/** `until`: localStorage has no end of its own. */
-type Stored = readonly [id: string, until: number, held: AllHeld];
-
 const DAY_S = 86_400;
 
 let visitorId = "";
 
-/** What is known of earlier pages, and of other tabs; whatever is too old or broken is nothing. */
+/** What is known of earlier pages, and of other tabs; what is too old is nothing. It may be of another version of the tag. */
 export function recall(): AllHeld {
-  const [id, until, held] = attempt(() => JSON.parse(localStorage[keptAs()]) as Stored) || ["", 0, {}];
+  // `until`: localStorage has no end of its own.
+  const [id, until, held] = attempt(() => JSON.parse(localStorage[keptAs()])) || [];
   const isFresh = until > Date.now();
-  const [known] = /vis_\w+/.exec(attempt(() => cookie(keptAs())) || (isFresh ? id : "")) || [];
-  visitorId = known || visitorId;
-  return isFresh && id === visitorId ? held : {};
+  visitorId = (attempt(() => cookie(keptAs())) || (isFresh && id) || visitorId).split(".")[0];
+  return isFresh && id === visitorId && held;
 }
 
 /** Made here rather than by the service: two tabs that open at once are one visitor. Nearly 30 digits, of which the service wants 20. */
@@ -40,13 +37,13 @@ export function keep(id: string, held: AllHeld): void {
   const until = Date.now() + forS * 1_000;
   visitorId = id;
   // The time makes each value another, so that reading it back tells whether this very one was taken.
-  attempt(() => writeCookie(`${id}.${until}`, forS));
+  writeCookie(`${id}.${until}`, forS);
   attempt(() => (localStorage[keptAs()] = JSON.stringify([id, until, held])));
 }
 
 export function forget(): void {
   visitorId = "";
-  attempt(() => writeCookie("", 0));
+  writeCookie("", 0);
   attempt(() => localStorage.removeItem(keptAs()));
 }
 
@@ -54,12 +51,17 @@ function keptAs(): string {
   return `ringmatch_${config.key}`;
 }
 
-/** At the widest domain that takes it, so that subdomains share it; browsers refuse public suffixes. Without a value: removed from all of them. */
+/**
+ * At the widest domain that takes it, so that subdomains share it; browsers refuse public suffixes, and take an empty domain for the host alone. Without a
+ * value: removed from all of them.
+ */
 function writeCookie(value: string, forS: number): void {
-  const { hostname, protocol } = location;
-  const labels = hostname.split(".");
-  for (let from = labels.length - 2; from >= -1 && !(value && document.cookie.includes(value)); from--) {
-    const domain = from < 0 ? "" : `;domain=${labels.slice(from).join(".")}`;
-    document.cookie = `${keptAs()}=${value};path=/;max-age=${forS};samesite=lax${protocol === "https:" ? ";secure" : ""}${domain}`;
-  }
+  attempt(() => {
+    let domain = "";
+    for (const label of [...location.hostname.split(".").reverse(), ""]) {
+      domain = label && `.${label}${domain}`;
+      document.cookie = `${keptAs()}=${value};path=/;max-age=${forS};samesite=lax;domain=${domain}${isSecureContext ? ";secure" : ""}`;
+      if (value && document.cookie.includes(value)) break;
+    }
+  });
 }

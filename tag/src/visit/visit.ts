@@ -232,7 +232,7 @@ function renewal(destinations: readonly string[]): object {
 /** The lock starts anew when the visitor looks away, so that it is theirs for longest while they dial. */
 function leave(): void {
   const own = found.filter((destination) => (held[destination] || NOTHING)[1]);
-  if (!hasLeft && own.length > 0) tell(RENEW, { ...self(), ...renewal(own) });
+  if (watch && !hasLeft && own.length > 0) tell(RENEW, { ...self(), ...renewal(own) });
   hasLeft = true;
 }
 
