@@ -98,15 +98,10 @@ function vuePlugin(mode: Mode, side: "client" | "server"): Plugin {
 
 /** Runs a server bundle, which hands its HTML (or a promise of it) to `tell`. */
 async function rendered(script: string): Promise<string> {
-  let html: string | Promise<string> = "";
-  const run = compileFunction(script, ["require", "tell"]) as (
-    load: NodeJS.Require,
-    tell: (made: string | Promise<string>) => void,
-  ) => void;
-  run(createRequire(import.meta.url), (made) => {
-    html = made;
-  });
-  const text = await html;
-  if (text === "") throw new Error("the server's bundle rendered nothing");
-  return text;
+  const told: (string | Promise<string>)[] = [];
+  const run = compileFunction(script, ["require", "tell"]) as (load: NodeJS.Require, tell: typeof told.push) => void;
+  run(createRequire(import.meta.url), (...made) => told.push(...made));
+  const html = await told[0];
+  if (html === undefined || html === "") throw new Error("the server's bundle rendered nothing");
+  return html;
 }
