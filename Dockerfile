@@ -7,6 +7,8 @@ COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY tag ./tag
+COPY scripts/build-tag.mjs ./scripts/
 RUN npm run build
 
 FROM node:24-bookworm-slim AS modules

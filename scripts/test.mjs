@@ -2,6 +2,10 @@
 // A static check counts as one test. vitest's own figures come from its JSON report.
 import { run, runVitest } from "./vitest-run.mjs";
 
+const BUILD = [
+  ["build", "tsc", ["-p", "tsconfig.build.json"]],
+  ["build of the tag", "node", ["scripts/build-tag.mjs"]],
+];
 const CHECKS = [
   ["types", "tsc", ["-p", "tsconfig.json"]],
   ["types of the tag", "tsc", ["-p", "tag/tsconfig.json"]],
@@ -17,7 +21,7 @@ let failed = 0;
 
 if (only.length === 0) {
   // The service under test is the one users run: the built one.
-  for (const [name, command, words] of [["build", "tsc", ["-p", "tsconfig.build.json"]], ...CHECKS]) {
+  for (const [name, command, words] of [...BUILD, ...CHECKS]) {
     const ok = (await run(command, words)) === 0;
     console.log(`${ok ? "ok  " : "FAIL"} ${name}`);
     if (ok) passed++;

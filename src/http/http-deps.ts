@@ -4,6 +4,7 @@ import type { RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerD
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Registry } from "prom-client";
 import type { TargetGuard } from "../account/outgoing/target-guard.js";
+import type { TagFile } from "../account/tag-file.js";
 import type { Database } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
 import type { IdSource } from "../kernel/ids.js";
@@ -72,6 +73,8 @@ export interface HttpDeps {
   /** PRESENT_TRUSTED_CIDRS: exempt from every bot rule and address limit. */
   readonly presentTrustedCidrs: readonly string[];
   readonly publicBaseUrl: string | null;
+  /** The browser tag of this build, published already. */
+  readonly tagFile: TagFile;
   /** FALLBACK_BASE_URL: where carriers find the static answers of numbers; null: here. */
   readonly fallbackBaseUrl: string | null;
   /** Carrier webhooks, the tag and the like; each gets a scope of its own, with no authentication of ours. */

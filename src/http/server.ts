@@ -37,10 +37,13 @@ import { addReportRoutes } from "./routes/reports.js";
 import { addSettingsRoutes } from "./routes/settings.js";
 import { addStaticNumberRoutes } from "./routes/static-numbers.js";
 import { addSizingRoutes } from "./routes/sizing.js";
+import { addTagDelivery } from "./routes/tag-delivery.js";
 import { addTrunkRoutes } from "./routes/trunks.js";
 import { addUsageRoutes } from "./routes/usage.js";
 import { addDeliveryRoutes } from "./routes/webhook-deliveries.js";
 import { addWebhookEndpointRoutes } from "./routes/webhook-endpoints.js";
+import { TagCache } from "./tag/tag-cache.js";
+import { TagFiles } from "./tag/tag-files.js";
 import { refuseUnsafeText } from "./unsafe-request.js";
 import { addUnknownRoutes } from "./unknown-route.js";
 import { serializerCompiler, validatorCompiler } from "./validation.js";
@@ -95,7 +98,10 @@ function requestIds(deps: Pick<HttpDeps, "ids">): () => string {
 }
 
 function addScopes(app: FastifyInstance, deps: HttpDeps, watch: { metrics: HttpMetrics; bots: BotTally }): void {
+  const files = new TagFiles(deps.db, deps.tagFile);
+  const cache = new TagCache({ ...deps, files });
   app.addHook("onClose", () => watch.bots.stop());
+  app.register(async (scope: HttpApp) => addTagDelivery(scope, deps, { cache, files, metrics: watch.metrics }));
   app.register(async (scope: HttpApp) => addHealth(scope, deps));
   app.register(async (scope: HttpApp) => addPresentationRoutes(scope, deps, watch));
   app.register(async (scope: HttpApp) => addApi(scope, deps, watch.bots));

@@ -1,6 +1,8 @@
 /** The HTTP role: API, carrier webhooks, health and metrics on one listener. */
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
+import { tagFileOf, type TagScript } from "../account/tag-file.js";
+import { publishTagFile } from "../account/tag-files.store.js";
 import type { Config } from "../config.js";
 import type { Database } from "../db/database.js";
 import { createAddressLimit, FALLBACKS_PER_MINUTE_MAX } from "../http/address-limit.js";
@@ -40,6 +42,7 @@ export interface HttpSideInput {
   readonly ids: IdSource;
   readonly secrets: Secrets;
   readonly adminKey: AdminKey;
+  readonly readTag: () => TagScript;
   readonly routing: Routing;
   readonly jobs: NumberJobs;
   readonly inventory: Inventory;
@@ -53,6 +56,8 @@ export interface HttpSideInput {
 export async function startHttp(input: HttpSideInput): Promise<string> {
   const { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, inventory, metrics, state } = input;
   const { db, stack } = infrastructure;
+  const tagFile = tagFileOf(input.readTag());
+  await publishTagFile(db, tagFile);
   let url = "";
   const app = buildHttpServer({
     db,
@@ -76,6 +81,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     embedded: config.isEmbedded,
     presentTrustedCidrs: config.presentTrustedCidrs,
     publicBaseUrl: config.publicBaseUrl,
+    tagFile,
     fallbackBaseUrl: config.fallbackBaseUrl,
     plugins: [
       carrierWebhooks(
