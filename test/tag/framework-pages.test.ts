@@ -3,9 +3,10 @@
  * the order: numbers are swapped in the end, every later change of the page too, and neither framework nor browser has anything to complain of.
  */
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { htmlReplacer, textWalker } from "../../bench/tag/naive.js";
 import { closePagesAfterwards, type OpenPage, openPage } from "../support/browser.js";
-import { builtApp, type Framework, type Mode } from "./support/build-app.js";
+import { type BuiltApp, builtApp, type Framework, type Mode } from "./support/build-app.js";
 import { type LandingSite, presents, startLandingSite } from "./support/landing-site.js";
 import { tagScript } from "./support/tag-script.js";
 
@@ -34,7 +35,9 @@ beforeAll(async () => {
     if (message.type() === "warning") visitor.complaints.push(message.text());
   });
   await visitor.page.goto(`${site.url}/before`);
-  await expect.poll(() => visitor.page.textContent("#root")).toBe("833-555-0001 833-555-0002");
+  await visitor.page.waitForFunction(
+    `document.querySelector("[data-app]").textContent === "833-555-0001 833-555-0002"`,
+  );
 });
 afterAll(() => site.stop());
 
@@ -44,7 +47,7 @@ type Seen = Readonly<Record<string, string | null>>;
 /** In the page. */
 const LOOK = `(() => {
   const seen = {};
-  for (const element of document.querySelectorAll("#root [id]:not(button)"))
+  for (const element of document.querySelectorAll("[data-app] [id]:not(button)"))
     seen[element.id] = element.textContent.replace(/\\s+/g, " ").trim();
   const attribute = (selector, name) => document.querySelector(selector)?.getAttribute(name) ?? null;
   seen.callHref = attribute("#call", "href");
@@ -121,43 +124,41 @@ async function exercise(page: Page): Promise<void> {
   );
   await expectChange({ counter: "3 clicks, call 833-555-0001" });
   await page.evaluate("app.unmount()");
-  await expect.poll(() => page.textContent("#root")).toBe("");
+  await expect.poll(() => page.textContent("[data-app]")).toBe("");
 }
 
 /** A page of the site: the tag in its head, and the framework's script where `ending` puts it. */
-function putPage(path: string, root: string, ending: string): void {
+function putPage(path: string, root: string, ending: string, { rootId = "root", tag = "/tag.js" } = {}): void {
   site.put(path, {
-    body: `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Landing</title><script async src="/tag.js"></script></head>
-<body><div id="root">${root}</div>${ending}</body></html>`,
+    body: `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Landing</title><script async src="${tag}"></script></head>
+<body><div id="${rootId}" data-app>${root}</div>${ending}</body></html>`,
   });
 }
 
-describe.each(FRAMEWORKS)("%s", (framework) => {
-  beforeAll(async () => {
-    for (const mode of MODES) {
-      const { html, script } = await builtApp(framework, mode);
-      const path = `/${framework}-${mode}`;
-      site.put(`${path}.js`, { type: "text/javascript", body: script });
-      site.put(`${path}-hydrate.js`, {
-        type: "text/javascript",
-        body: `${script};app.hydrate(document.getElementById("root"))`,
-      });
-      putPage(`${path}-taken-over`, html, `<script src="${path}-hydrate.js"></script>`);
-      putPage(`${path}-when-told`, html, `<script src="${path}.js"></script>`);
-      putPage(
-        `${path}-drawn`,
-        "",
-        `<script src="${path}.js"></script><script>app.mount(document.getElementById("root"))</script>`,
-      );
-    }
-  });
+function putPages(framework: Framework, mode: Mode, { html, script }: BuiltApp): void {
+  const path = `/${framework}-${mode}`;
+  const now = (verb: "hydrate" | "mount") => `app.${verb}(document.querySelector("[data-app]"));`;
+  const put = (name: string, body: string) => site.put(name, { type: "text/javascript", body });
+  put(`${path}.js`, script);
+  put(`${path}-hydrate.js`, script + now("hydrate"));
+  put(`${path}-mount.js`, script + now("mount"));
+  putPage(`${path}-taken-over`, html, `<script src="${path}-hydrate.js"></script>`);
+  putPage(`${path}-drawn`, "", `<script src="${path}-mount.js"></script>`);
+  for (const rootId of KNOWN_ROOTS)
+    putPage(`${path}-late-${rootId}`, html, `<script src="${path}.js"></script>`, { rootId });
+}
 
+/** Of Next and Nuxt. */
+const KNOWN_ROOTS = ["__next", "__nuxt"];
+
+describe.each(FRAMEWORKS)("%s", (framework) => {
   describe.each(MODES)("%s", (mode) => {
     const path = `/${framework}-${mode}`;
+    beforeAll(async () => putPages(framework, mode, await builtApp(framework, mode)));
+    beforeEach(() => void (visitor.complaints.length = 0));
 
     test("the tag runs while the page still waits for the framework's script", async () => {
       const { page, complaints } = visitor;
-      complaints.length = 0;
       const release = site.hold(`${path}-hydrate.js`);
       const loaded = page.goto(`${site.url}${path}-taken-over`);
       await page.waitForFunction("window.ringmatch");
@@ -169,7 +170,6 @@ describe.each(FRAMEWORKS)("%s", (framework) => {
 
     test("the framework comes first, the tag last", async () => {
       const { page, complaints } = visitor;
-      complaints.length = 0;
       const release = site.hold("/tag.js");
       const loaded = page.goto(`${site.url}${path}-taken-over`);
       await page.waitForFunction("window.app");
@@ -181,10 +181,49 @@ describe.each(FRAMEWORKS)("%s", (framework) => {
 
     test("drawn in the browser alone", async () => {
       const { page, complaints } = visitor;
-      complaints.length = 0;
       await page.goto(`${site.url}${path}-drawn`);
       await exercise(page);
       expect(complaints).toEqual([]);
     });
+  });
+});
+
+test.each([
+  ["react", "__next"],
+  ["vue", "__nuxt"],
+] as const)("%s takes #%s over after the page has loaded", async (framework, rootId) => {
+  const { page, complaints } = visitor;
+  complaints.length = 0;
+  await page.goto(`${site.url}/${framework}-development-late-${rootId}`);
+  await page.waitForFunction("window.ringmatch");
+  await page.evaluate(`app.hydrate(document.querySelector("[data-app]"))`);
+  await exercise(page);
+  expect(complaints).toEqual([]);
+});
+
+/** These pages can tell: what other scripts do shows on them. */
+describe("a naive replacer", () => {
+  const pairs = new Map([SALES, SERVICE].map(({ destination, promo }) => [destination, promo]));
+  const path = "/react-development";
+  beforeEach(() => void (visitor.complaints.length = 0));
+
+  test("that runs before the framework makes it complain", async () => {
+    const { page, complaints } = visitor;
+    site.put("/walker.js", { type: "text/javascript", body: `${textWalker(pairs)};window.naive = true` });
+    const { html } = await builtApp("react", "development");
+    putPage(`${path}-naive`, html, `<script src="/walker.js"></script><script src="${path}-hydrate.js"></script>`, {
+      tag: "",
+    });
+    await page.goto(`${site.url}${path}-naive`);
+    expect(complaints.join("\n")).toMatch(/hydrat/i);
+  });
+
+  test("that sets HTML anew leaves buttons that do nothing", async () => {
+    const { page } = visitor;
+    putPage(`${path}-naive`, "", `<script src="${path}-mount.js"></script>`, { tag: "" });
+    await page.goto(`${site.url}${path}-naive`);
+    await page.evaluate(htmlReplacer(pairs));
+    await page.evaluate(`document.getElementById("count").click()`);
+    expect(await page.textContent("#counter")).toMatch(/^0 clicks, call 833/);
   });
 });

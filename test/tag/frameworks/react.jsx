@@ -44,16 +44,16 @@ function Landing() {
           or text <a href="sms:+18005550100">800.555.0100</a>
         </section>
       )}
-      <button id="count" type="button" onClick={() => setClicks(clicks + 1)}>
+      <button id="count" type="button" onClick={() => setClicks((before) => before + 1)}>
         Count
       </button>
-      <button id="change" type="button" onClick={() => setPhone(phone === SALES ? SERVICE : SALES)}>
+      <button id="change" type="button" onClick={() => setPhone((before) => (before === SALES ? SERVICE : SALES))}>
         Change
       </button>
-      <button id="replace" type="button" onClick={() => setOffices(offices.includes("c") ? ["a", "b"] : ["b", "c"])}>
+      <button id="replace" type="button" onClick={() => setOffices((before) => (before.includes("c") ? ["a", "b"] : ["b", "c"]))}>
         Replace
       </button>
-      <button id="toggle" type="button" onClick={() => setOpen(!isOpen)}>
+      <button id="toggle" type="button" onClick={() => setOpen((before) => !before)}>
         Toggle
       </button>
     </main>

@@ -1,17 +1,6 @@
-/** The tag as `/tag.js?key=` gives it, built from the source at hand: once a worker. */
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+/** The tag as `/tag.js?key=` gives it, built from the source at hand, for pages whose service is a stand-in. */
 import type { TagConfig } from "../../../src/http/contract/tag-config.js";
-
-const BUILD = resolve(import.meta.dirname, "../../../scripts/build-tag.mjs");
-
-let building: Promise<string> | null = null;
-
-/** A function expression, minified. */
-export function builtTag(): Promise<string> {
-  building ??= import(pathToFileURL(BUILD).href).then(({ buildTag }: { buildTag(): Promise<string> }) => buildTag());
-  return building;
-}
+import { builtTag } from "../../support/built-tag.js";
 
 const CONFIG: TagConfig = {
   key: "tag_test",
