@@ -5,9 +5,13 @@ import { type Browser, chromium } from "playwright-core";
 
 const LAUNCH_MS_MAX = 30_000;
 
-/** @throws Error when there is no chromium on the PATH */
-export function launchChromium(): Promise<Browser> {
+/**
+ * @param withBackForwardCache as people's browsers have it; Playwright turns it off, and loses track of a page that comes back
+ * @throws Error when there is no chromium on the PATH
+ */
+export function launchChromium({ withBackForwardCache = false } = {}): Promise<Browser> {
   return chromium.launch({
+    ...(withBackForwardCache && { ignoreDefaultArgs: ["--disable-back-forward-cache"] }),
     executablePath: chromiumOnPath(),
     timeout: LAUNCH_MS_MAX,
     // Tests run as root in CI, where Chromium's sandbox refuses to start; it only ever sees our own pages.
