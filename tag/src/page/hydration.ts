@@ -2,21 +2,21 @@
  * Whether a framework has yet to take over the markup that a server rendered. Text changed before that is a mismatch: React throws the markup away and
  * complains, Vue complains. Asked only where a number is about to be written.
  *
- * Signs, as their sources and pages show them: React (17 and later) keeps `__reactFiber$…` and `__reactProps$…` on each element it has taken; Vue 3
- * `__vue_app__` on the root, Vue 2 takes `data-server-rendered` away; Nuxt has `isHydrating`; Astro takes `ssr` off its islands.
+ * Signs, as their sources and pages show them: React (17 and later) keeps `__reactProps$…` on each element it has taken; Vue 3 `__vue_app__` on the root,
+ * Vue 2 takes `data-server-rendered` away; Nuxt has `isHydrating`; Astro takes `ssr` off its islands. Svelte compares no text.
  */
 
 /** Roots of which it is known that something will hydrate them. */
 const ROOTS = "#__next,#___gatsby,#__nuxt,[data-reactroot],[data-server-rendered],astro-island[ssr]";
 
 /** Roots that hydrate where the server rendered them, which nothing tells: they are waited for until the page has loaded. */
-const ROOTS_PERHAPS = "#root,#app,[data-sveltekit-preload-data],[data-sveltekit-hydrate]";
+const ROOTS_PERHAPS = "#root,#app";
 
 /** A page that still loads is waited for at most this long: numbers matter more than a script that does not come. */
 const LOADING_MS_MAX = 10_000;
 
 /** After `load` all scripts have run; slow phones take seconds to hydrate. */
-export const HYDRATION_MS_MAX = 3000;
+const HYDRATION_MS_MAX = 3000;
 
 /** How often it is looked whether the framework is done. */
 export const HYDRATION_POLL_MS = 50;
@@ -24,26 +24,25 @@ export const HYDRATION_POLL_MS = 50;
 type Taken = Element &
   Record<string, { readonly dangerouslySetInnerHTML?: object; readonly $nuxt?: { readonly isHydrating?: boolean } }>;
 
-/** @returns whether to wait before writing into an element; never true for longer than the limits above */
+const isLoaded = () => document.readyState === "complete";
+
+/** @returns tells whether to wait before writing into an element; never for longer than the limits above */
 export function makeHydrationGate(): (element: Element) => boolean {
   let until = performance.now() + LOADING_MS_MAX;
   const onLoad = () => (until = performance.now() + HYDRATION_MS_MAX);
-  if (document.readyState === "complete") onLoad();
+  if (isLoaded()) onLoad();
   else addEventListener("load", onLoad);
   return (element) => performance.now() < until && isAwaited(element);
 }
 
 function isAwaited(element: Element): boolean {
-  const root =
-    element.closest(ROOTS) ??
-    ("__next_f" in self ? document.body : document.readyState === "complete" ? null : element.closest(ROOTS_PERHAPS));
+  const root = "__next_f" in self ? document.body : element.closest(isLoaded() ? ROOTS : `${ROOTS},${ROOTS_PERHAPS}`);
   if (!root) return false;
   const app = (root as Taken)["__vue_app__"];
-  if (app) return app.$nuxt?.isHydrating === true;
-  for (let taken: Element | null = element; taken; taken = taken.parentElement) {
-    const props = Object.keys(taken).find((key) => key.startsWith("__reactProps"));
-    // Elements inside of one that React has taken are React's too, and not yet taken; but for HTML that it was given as a string.
-    if (props) return taken !== element && !(taken as Taken)[props]?.dangerouslySetInnerHTML;
-  }
+  if (app) return !!app.$nuxt && !!app.$nuxt.isHydrating;
+  for (let taken: Element | null = element; taken; taken = taken.parentElement)
+    // Elements inside of one that React has taken are React's, and not yet taken; but for HTML that it was given as a string.
+    for (const key of Object.keys(taken))
+      if (key.startsWith("__reactProps")) return taken !== element && !(taken as Taken)[key]!.dangerouslySetInnerHTML;
   return true;
 }

@@ -1,7 +1,7 @@
 /** One look at a part of the page: its slots, its lines of text, its attributes and its shadow roots. Called by watch-page.ts. */
 import { readNumber } from "./phone-number.js";
 import type { Settle } from "./settle.js";
-import { eachTextRun, lineOf } from "./text-runs.js";
+import { eachTextRun, type Part, textsIn } from "./text-runs.js";
 
 const SLOT = "data-ringmatch-number";
 const SLOTS = `[${SLOT}]`;
@@ -9,63 +9,44 @@ const SLOTS = `[${SLOT}]`;
 /** Attributes that people see, hear or press. */
 const READ = ["href", "aria-label", "title", "alt"];
 const WITH_ATTRIBUTES = '[href^="tel:"i],[href^="sms:"i],[aria-label],[title],[alt]';
-const LINK = /^(?:tel|sms):/i;
+const LINK = /^(tel|sms):/i;
 
-/** What may make a number appear, or forbid it. `ssr` leaves an Astro island when it is hydrated. */
-export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable", "ssr"];
+/** What may make a number appear, or forbid it. */
+export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable"];
 
-/** An element, a shadow root or the document: what can be searched. */
-export type Part = Element | ShadowRoot;
-
-export interface LookOptions extends Pick<Settle, "settle"> {
-  readonly slotsOnly: boolean;
-  /** A part holds a number: it is looked at again when others are to be shown. */
-  onPlace(part: Part): void;
-  onShadow(root: ShadowRoot): void;
-}
-
-/** @returns looks at everything in a part; `batch` tells one frame's looks from the next one's */
-export function makeLook({ settle, slotsOnly, onPlace, onShadow }: LookOptions): (part: Part, batch: number) => void {
-  const look = (part: Part, batch: number) => {
-    for (const element of select(part, SLOTS)) {
-      const cells: Text[] = [];
-      const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-      while (walker.nextNode()) cells.push(walker.currentNode as Text);
-      const slot = slotOf(element);
-      if (slot && settle({ kind: "text", cells, element, slot }, batch)) onPlace(element);
-    }
+/** @returns looks at everything in a part of the page */
+export function makeLook(
+  settle: Settle,
+  slotsOnly: boolean,
+  onShadow: (root: ShadowRoot) => void,
+): (part: Part) => void {
+  const look = (part: Part) => {
     if (!slotsOnly)
-      eachTextRun(part, (cells) => {
-        const element = cells[0]!.parentElement ?? (cells[0]!.parentNode as ShadowRoot).host;
-        if (!element.closest(SLOTS) && settle({ kind: "text", cells, element, slot: "" }, batch))
-          onPlace(lineOf(cells[0]!) as Part);
+      eachTextRun(part, (texts) => {
+        const element = texts[0]!.parentElement || (texts[0]!.parentNode as ShadowRoot).host;
+        if (!element.closest(SLOTS)) settle(texts, element, "");
       });
-    for (const element of select(part, WITH_ATTRIBUTES)) {
-      const slot = slotOf(element.closest(SLOTS));
-      if (slotsOnly && !slot) continue;
-      for (const name of READ) {
-        const cell = element.getAttributeNode(name);
-        const kind = name === "href" ? "link" : "attribute";
-        if (cell && (kind !== "link" || LINK.test(cell.value)) && settle({ kind, cells: [cell], element, slot }, batch))
-          onPlace(element);
-      }
-    }
-    for (const { shadowRoot } of select(part, "*"))
-      if (shadowRoot) {
-        onShadow(shadowRoot);
-        look(shadowRoot, batch);
-      }
+    each(part, `${SLOTS},${WITH_ATTRIBUTES}`, (element) => {
+      const around = element.closest(SLOTS);
+      const slot = around ? readNumber(around.getAttribute(SLOT)!) : "";
+      if (slot && around === element) settle(textsIn(element), element, slot);
+      if (slot || !slotsOnly)
+        for (const name of READ) {
+          const cell = element.getAttributeNode(name);
+          if (cell && (name !== "href" || LINK.test(cell.value))) settle([cell], element, slot);
+        }
+    });
+    each(part, "*", ({ shadowRoot }) => {
+      if (!shadowRoot) return;
+      onShadow(shadowRoot);
+      look(shadowRoot);
+    });
   };
   return look;
 }
 
-/** The destination of a slot; "" where there is none. */
-function slotOf(element: Element | null): string {
-  return readNumber(element?.getAttribute(SLOT) ?? "");
-}
-
-/** With the part itself: an element that was added may be what is searched. */
-function select(part: Part, selector: string): readonly Element[] {
-  const below = [...part.querySelectorAll(selector)];
-  return "matches" in part && part.matches(selector) ? [part, ...below] : below;
+/** The part itself, too: an element that was added may be what is searched. */
+function each(part: Part, selector: string, visit: (element: Element) => void): void {
+  if ("matches" in part && part.matches(selector)) visit(part);
+  part.querySelectorAll(selector).forEach(visit);
 }

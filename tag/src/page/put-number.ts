@@ -1,25 +1,26 @@
 /** Writes one number in the place of another, as the page wrote the first. Pure. */
 import type { Place } from "./find-numbers.js";
-import { countryOf, nationalOf } from "./phone-number.js";
+import { splitNumber } from "./phone-number.js";
 
 /**
  * @param number E.164, what shall stand there
- * @param isLink then E.164 is written
  * @returns what stands from the place's start to its end; with as many joints as before
  */
 export function putNumber(
   text: string,
-  { number: before, start, national, end }: Place,
+  [before, start, national, end]: Place,
   number: string,
   isLink: boolean,
 ): string {
-  const country = countryOf(number);
-  const digits = nationalOf(number);
-  if (isLink) return number;
-  const written = text.slice(national, end);
-  // A number of another country or length fits no punctuation of the page's.
-  if (country !== countryOf(before) || digits.length !== nationalOf(before).length)
-    return `+${country} ${digits}${text.slice(start, end).replace(/[^\0]/g, "")}`;
+  const [country, digits] = splitNumber(number);
   let next = 0;
-  return text.slice(start, national) + written.replace(/[\da-z]/gi, () => digits[next++] ?? "");
+  // A number of another country or length fits no punctuation of the page's.
+  return isLink || country !== splitNumber(before)[0] || number.length !== before.length
+    ? number + text.slice(start, end).replace(/[^\0]/g, "")
+    : text.slice(start, national) + text.slice(national, end).replace(/[\da-z]/gi, () => digits[next++] || "");
+}
+
+/** In a slot without any number: as people of North America write it; any other country's internationally. */
+export function formatNumber(number: string): string {
+  return number.replace(/^\+1(...)(...)/, "($1) $2-");
 }
