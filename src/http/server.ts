@@ -37,6 +37,7 @@ import { addReportRoutes } from "./routes/reports.js";
 import { addSettingsRoutes } from "./routes/settings.js";
 import { addStaticNumberRoutes } from "./routes/static-numbers.js";
 import { addSizingRoutes } from "./routes/sizing.js";
+import { addTagRoutes } from "./routes/tag.js";
 import { addTagDelivery } from "./routes/tag-delivery.js";
 import { addTrunkRoutes } from "./routes/trunks.js";
 import { addUsageRoutes } from "./routes/usage.js";
@@ -104,12 +105,12 @@ function addScopes(app: FastifyInstance, deps: HttpDeps, watch: { metrics: HttpM
   app.register(async (scope: HttpApp) => addTagDelivery(scope, deps, { cache, files, metrics: watch.metrics }));
   app.register(async (scope: HttpApp) => addHealth(scope, deps));
   app.register(async (scope: HttpApp) => addPresentationRoutes(scope, deps, watch));
-  app.register(async (scope: HttpApp) => addApi(scope, deps, watch.bots));
+  app.register(async (scope: HttpApp) => addApi(scope, deps, { bots: watch.bots, files }));
   app.register(async (scope: HttpApp) => addInvocaApi(scope, deps, watch.metrics), { prefix: "/api" });
   for (const plugin of deps.plugins) app.register(plugin);
 }
 
-function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
+function addApi(scope: HttpApp, deps: HttpDeps, { bots, files }: { bots: BotTally; files: TagFiles }): void {
   acceptJson(scope, ["application/json"]);
   refuseUnsafeText(scope);
   scope.addHook("onRequest", authenticate(deps));
@@ -119,6 +120,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   });
   addIdempotency(scope, deps);
   addAccountRoutes(scope, deps);
+  addTagRoutes(scope, { ...deps, files });
   addNumberRoutes(scope, deps);
   addDestinationRoutes(scope, deps);
   addPoolRoutes(scope, deps);
