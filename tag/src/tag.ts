@@ -7,43 +7,41 @@ import { tellConsent } from "./visit/consent.js";
 import { attempt, guarded } from "./visit/guard.js";
 import { ask } from "./visit/service.js";
 import { setConfig, setOrigin } from "./visit/settings.js";
-import { check, type Numbers, scan, startVisit, stop } from "./visit/visit.js";
+import { look, type Numbers, run, startVisit, stop } from "./visit/visit.js";
 import { watchPage } from "./page/watch-page.js";
 
 /** The argument of the function that the build makes: written there by `/tag.js`; undefined in the immutable file, which asks for it. */
 declare const __config: TagConfig | undefined;
 
 /** A call that waits for the tag, or is made when it is there: `["consent", {…}]`. */
-type Call = readonly [name: string, argument?: unknown];
+type Call = readonly [name: "run" | "consent" | "pause", argument?: object];
 
 declare global {
   interface Window {
     /** What the page wrote before us, or a tag that is there already. */
-    ringmatch?: { readonly q?: unknown; readonly run?: unknown };
+    ringmatch?: object;
   }
 }
 
 function start(): void {
-  const before = window.ringmatch || {};
+  const before = (window.ringmatch || {}) as { readonly q?: Call[]; readonly run?: unknown };
   // Twice in a page, by hand and by a tag manager: the first one works.
   if (before.run) return;
-  // Some optimizers run scripts so that there is no current one.
-  const script = (document.currentScript ||
-    document.querySelector("script[src*='/tag.js?key='],script[data-key]")) as HTMLScriptElement;
+  const script = document.currentScript as HTMLScriptElement;
   setOrigin(script.src);
   let settled: (numbers: Numbers) => void;
-  const calls: Record<string, (argument?: unknown) => void> = {
-    run: guarded(scan),
-    consent: guarded((given: unknown) => {
-      tellConsent(given);
-      check();
-    }),
+  const api = {
+    run: guarded(run),
     pause: guarded(stop),
+    consent: guarded((given: object) => {
+      tellConsent(given as Record<string, unknown>);
+      look();
+    }),
+    ready: new Promise<Numbers>((resolve) => (settled = resolve)),
+    q: { push: guarded(([name, argument]: Call) => api[name](argument as object)) },
   };
-  const push = guarded(([name, argument]: Call) => calls[name]?.(argument));
-  const ready = new Promise<Numbers>((resolve) => (settled = resolve));
-  window.ringmatch = { ...calls, ready, q: { push } };
-  for (const call of (before.q || []) as Iterable<Call>) push(call);
+  window.ringmatch = api;
+  if (before.q) before.q.forEach(api.q.push);
   const begin = (config: TagConfig | undefined): void => {
     if (!config || config.paused) return settled({});
     attempt(() => {
@@ -52,7 +50,7 @@ function start(): void {
     });
   };
   if (__config) begin(__config);
-  else void ask(`/tag/config?key=${script.getAttribute("data-key")}`).then((config) => begin(config as TagConfig));
+  else void ask(`/tag/config?key=${script.dataset["key"]}`).then((config) => begin(config as TagConfig));
 }
 
 attempt(start);

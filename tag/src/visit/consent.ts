@@ -5,16 +5,18 @@
 import { attempt } from "./guard.js";
 import { config } from "./settings.js";
 
-export type Purpose = "ad_storage" | "analytics_storage" | "ad_user_data" | "ad_personalization";
-export type Consents = { [P in Purpose]?: "granted" | "denied" };
+const ADS = ["ad_storage", "ad_user_data"] as const;
+const ANALYTICS = "analytics_storage";
+const PURPOSES = [...ADS, ANALYTICS, "ad_personalization"] as const;
+const DENIED = "denied";
+const GRANTED = "granted";
 
-const PURPOSES: readonly Purpose[] = ["ad_storage", "analytics_storage", "ad_user_data", "ad_personalization"];
+type Purpose = (typeof PURPOSES)[number];
+type Consents = Record<string, unknown>;
 
 const defaults: Consents = {};
 const updates: Consents = {};
 const told: Consents = {};
-const declined: Consents = {};
-let hooked: unknown;
 
 declare global {
   interface Window {
@@ -25,31 +27,31 @@ declare global {
   }
 }
 
-/** Reads what the dataLayer holds and what will be pushed. Again whenever the page has replaced it. */
+/** Reads what the dataLayer holds and what will be pushed. */
 export function watchDataLayer(onConsent: () => void): void {
   const layer = (window.dataLayer = window.dataLayer || []);
-  if (layer === hooked) return;
-  hooked = layer;
-  layer.forEach(read);
   const { push } = layer;
+  layer.forEach(read);
   layer.push = function (this: unknown[], ...items: unknown[]) {
     const length = push.apply(this, items);
-    attempt(() => {
-      if (items.filter(read).length > 0) onConsent();
-    });
+    if (items.some(read)) onConsent();
     return length;
   };
 }
 
 /** What `ringmatch.consent()` was given. */
-export function tellConsent(given: unknown): void {
+export function tellConsent(given: Consents): void {
   take(told, given);
 }
 
-/** Nothing known of a purpose: the account decides. */
-export function allows(purpose: Purpose): boolean {
-  const answer = consents()[purpose];
-  return answer ? answer === "granted" : config.consent === "assumed";
+/** A visitor's number, and everything that is kept for it. */
+export function allowsVisitor(): boolean {
+  return allows(ANALYTICS);
+}
+
+/** Click ids, and what advertising networks know the browser by. */
+export function allowsAds(): boolean {
+  return ADS.every(allows);
 }
 
 /**
@@ -57,36 +59,35 @@ export function allows(purpose: Purpose): boolean {
  * an earlier one.
  */
 export function isWithdrawn(): boolean {
-  return said().analytics_storage === "denied";
+  return said(ANALYTICS) === DENIED;
 }
 
-/** As it goes with each presentation. */
+/** As it goes with each presentation; what nobody spoke of is undefined. */
 export function consents(): Consents {
-  return { ...defaults, ...said() };
+  return Object.fromEntries(PURPOSES.map((purpose) => [purpose, said(purpose) || defaults[purpose]]));
 }
 
-function said(): Consents {
-  if (navigator.globalPrivacyControl) for (const purpose of PURPOSES) declined[purpose] = "denied";
-  return { ...updates, ...declined, ...told };
+/** Where nothing is known of a purpose, the account decides. */
+function allows(purpose: Purpose): boolean {
+  return (said(purpose) || defaults[purpose] || (config.consent === "assumed" && GRANTED)) === GRANTED;
+}
+
+function said(purpose: Purpose): unknown {
+  return told[purpose] || (navigator.globalPrivacyControl ? DENIED : updates[purpose]);
 }
 
 /** @returns whether the entry, `arguments` of gtag(), told of consent */
-function read(entry: unknown): boolean {
-  const [command, kind, given] = Array.from((entry || []) as ArrayLike<unknown>);
-  if (command !== "consent") return false;
-  if (kind === "update") take(updates, given);
-  else {
-    // Defaults may be limited to regions. We do not know where the visitor is, so among defaults a denial counts for everybody.
-    const denied = { ...defaults };
-    take(defaults, given);
-    for (const purpose of PURPOSES) if (denied[purpose] === "denied") defaults[purpose] = "denied";
-  }
-  return true;
+function read(entry: unknown): unknown {
+  return attempt(() => {
+    const [command, kind, given] = Array.from(entry as ArrayLike<unknown>);
+    if (command === "consent") take(kind === "update" ? updates : defaults, given as Consents);
+    return command === "consent";
+  });
 }
 
-function take(into: Consents, given: unknown): void {
-  for (const purpose of PURPOSES) {
-    const answer = (given as Record<string, unknown>)[purpose] ?? 0;
-    if (answer !== 0) into[purpose] = answer === "granted" || answer === true ? "granted" : "denied";
+/** Defaults may be limited to regions. We do not know where the visitor is, so among defaults a denial counts for everybody. */
+function take(into: Consents, given: Consents): void {
+  for (const purpose in given) {
+    into[purpose] = given[purpose] === GRANTED && (into !== defaults || into[purpose] !== DENIED) ? GRANTED : DENIED;
   }
 }

@@ -3,41 +3,26 @@ import { origin } from "./settings.js";
 
 /** Later than this nobody waits for a number that changes under their eyes. */
 const ANSWER_MS_MAX = 1_500;
-/** One more after a failure of the network; not after an answer that came late or was an error: the service has enough to do then. */
-const TRIES = 2;
 
 /**
- * A simple request in the words of the Fetch standard: text/plain, no header of ours, so that no preflight goes before it.
+ * A simple request in the words of the Fetch standard: text/plain, no header of ours, so that no preflight goes before it. One more after a failure of
+ * the network; not after an answer that came late or was an error: the service has enough to do then.
  * @param body undefined: GET
- * @returns the answer's JSON, or undefined
+ * @returns the answer's JSON; something falsy: there was none
  */
-export async function ask(path: string, body?: object): Promise<unknown> {
+export function ask(path: string, body?: object): Promise<unknown> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), ANSWER_MS_MAX);
-  try {
-    for (let left = TRIES; left > 0; left--) {
-      const response = await request(path, body, abort.signal);
-      if (response) return response.ok ? await response.json() : undefined;
-    }
-  } catch {
-    // No JSON, or not in time.
-  } finally {
-    clearTimeout(timer);
-  }
-  return undefined;
-}
-
-/** @returns undefined when the network failed */
-async function request(path: string, body: object | undefined, signal: AbortSignal): Promise<Response | undefined> {
-  try {
-    return await fetch(origin + path, {
-      signal,
+  setTimeout(() => abort.abort(), ANSWER_MS_MAX);
+  const once = (): Promise<Response> =>
+    fetch(origin + path, {
+      signal: abort.signal,
       credentials: "omit",
       ...(body && { method: "POST", body: JSON.stringify(body) }),
     });
-  } catch {
-    return undefined;
-  }
+  return once()
+    .catch(once)
+    .then((response) => response.ok && response.json())
+    .catch(() => 0);
 }
 
 /** Sent even if the page goes away; nobody hears of its answer. */

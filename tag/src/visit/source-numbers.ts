@@ -5,14 +5,14 @@ import { config } from "./settings.js";
 const landing = new URLSearchParams(location.search);
 
 /** @returns destination → number; of several sources the one that names most */
-export function sourceNumbers(): Map<string, string> {
-  const numbers = new Map<string, string>();
+export function sourceNumbers(): Record<string, string> {
+  const numbers: Record<string, string> = {};
   const weights: Record<string, number> = {};
   for (const { destination, number, touch } of config.sources) {
     const wanted = Object.entries(touch);
     if (wanted.length > (weights[destination] || 0) && wanted.every(([name, value]) => landing.get(name) === value)) {
       weights[destination] = wanted.length;
-      numbers.set(destination, number);
+      numbers[destination] = number;
     }
   }
   return numbers;
