@@ -226,3 +226,19 @@ describe("when the pool has no more", () => {
     expect(complaints).toEqual([]);
   });
 });
+
+/** Last: from here on the tag is paused. */
+describe("a paused tag", () => {
+  it("leaves every page as it is, and asks for nothing", async () => {
+    await made("POST", `/v1/tag/pause?account_id=${accountId}`, undefined);
+    const { context, page, complaints } = await openPage({ userAgent: SOMEBODY });
+    const asked: string[] = [];
+    page.on("request", (request) => void asked.push(new URL(request.url()).pathname));
+    await page.goto(pageUrl("/plumbing?utm_source=google"));
+    await page.evaluate("ringmatch.ready");
+    expect(await page.textContent("h1")).toBe("Call (800) 555-0100");
+    expect(await context.cookies()).toEqual([]);
+    expect(asked.filter((path) => path !== "/favicon.ico")).toEqual(["/plumbing", "/tag.js"]);
+    expect(complaints).toEqual([]);
+  });
+});

@@ -2,8 +2,7 @@
  * What must not change on a landing page: its layout (CLS 0 where digits are equally wide), the moment it is first painted, whether it is visible, and what a
  * screen reader's checker finds on it. With an answer from the service, and with one from the browser's storage.
  */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { closePagesAfterwards, openPage } from "../support/browser.js";
@@ -13,7 +12,6 @@ import { tagScript } from "./support/tag-script.js";
 
 closePagesAfterwards();
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const DESTINATION = "+18005550100";
 const PROMO = "+18337771234";
 
@@ -107,7 +105,7 @@ test("axe finds the same on the page with the tag as without", async () => {
   const findings = async (path: string) => {
     await page.goto(site.url + path);
     if (path === "/landing") await swapped(page);
-    await page.evaluate(AXE);
+    await page.evaluate(axe.source);
     return page.evaluate<{ rule: string; outcome: string; elements: number }[]>(`axe.run().then((found) =>
       ["violations", "incomplete", "passes"].flatMap((outcome) =>
         found[outcome].map(({ id, nodes }) => ({ rule: id, outcome, elements: nodes.length }))))`);
