@@ -40,7 +40,7 @@ export type AddNumber = (number: string) => void;
 
 /**
  * @param country then digits of it that are as long as a number of the book count as a number, too; "" for none
- * @returns in order, never overlapping
+ * @returns in order; they overlap where a number of the book is part of another
  */
 export type FindNumbers = (text: string, country: string) => readonly Place[];
 
@@ -54,27 +54,23 @@ export function makeNumberBook(): readonly [AddNumber, FindNumbers] {
     const [, national] = splitNumber(number);
     const { length } = national;
     book.set(national, number);
-    patterns[length] = patterns[length] || RegExp(`(\\d${GAP}){3}([\\da-z]${GAP}){${length - 4}}[\\da-z]`, "iy");
+    patterns[length] = patterns[length] || RegExp(`(\\d${GAP}){3}([\\da-z]${GAP}){${length - 4}}[\\da-z]`, "gi");
   };
   const find: FindNumbers = (text, country) => {
     const places: Place[] = [];
-    for (const digit = /\d/g; digit.test(text); ) {
-      const from = digit.lastIndex - 1;
-      patterns.some((pattern) => {
-        pattern.lastIndex = from;
-        const match = pattern.exec(text);
-        if (!match) return false;
-        const written = match[0];
+    patterns.forEach((pattern) => {
+      // The browser looks for what is long enough; that is most of the work, and most of what it finds is a number.
+      pattern.lastIndex = 0;
+      for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
+        const [written] = match;
         const digits = digitsOf(written);
         const number = book.get(digits) || (country && !LETTER.test(written) && `+${country}${digits}`);
-        const place = number && delimit(text, from, written, number);
-        if (!place) return false;
-        places.push(place);
-        digit.lastIndex = place[3];
-        return true;
-      });
-    }
-    return places;
+        const place = number && delimit(text, match.index, written, number);
+        if (place) places.push(place);
+        pattern.lastIndex = place ? place[3] : match.index + 1;
+      }
+    });
+    return places.sort((one, other) => one[1] - other[1]);
   };
   return [add, find];
 }

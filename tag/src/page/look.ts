@@ -1,7 +1,7 @@
 /** One look at a part of the page: its slots, its lines of text, its attributes and its shadow roots. Called by watch-page.ts. */
 import { readNumber } from "./phone-number.js";
 import type { Settle } from "./settle.js";
-import { eachTextRun, type Part, textsIn } from "./text-runs.js";
+import { eachTextRun, elementOf, type Part, textsIn } from "./text-runs.js";
 
 const SLOT = "data-ringmatch-number";
 const SLOTS = `[${SLOT}]`;
@@ -21,11 +21,7 @@ export function makeLook(
   onShadow: (root: ShadowRoot) => void,
 ): (part: Part) => void {
   const look = (part: Part) => {
-    if (!slotsOnly)
-      eachTextRun(part, (texts) => {
-        const element = texts[0]!.parentElement || (texts[0]!.parentNode as ShadowRoot).host;
-        if (!element.closest(SLOTS)) settle(texts, element, "");
-      });
+    if (!slotsOnly) eachTextRun(part, (texts) => settle(texts, elementOf(texts[0]!), ""));
     each(part, `${SLOTS},${WITH_ATTRIBUTES}`, (element) => {
       const around = element.closest(SLOTS);
       const slot = around ? readNumber(around.getAttribute(SLOT)!) : "";

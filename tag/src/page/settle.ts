@@ -60,7 +60,7 @@ export function makeSettle(
       const meant = standsFor.get(number) || number;
       const target = shown.get(slot || meant) || meant;
       onNumber(slot || meant, element);
-      if (target !== number) {
+      if (target !== number && start >= from) {
         out += text.slice(from, start) + putNumber(text, place, target, isLink);
         from = end;
       }

@@ -9,8 +9,8 @@ const INLINE = /^([abiqsu]|abbr|bd[io]|em|font|ins|label|mark|nobr|small|span|st
 /** What is treated by itself, whatever the line around it says. */
 const APART = "[data-ringmatch-ignore],[data-ringmatch-number],[contenteditable]";
 
-/** Text that nobody sees, and that can be very long. What else is left alone is asked only where a number is. */
-const UNSEEN = /^(no)?script|style$/;
+/** Text that nobody sees, and that can be very long; and slots, which are looked at by themselves. All else is asked only where a number is. */
+const NO_LINE = "script,style,noscript,[data-ringmatch-number]";
 
 const DIGIT = /\d/;
 
@@ -32,6 +32,10 @@ export function lineOf(node: Node): Part {
     : (node as Part);
 }
 
+export function elementOf(text: Text): Element {
+  return text.parentElement || (text.parentNode as ShadowRoot).host;
+}
+
 /** Calls `visit` with the text nodes of each line below `root`, from its first digit on. */
 export function eachTextRun(root: Node, visit: (nodes: readonly Text[]) => void): void {
   let run: Text[] = [];
@@ -42,7 +46,7 @@ export function eachTextRun(root: Node, visit: (nodes: readonly Text[]) => void)
       line = undefined;
     }
     if (line) run.push(text);
-    else if (DIGIT.test(text.data) && !UNSEEN.test((text.parentNode as Element).localName)) {
+    else if (DIGIT.test(text.data) && !elementOf(text).closest(NO_LINE)) {
       line = lineOf(text);
       run = [text];
     }
