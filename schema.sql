@@ -942,7 +942,9 @@ create table tag_file (
   version text not null,
   script text not null,
   content text not null,
+  integrity text not null,
   published_at timestamp with time zone not null default now(),
+  constraint tag_file_integrity_check CHECK ((integrity ~ '^sha384-[A-Za-z0-9+/]{64}$'::text)),
   constraint tag_file_pkey PRIMARY KEY (name)
 );
 CREATE INDEX tag_file_version ON public.tag_file USING btree (version, published_at DESC);

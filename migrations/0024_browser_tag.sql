@@ -60,6 +60,8 @@ create table tag_file (
   -- The function alone; `content` is the file, byte by byte.
   script text not null,
   content text not null,
+  -- Of the content's bytes, as a page's script element names it.
+  integrity text not null check (integrity ~ '^sha384-[A-Za-z0-9+/]{64}$'),
   published_at timestamptz not null default now()
 );
 create index tag_file_version on tag_file (version, published_at desc);

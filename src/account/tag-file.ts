@@ -19,6 +19,8 @@ export interface TagFile {
   readonly script: string;
   /** The file: the function, called without a configuration, which it then asks for. */
   readonly content: string;
+  /** W3C Subresource Integrity, section 3.1: `sha384-` and the base 64 of the hash of the bytes as served. */
+  readonly integrity: string;
 }
 
 /** 48 bits of the hash: tells the builds of one version apart. Whoever must be sure compares the integrity. */
@@ -28,11 +30,7 @@ export const TAG_FILE_NAME_PATTERN = /^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}-[0-9a-f]
 
 export function tagFileOf({ version, text }: TagScript): TagFile {
   const content = `!${text}();\n`;
-  const hash = createHash("sha384").update(content).digest("hex");
-  return { name: `${version}-${hash.slice(0, NAME_HASH_CHARS)}`, version, script: text, content };
-}
-
-/** W3C Subresource Integrity, section 3.1: `sha384-` and the base 64 of the hash of the bytes as served. */
-export function integrityOf(content: string): string {
-  return `sha384-${createHash("sha384").update(content).digest("base64")}`;
+  const hash = createHash("sha384").update(content).digest();
+  const name = `${version}-${hash.toString("hex").slice(0, NAME_HASH_CHARS)}`;
+  return { name, version, script: text, content, integrity: `sha384-${hash.toString("base64")}` };
 }

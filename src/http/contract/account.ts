@@ -101,7 +101,7 @@ const originIn = z
     return z.NEVER;
   });
 
-/** What an account says of its pages; its browser tag has it within five minutes. */
+/** What an account says of its pages; its browser tag has it within ten minutes. */
 const pages = {
   allowed_origins: z
     .array(originIn)

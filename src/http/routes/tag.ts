@@ -1,4 +1,4 @@
-/** `/v1/tag`: an account's browser tag. A draft is written, goes live as the next revision, and can be taken back; pages follow within five minutes. */
+/** `/v1/tag`: an account's browser tag. A draft is written, goes live as the next revision, and can be taken back; pages follow within ten minutes. */
 import type { FastifyRequest } from "fastify";
 import { findTagFileOfVersion } from "../../account/tag-files.store.js";
 import { LATEST_FILE } from "../../account/tag-settings.js";
@@ -165,8 +165,8 @@ function addPausing(app: HttpApp, deps: TagApiDeps): void {
         schema: {
           summary: isPaused ? "Pause a tag: every page keeps its own numbers" : "Let a paused tag run again",
           description: isPaused
-            ? "At once for pages that ask, within five minutes for all. Numbers that pages show already stay theirs and match calls."
-            : "Within five minutes on all pages.",
+            ? "At once for pages that ask, within ten minutes for all. Numbers that pages show already stay theirs and match calls."
+            : "Within ten minutes on all pages.",
           tags,
           querystring: tagQueryIn,
           response: { 200: tagOut },

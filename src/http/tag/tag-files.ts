@@ -2,8 +2,8 @@
  * The immutable files of the tag: this build's own, and all that were published before, which pages may have pinned and the database keeps. Called by the
  * routes that deliver them and by the tag's cache, for accounts that stay with a version.
  */
-import { findTagFile, findTagFileOfVersion } from "../../account/tag-files.store.js";
-import { integrityOf, TAG_FILE_NAME_PATTERN, type TagFile } from "../../account/tag-file.js";
+import { findTagFile, findTagFileOfVersion, type TagFileName } from "../../account/tag-files.store.js";
+import { TAG_FILE_NAME_PATTERN, type TagFile } from "../../account/tag-file.js";
 import { LATEST_FILE } from "../../account/tag-settings.js";
 import type { Queryable } from "../../db/database.js";
 import { Rendition } from "./rendition.js";
@@ -48,6 +48,6 @@ export interface TagFileFacts {
   readonly integrity: string;
 }
 
-export function factsOf(file: TagFile, baseUrl: string): TagFileFacts {
-  return { version: file.version, url: `${baseUrl}/tag/${file.name}.js`, integrity: integrityOf(file.content) };
+export function factsOf(file: TagFileName, baseUrl: string): TagFileFacts {
+  return { version: file.version, url: `${baseUrl}/tag/${file.name}.js`, integrity: file.integrity };
 }
