@@ -23,7 +23,7 @@ const READERS: Readonly<Record<Source["from"], (key: string, url: string) => unk
   local_storage: (key) => localStorage[key],
   // The latest that was pushed under the key.
   data_layer: (key) =>
-    (window.dataLayer as Record<string, unknown>[]).reduce((latest, entry) => entry[key] ?? latest, "" as unknown),
+    (window.dataLayer as object[]).reduce((latest, entry) => Object(entry)[key] ?? latest, "" as unknown),
 };
 
 /** @param url as it is sent: what was taken out of it is no custom data either */

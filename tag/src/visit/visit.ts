@@ -89,9 +89,10 @@ export function startVisit(watchPage: WatchPage, settled: (numbers: Numbers) => 
     }),
   });
   check();
-  // Capturing: window then hears what is told to the document alone.
+  // The first pageshow brings nothing new, but the page is complete then. Capturing: window hears what is told to the document alone.
+  const onEvent = guarded((event: Event) => ((event as PageTransitionEvent).persisted === false ? check() : look()));
   for (const type of ["visibilitychange", "prerenderingchange", "pageshow", "online"])
-    addEventListener(type, onChange, true);
+    addEventListener(type, onEvent, true);
   addEventListener("pagehide", guarded(leave));
   addEventListener("popstate", guarded(move));
   for (const name of ["pushState", "replaceState"] as const) {
@@ -106,7 +107,7 @@ export function startVisit(watchPage: WatchPage, settled: (numbers: Numbers) => 
 /** Something may have changed that is not seen otherwise: what could not be had is asked for again. */
 export function look(): void {
   remember();
-  for (const destination of found) if (!held[destination]) delete asked[destination];
+  for (const destination of found) if (!waiting && !held[destination]) delete asked[destination];
   check();
   if (isVisible()) hasLeft = false;
   else leave();
@@ -245,14 +246,16 @@ function move(): void {
   run();
 }
 
-/** What other pages and tabs were answered since. */
+/** What other pages and tabs were answered since; they may have been of another version of the tag. */
 function remember(): void {
-  const known = allowsVisitor() ? recall() : {};
-  for (const destination in known) {
-    const one = known[destination] as Held;
-    if (one[0]) shownBefore.set(one[0], destination);
-    if (one[2] > (held[destination] || NOTHING)[2]) held[destination] = one;
-  }
+  attempt(() => {
+    const known = allowsVisitor() ? recall() : {};
+    for (const destination in known) {
+      const one = known[destination] as Held;
+      if (one[0]) shownBefore.set(one[0], destination);
+      if (one[2] > (held[destination] || NOTHING)[2]) held[destination] = one;
+    }
+  });
 }
 
 function isVisible(): boolean {
