@@ -89,7 +89,7 @@ function delimit(text: string, national: number, written: string, number: string
   const trunk = `(0${BETWEEN}*){0,${+country > 1 ? 1 : 0}}`;
   const before = text.slice(Math.max(0, national - BEFORE_MAX), national);
   const prefix =
-    before.length - before.search(RegExp(`[(+]*(((\\+|00|011)${BETWEEN}*)?${country}${BETWEEN}*)?${trunk}[(]*$`));
+    before.length - before.search(RegExp(`[(+]*(((\\+|\\b00|\\b011)${BETWEEN}*)?${country}${BETWEEN}*)?${trunk}[(]*$`));
   // With what may be a prefix; if that was the end of another number (a ZIP code before it), without.
   for (const length of [prefix, 0]) {
     const outer = before.slice(0, before.length - length);

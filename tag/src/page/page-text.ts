@@ -7,7 +7,7 @@
 export type Cell = Text | Attr;
 
 /** Then another script insists on its text, and gets its way: a page that flickers is worse than a number that is not swapped. */
-export const REWRITES_MAX = 20;
+const REWRITES_MAX = 20;
 
 /** Of a cell: the page's text, what we wrote instead, and how often we had to write it again. Of an element: for nodes made anew in it. */
 type Written = readonly [page: string, ours: string, rewrites: number];

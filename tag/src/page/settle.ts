@@ -53,7 +53,7 @@ export function makeSettle(
     const places = find(text, slot && splitNumber(slot)[0]);
     let out = "";
     let from = 0;
-    if (isLink && !places[0]) onUnknown(readNumber(text.split(/[;?]/)[0]!));
+    if (isLink && !places[0]) onUnknown(readNumber(text.slice(4).split(/[;?]/)[0]!));
     if ((!places[0] && !slot) || isLeftAlone(element)) return page;
     for (const place of places) {
       const [number, start, , end] = place;
