@@ -36,8 +36,9 @@ let business: SipPhone;
 
 const phoneOptions = { host: "127.0.0.1", port: 0, clock: systemClock, random: systemRandom, log: silentLog };
 
+// By itself: with nothing built yet it takes as long as a hook may.
+beforeAll(() => build());
 beforeAll(async () => {
-  build();
   business = new SipPhone({ ...phoneOptions, onCall: (call) => call.answer() });
   caller = new SipPhone(phoneOptions);
   const [{ port }] = await Promise.all([business.start(), caller.start()]);

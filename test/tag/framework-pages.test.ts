@@ -152,39 +152,39 @@ function putPages(framework: Framework, mode: Mode, { html, script }: BuiltApp):
 const KNOWN_ROOTS = ["__next", "__nuxt"];
 
 describe.each(FRAMEWORKS)("%s", (framework) => {
-  describe.each(MODES)("%s", (mode) => {
+  beforeAll(async () => {
+    for (const mode of MODES) putPages(framework, mode, await builtApp(framework, mode));
+  });
+  beforeEach(() => void (visitor.complaints.length = 0));
+
+  test.each(MODES)("%s: the tag runs while the page still waits for the framework's script", async (mode) => {
+    const { page, complaints } = visitor;
     const path = `/${framework}-${mode}`;
-    beforeAll(async () => putPages(framework, mode, await builtApp(framework, mode)));
-    beforeEach(() => void (visitor.complaints.length = 0));
+    const release = site.hold(`${path}-hydrate.js`);
+    const loaded = page.goto(`${site.url}${path}-taken-over`);
+    await page.waitForFunction("window.ringmatch");
+    release();
+    await loaded;
+    await exercise(page);
+    expect(complaints).toEqual([]);
+  });
 
-    test("the tag runs while the page still waits for the framework's script", async () => {
-      const { page, complaints } = visitor;
-      const release = site.hold(`${path}-hydrate.js`);
-      const loaded = page.goto(`${site.url}${path}-taken-over`);
-      await page.waitForFunction("window.ringmatch");
-      release();
-      await loaded;
-      await exercise(page);
-      expect(complaints).toEqual([]);
-    });
+  test("the framework comes first, the tag last", async () => {
+    const { page, complaints } = visitor;
+    const release = site.hold("/tag.js");
+    const loaded = page.goto(`${site.url}/${framework}-development-taken-over`);
+    await page.waitForFunction("window.app");
+    release();
+    await loaded;
+    await exercise(page);
+    expect(complaints).toEqual([]);
+  });
 
-    test("the framework comes first, the tag last", async () => {
-      const { page, complaints } = visitor;
-      const release = site.hold("/tag.js");
-      const loaded = page.goto(`${site.url}${path}-taken-over`);
-      await page.waitForFunction("window.app");
-      release();
-      await loaded;
-      await exercise(page);
-      expect(complaints).toEqual([]);
-    });
-
-    test("drawn in the browser alone", async () => {
-      const { page, complaints } = visitor;
-      await page.goto(`${site.url}${path}-drawn`);
-      await exercise(page);
-      expect(complaints).toEqual([]);
-    });
+  test("drawn in the browser alone", async () => {
+    const { page, complaints } = visitor;
+    await page.goto(`${site.url}/${framework}-production-drawn`);
+    await exercise(page);
+    expect(complaints).toEqual([]);
   });
 });
 
