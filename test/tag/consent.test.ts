@@ -126,21 +126,26 @@ test("a default that denies, as consent platforms have it on every page, keeps t
   expect(service.asks[1]?.body.visitor_id).toBe(service.asks[0]?.body.visitor_id);
 });
 
-test("an answer that comes after the withdrawal is nobody's", async () => {
-  let answer = (): void => undefined;
+test("an answer that comes after the withdrawal is nobody's, also when consent was given again", async () => {
+  const answers: (() => void)[] = [];
   const { present } = service;
-  service.present = (response, body) => (answer = () => present(response, body));
+  service.present = (response, body) => void answers.push(() => present(response, body));
   const { page } = await visit();
   await page.goto(service.shop);
   await service.asked(1);
   await page.evaluate("ringmatch.consent({analytics_storage: 'denied'})");
+  await page.evaluate("ringmatch.consent({analytics_storage: 'granted'})");
+  await service.asked(2);
   const answered = page.waitForEvent("requestfinished", {
     predicate: (request) => request.url().endsWith("/presentations"),
   });
-  answer();
+  answers[0]?.();
   await answered;
-  expect(await page.evaluate(ready)).toEqual({});
+  const first = service.asks[0]?.body.visitor_id ?? "";
+  expect(await page.evaluate<string>("document.cookie + JSON.stringify(localStorage)")).not.toContain(first);
   expect(await page.textContent("#n")).toBe(SALES);
+  await page.evaluate("ringmatch.consent({analytics_storage: 'denied'})");
+  expect(await page.evaluate(ready)).toEqual({});
   expect(await page.evaluate("[document.cookie, localStorage.length]")).toEqual(["", 0]);
 });
 
