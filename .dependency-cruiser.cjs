@@ -19,7 +19,7 @@ const beside = EDGES.map((room) => ({
 
 /** Rule files: no async, no node:*, no npm package. */
 const PURE =
-  "^src/(telephony/(?!e164)[^/]+|pool/(promo-number|number-order|ring-pool|fitting-numbers|autoscale|account-room|presentation|overflow|quarantine|poisson|poisson-tail|poisson-visits|erlang-b|delay-prior|call-delays|misattribution|traffic-profile|size-pool|lru-pool|number-shelf|simulate-pool)|attribution/(match|explain|confidence|touch|corrections/correction|judging/(channel|known-sites|custom-data|delay-model|judge-call|visit)|reports/report-(calendar|stretches|rows)|replay/(replay|what-if)|exports/ad-(conversions|consent))|account/outgoing/ga4-names|webhooks/outbound/(retry-rules|conversions/(ga4-event|google-ads-event|meta-event|conversion-change|tellable-call))|http/invoca/(transaction-id|national-number|zoned-time|signal-time|local-center|read-values|hangup-cause|transaction-columns|show-transaction))\\.ts$";
+  "^src/(telephony/(?!e164)[^/]+|pool/(promo-number|number-order|ring-pool|fitting-numbers|autoscale|account-room|presentation|overflow|quarantine|poisson|poisson-tail|poisson-visits|erlang-b|delay-prior|call-delays|misattribution|traffic-profile|size-pool|lru-pool|number-shelf|simulate-pool)|attribution/(match|explain|confidence|touch|click-ids|corrections/correction|judging/(channel|known-sites|custom-data|delay-model|judge-call|visit)|reports/report-(calendar|stretches|rows)|replay/(replay|what-if)|exports/ad-(conversions|consent))|account/(allowed-origins|tag-settings)|account/outgoing/ga4-names|webhooks/outbound/(retry-rules|conversions/(ga4-event|google-ads-event|meta-event|conversion-change|tellable-call))|http/tag/tag-config|http/invoca/(transaction-id|national-number|zoned-time|signal-time|local-center|read-values|hangup-cause|transaction-columns|show-transaction))\\.ts$";
 
 module.exports = {
   forbidden: [
@@ -55,6 +55,13 @@ module.exports = {
       name: "the-tag-knows-only-the-contract",
       severity: "error",
       from: { path: "^tag/" },
+      to: { path: "^(src/(?!http/contract/tag-config)|node_modules)" },
+    },
+    {
+      name: "the-pages-know-the-api-and-the-tag",
+      comment: "dashboard/ runs in browsers: of the service it may know types of the contract, of the tag its contract.",
+      severity: "error",
+      from: { path: "^dashboard/" },
       to: { path: "^(src/(?!http/contract/tag-config)|node_modules)" },
     },
     { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/" }, to: {} },

@@ -16,7 +16,7 @@ const AMBIENT = [
 export default tseslint.config(
   { ignores: ["dist/**", "node_modules/**", ".ringmatch/**"] },
   {
-    files: ["src/**/*.ts", "tag/**/*.ts", "test/**/*.ts", "bench/**/*.ts"],
+    files: ["src/**/*.ts", "tag/**/*.ts", "dashboard/**/*.ts", "test/**/*.ts", "bench/**/*.ts"],
     extends: [tseslint.configs.base],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: "error" },
@@ -38,8 +38,8 @@ export default tseslint.config(
       "no-restricted-syntax": ["error", ...AMBIENT],
     },
   },
-  // The browser is the ambient of the tag.
-  { files: ["tag/**/*.ts"], rules: { "no-restricted-syntax": "off" } },
+  // The browser is the ambient of the tag and of the pages.
+  { files: ["tag/**/*.ts", "dashboard/**/*.ts"], rules: { "no-restricted-syntax": "off" } },
   { files: ["src/config.ts", "src/kernel/clock.ts", "src/kernel/random.ts"], rules: { "no-restricted-syntax": "off" } },
   { files: ["src/cli/**", "src/main.ts", "src/dev/**", "bench/**"], rules: { "no-console": "off" } },
   {

@@ -17,8 +17,13 @@ create table account (
   presentations_kept_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   caller_retention_days integer not null default 365,
   presentation_retention_days integer not null default 90,
+  allowed_origins text[] not null default '{}'::text[],
+  consent text not null default 'assumed'::text,
+  visitor_lifetime_days integer not null default 30,
+  constraint account_allowed_origins_check CHECK ((cardinality(allowed_origins) <= 100)),
   constraint account_billing_day_check CHECK (((billing_day >= 1) AND (billing_day <= 28))),
   constraint account_caller_retention_days_check CHECK (((caller_retention_days >= 1) AND (caller_retention_days <= 3650))),
+  constraint account_consent_check CHECK ((consent = ANY (ARRAY['assumed'::text, 'required'::text]))),
   constraint account_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
   constraint account_monthly_number_cap_check CHECK ((monthly_number_cap >= 0)),
   constraint account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
@@ -27,9 +32,11 @@ create table account (
   constraint account_presentation_retention_days_check CHECK (((presentation_retention_days >= 4) AND (presentation_retention_days <= 3650))),
   constraint account_repeat_caller_days_check CHECK (((repeat_caller_days >= 0) AND (repeat_caller_days <= 3650))),
   constraint account_tag_key_key UNIQUE (tag_key),
-  constraint account_time_zone_check CHECK (((length(time_zone) <= 64) AND (('2000-01-01 00:00:00+00'::timestamp with time zone AT TIME ZONE time_zone) IS NOT NULL)))
+  constraint account_time_zone_check CHECK (((length(time_zone) <= 64) AND (('2000-01-01 00:00:00+00'::timestamp with time zone AT TIME ZONE time_zone) IS NOT NULL))),
+  constraint account_visitor_lifetime_days_check CHECK (((visitor_lifetime_days >= 1) AND (visitor_lifetime_days <= 400)))
 );
 CREATE TRIGGER routing_changed AFTER UPDATE ON public.account FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER tag_begins AFTER INSERT ON public.account FOR EACH ROW EXECUTE FUNCTION begin_tag();
 
 create table account_retention (
   account_id text not null,
@@ -912,7 +919,55 @@ create table static_number (
 );
 CREATE INDEX static_number_account ON public.static_number USING btree (account_id, id);
 CREATE INDEX static_number_destination ON public.static_number USING btree (destination_id);
+CREATE TRIGGER routing_changed AFTER INSERT OR UPDATE ON public.static_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
 CREATE TRIGGER static_changed AFTER UPDATE ON public.static_number FOR EACH ROW WHEN ((old.destination_id <> new.destination_id)) EXECUTE FUNCTION notify_static();
+
+create table tag (
+  account_id text not null,
+  revision integer not null,
+  paused boolean not null default false,
+  draft jsonb,
+  draft_at timestamp with time zone,
+  draft_actor text,
+  constraint tag_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint tag_account_id_revision_fkey FOREIGN KEY (account_id, revision) REFERENCES tag_revision(account_id, revision),
+  constraint tag_check CHECK ((((draft IS NULL) = (draft_at IS NULL)) AND ((draft IS NULL) = (draft_actor IS NULL)))),
+  constraint tag_draft_check CHECK ((jsonb_typeof(draft) = 'object'::text)),
+  constraint tag_pkey PRIMARY KEY (account_id)
+);
+CREATE TRIGGER routing_changed AFTER UPDATE ON public.tag FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+
+create table tag_file (
+  name text not null,
+  version text not null,
+  script text not null,
+  content text not null,
+  integrity text not null,
+  published_at timestamp with time zone not null default now(),
+  constraint tag_file_integrity_check CHECK ((integrity ~ '^sha384-[A-Za-z0-9+/]{64}$'::text)),
+  constraint tag_file_pkey PRIMARY KEY (name)
+);
+CREATE INDEX tag_file_version ON public.tag_file USING btree (version, published_at DESC);
+CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.tag_file FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
+
+create table tag_revision (
+  account_id text not null,
+  revision integer not null,
+  settings jsonb not null,
+  made_by text not null,
+  reverted_to integer,
+  at timestamp with time zone not null default now(),
+  actor text not null,
+  constraint tag_revision_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint tag_revision_account_id_reverted_to_fkey FOREIGN KEY (account_id, reverted_to) REFERENCES tag_revision(account_id, revision),
+  constraint tag_revision_check CHECK (((made_by = 'revert'::text) = (reverted_to IS NOT NULL))),
+  constraint tag_revision_check1 CHECK ((reverted_to < revision)),
+  constraint tag_revision_made_by_check CHECK ((made_by = ANY (ARRAY['account'::text, 'live'::text, 'revert'::text]))),
+  constraint tag_revision_pkey PRIMARY KEY (account_id, revision),
+  constraint tag_revision_revision_check CHECK ((revision >= 1)),
+  constraint tag_revision_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text))
+);
+CREATE TRIGGER never_changed BEFORE DELETE OR UPDATE ON public.tag_revision FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
 
 create table trunk (
   name text not null,
@@ -1316,6 +1371,17 @@ begin
   return null;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.begin_tag()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into tag_revision (account_id, revision, settings, made_by, at, actor)
+  values (new.id, 1, '{"slotsOnly": false, "numbersNotToReplace": [], "customData": [], "file": "latest"}', 'account', new.created_at, 'system');
+  insert into tag (account_id, revision) values (new.id, 1);
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.billing_cycle(p_day integer, p_zone text, p_at timestamp with time zone, OUT starts_at timestamp with time zone, OUT ends_at timestamp with time zone)
  RETURNS record
  LANGUAGE sql
@@ -1473,6 +1539,9 @@ CREATE OR REPLACE FUNCTION public.notify_number()
 AS $function$
 begin
   perform pg_notify('ringmatch_routing', 'number ' || new.e164);
+  if old.role = 'static' or new.role = 'static' then
+    perform pg_notify('ringmatch_routing', 'static_number');
+  end if;
   return null;
 end $function$;
 

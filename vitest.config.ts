@@ -6,7 +6,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   store: ["db", "account", "pool", "attribution", "routing", "jobs"],
   http: ["http", "webhooks"],
   sip: ["sip"],
-  tag: ["tag"],
+  tag: ["tag", "dashboard"],
   service: ["dev", "cli", "service"],
 };
 

@@ -6,6 +6,7 @@ import { benchInvite } from "./invite.js";
 import { benchMatch } from "./match.js";
 import { benchPresent } from "./present.js";
 import { benchReport } from "./report.js";
+import { benchTag } from "./tag.js";
 import { benchWebhook } from "./webhook.js";
 import { type BenchResult, isMet, jsonLine, table } from "./result.js";
 
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   export: benchExport,
   invite: benchInvite,
   report: benchReport,
+  tag: benchTag,
 };
 
 const USAGE = `npm run bench [-- NAME…] [--json] [--quick] [--full]

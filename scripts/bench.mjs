@@ -21,7 +21,7 @@ const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "bench", "ts
 if (compiled.status !== 0) process.exit(1);
 writeFileSync(join(out, "package.json"), '{"type":"module"}\n');
 // What the compiled files read is where they look for it; made anew, for the checkout may have moved.
-for (const folder of ["migrations", "sipp-scenarios"]) {
+for (const folder of ["migrations", "sipp-scenarios", "scripts"]) {
   rmSync(join(out, folder), { force: true });
   symlinkSync(join(root, folder), join(out, folder));
 }

@@ -16,7 +16,7 @@ chromium:chromium:chromium:chromium:test
 "
 
 # A change in any of these makes the build old.
-BUILD_INPUTS="src tag scripts/build-tag.mjs tsconfig.json tsconfig.build.json package.json"
+BUILD_INPUTS="src tag dashboard scripts/build-tag.mjs scripts/build-dashboard.mjs tsconfig.json tsconfig.build.json package.json"
 
 # Another run of this script may be installing everything on a slow line.
 LOCK_WAIT_S=1800

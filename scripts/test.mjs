@@ -2,12 +2,18 @@
 // A static check counts as one test. vitest's own figures come from its JSON report.
 import { run, runVitest } from "./vitest-run.mjs";
 
+const BUILD = [
+  ["build", "tsc", ["-p", "tsconfig.build.json"]],
+  ["build of the tag", "node", ["scripts/build-tag.mjs"]],
+  ["build of the pages", "node", ["scripts/build-dashboard.mjs"]],
+];
 const CHECKS = [
   ["types", "tsc", ["-p", "tsconfig.json"]],
   ["types of the tag", "tsc", ["-p", "tag/tsconfig.json"]],
-  ["lint", "eslint", ["src", "tag", "test", "bench"]],
+  ["types of the pages", "tsc", ["-p", "dashboard/tsconfig.json"]],
+  ["lint", "eslint", ["src", "tag", "dashboard", "test", "bench"]],
   ["format", "biome", ["format"]],
-  ["import direction", "depcruise", ["--config", ".dependency-cruiser.cjs", "src", "tag"]],
+  ["import direction", "depcruise", ["--config", ".dependency-cruiser.cjs", "src", "tag", "dashboard"]],
   ["dead code", "knip", ["--no-progress"]],
 ];
 
@@ -17,7 +23,7 @@ let failed = 0;
 
 if (only.length === 0) {
   // The service under test is the one users run: the built one.
-  for (const [name, command, words] of [["build", "tsc", ["-p", "tsconfig.build.json"]], ...CHECKS]) {
+  for (const [name, command, words] of [...BUILD, ...CHECKS]) {
     const ok = (await run(command, words)) === 0;
     console.log(`${ok ? "ok  " : "FAIL"} ${name}`);
     if (ok) passed++;

@@ -1,4 +1,4 @@
-// Runs vitest (or another tool of node_modules/.bin) and reads what it says of its tests. Used by the scripts that end with `N passed, N failed`.
+// Runs vitest (or another tool of node_modules/.bin, or node itself) and reads what it says of its tests. Used by the scripts that end with `N passed, N failed`.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,8 @@ import { join } from "node:path";
 /** @returns {Promise<number>} its exit code */
 export function run(command, words, options = {}) {
   return new Promise((resolve) => {
-    const child = spawn(join("node_modules", ".bin", command), words, { stdio: "inherit", ...options });
+    const program = command === "node" ? process.execPath : join("node_modules", ".bin", command);
+    const child = spawn(program, words, { stdio: "inherit", ...options });
     child.on("error", (error) => {
       console.error(error.message);
       resolve(1);

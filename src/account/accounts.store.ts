@@ -28,21 +28,27 @@ export interface Account {
   readonly repeatCallerDays: number;
   /** By field; what is not named is `last`. */
   readonly customDataModels: Readonly<Record<string, "first" | "last" | "unique">>;
+  /** Whose pages may ask for numbers, as allowed-origins.ts reads them; empty: any. */
+  readonly allowedOrigins: readonly string[];
+  /** How a page without any consent signal counts: as consented, or not. */
+  readonly consent: "assumed" | "required";
+  /** How long a browser keeps the visitor id after the last visit. */
+  readonly visitorLifetimeDays: number;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
 }
 
 const COLUMNS = `id, name, tag_key as "tagKey", auto_create_pools as "autoCreatePools", number_limit as "numberLimit",
   monthly_number_cap as "monthlyNumberCap", billing_day as "billingDay", time_zone as "timeZone", currency, caller_retention_days as "callerRetentionDays", presentation_retention_days as "presentationRetentionDays",
-  repeat_caller_days as "repeatCallerDays", custom_data_models as "customDataModels", created_at as "createdAt",
-  updated_at as "updatedAt"`;
+  repeat_caller_days as "repeatCallerDays", custom_data_models as "customDataModels", allowed_origins as "allowedOrigins", consent,
+  visitor_lifetime_days as "visitorLifetimeDays", created_at as "createdAt", updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "account_insert",
   `insert into account (id, name, tag_key, auto_create_pools, number_limit, monthly_number_cap, billing_day, time_zone, currency, caller_retention_days,
-     presentation_retention_days, repeat_caller_days, custom_data_models)
+     presentation_retention_days, repeat_caller_days, custom_data_models, allowed_origins, consent, visitor_lifetime_days)
    values ($1, $2, $3, $4, $5, $6, coalesce($7, 1), coalesce($8, 'UTC'), coalesce($9, 'USD'), coalesce($10, 365),
-     coalesce($11, 90), coalesce($12, 30), coalesce($13, '{}'::jsonb)) returning ${COLUMNS}`,
+     coalesce($11, 90), coalesce($12, 30), coalesce($13, '{}'::jsonb), coalesce($14, '{}'::text[]), coalesce($15, 'assumed'), coalesce($16, 30)) returning ${COLUMNS}`,
 );
 const SELECT_ONE = sql("account_select_one", `select ${COLUMNS} from account where id = $1`);
 const SELECT_BY_TAG_KEY = sql("account_select_by_tag_key", `select ${COLUMNS} from account where tag_key = $1`);
@@ -54,7 +60,9 @@ const UPDATE = sql(
      billing_day = coalesce($8, billing_day), time_zone = coalesce($9, time_zone), currency = coalesce($10, currency),
      caller_retention_days = coalesce($11, caller_retention_days),
      presentation_retention_days = coalesce($12, presentation_retention_days),
-     repeat_caller_days = coalesce($13, repeat_caller_days), custom_data_models = coalesce($14, custom_data_models), updated_at = now()
+     repeat_caller_days = coalesce($13, repeat_caller_days), custom_data_models = coalesce($14, custom_data_models),
+     allowed_origins = coalesce($15, allowed_origins), consent = coalesce($16, consent), visitor_lifetime_days = coalesce($17, visitor_lifetime_days),
+     updated_at = now()
    where id = $1 returning ${COLUMNS}`,
 );
 
@@ -68,7 +76,7 @@ export interface AccountLimits {
   readonly timeZone?: string | undefined;
 }
 
-/** What the account decides of its records itself. Left out: as it is. */
+/** What the account decides of its records and pages itself. Left out: as it is. */
 export interface RecordSettings {
   readonly currency?: string | undefined;
   readonly callerRetentionDays?: number | undefined;
@@ -76,6 +84,10 @@ export interface RecordSettings {
   /** These two: how its calls are judged from now on. */
   readonly repeatCallerDays?: number | undefined;
   readonly customDataModels?: Account["customDataModels"] | undefined;
+  /** These three: what its pages are told. */
+  readonly allowedOrigins?: Account["allowedOrigins"] | undefined;
+  readonly consent?: Account["consent"] | undefined;
+  readonly visitorLifetimeDays?: number | undefined;
 }
 
 export async function createAccount(
@@ -98,6 +110,9 @@ export async function createAccount(
       input.presentationRetentionDays ?? null,
       input.repeatCallerDays ?? null,
       input.customDataModels ?? null,
+      input.allowedOrigins ?? null,
+      input.consent ?? null,
+      input.visitorLifetimeDays ?? null,
     ]),
   );
   return account as Account;
@@ -142,6 +157,9 @@ export async function updateAccount(
       changes.presentationRetentionDays ?? null,
       changes.repeatCallerDays ?? null,
       changes.customDataModels ?? null,
+      changes.allowedOrigins ?? null,
+      changes.consent ?? null,
+      changes.visitorLifetimeDays ?? null,
     ]),
   );
   if (account === undefined) throw new AppError("not_found", "There is no such account.");

@@ -44,6 +44,14 @@ export async function ensureDemoAccount(deps: DemoDeps): Promise<DemoAccount> {
   return { accountId, tagKey, isShown };
 }
 
+/** Null before the first start has made it. */
+export async function findDemoAccount(db: Database): Promise<Pick<DemoAccount, "accountId" | "tagKey"> | null> {
+  const known = await readSetting<DemoSetting>(db, SETTING);
+  if (known === null) return null;
+  const { id: accountId, tagKey } = await getAccount(db, known.accountId);
+  return { accountId, tagKey };
+}
+
 /** The demo business answers its phone at this address from now on. */
 export async function connectDemoBusiness(deps: DemoDeps, input: { accountId: string; sipUri: string }): Promise<void> {
   const destination = await findDestination(deps.db, { accountId: input.accountId, number: DEMO_BUSINESS_NUMBER });

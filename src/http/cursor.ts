@@ -13,6 +13,8 @@ export interface Page<T> {
 
 /** Longer ones are not ours. */
 const CURSOR_CHARS_MAX = 400;
+/** PostgreSQL's int. */
+const NUMBER_MAX = 2_147_483_647;
 const INSTANT_MAX = 253_402_300_799_999;
 
 /** @param rows up to limit + 1 of them: one more than shown says that there is a next page */
@@ -40,6 +42,15 @@ export function afterKey(list: string, cursor: string | undefined): string {
   const [key, ...rest] = positionIn(list, cursor);
   if (typeof key !== "string" || rest.length > 0) throw broken();
   return key;
+}
+
+/** For lists that count down. @returns the number of the last row shown; null for the first page */
+export function beforeNumber(list: string, cursor: string | undefined): number | null {
+  if (cursor === undefined) return null;
+  const [number, ...rest] = positionIn(list, cursor);
+  if (typeof number !== "number" || rest.length > 0) throw broken();
+  if (!Number.isInteger(number) || number < 0 || number > NUMBER_MAX) throw broken();
+  return number;
 }
 
 /** For lists in the order of time, then id. */

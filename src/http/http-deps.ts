@@ -4,6 +4,7 @@ import type { RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerD
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Registry } from "prom-client";
 import type { TargetGuard } from "../account/outgoing/target-guard.js";
+import type { TagFile } from "../account/tag-file.js";
 import type { Database } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
 import type { IdSource } from "../kernel/ids.js";
@@ -39,7 +40,20 @@ export interface OutgoingSide {
   soon(endpointId: string): void;
   /** Asks Google what became of a request that it accepted. */
   statusOf(requestId: string, secretEnc: Buffer): Promise<RequestStatus>;
+  /** Reads a page of somebody's site; loopback addresses only when the asker may reach them. */
+  fetchPage(input: { readonly url: string; readonly mayReachLoopback: boolean }): Promise<FetchedPage>;
 }
+
+/** @see webhooks/outbound/fetch-page.ts, which this room does not know. `message` completes "The page …". */
+export type FetchedPage =
+  | {
+      readonly kind: "fetched";
+      readonly url: string;
+      readonly status: number;
+      readonly html: string;
+      readonly contentSecurityPolicy: string | null;
+    }
+  | { readonly kind: "refused"; readonly message: string };
 
 /** @see webhooks/outbound/conversions/google-ads.ts, which this room does not know */
 export type RequestStatus =
@@ -72,6 +86,8 @@ export interface HttpDeps {
   /** PRESENT_TRUSTED_CIDRS: exempt from every bot rule and address limit. */
   readonly presentTrustedCidrs: readonly string[];
   readonly publicBaseUrl: string | null;
+  /** The browser tag of this build, published already. */
+  readonly tagFile: TagFile;
   /** FALLBACK_BASE_URL: where carriers find the static answers of numbers; null: here. */
   readonly fallbackBaseUrl: string | null;
   /** Carrier webhooks, the tag and the like; each gets a scope of its own, with no authentication of ours. */

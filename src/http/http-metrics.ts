@@ -3,11 +3,16 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { BotReason } from "../pool/bot-tally.js";
 import type { PresentedNumber } from "../pool/present.js";
 
+/** tag: `/tag.js`; config: `/tag/config`; file: an immutable one. */
+export type TagThing = "tag" | "config" | "file";
+
 export interface HttpMetrics {
   requestDone(labels: { method: string; route: string; status: number }, seconds: number): void;
   presented(outcome: PresentedNumber["outcome"]): void;
   fieldsIgnored(place: "body" | "page", count: number): void;
   botSuspected(reason: BotReason): void;
+  originRefused(): void;
+  tagDelivered(thing: TagThing, status: number): void;
 }
 
 /** From a cached answer to the tag's patience (1.5 s) and beyond. */
@@ -41,6 +46,17 @@ export function createHttpMetrics(registry: Registry, waiting: () => number): Ht
     labelNames: ["reason"],
     registers,
   });
+  const origins = new Counter({
+    name: "ringmatch_origins_refused_total",
+    help: "Presentation and renewal requests from pages of origins that the account does not list",
+    registers,
+  });
+  const tags = new Counter({
+    name: "ringmatch_tag_deliveries_total",
+    help: "Answers with the browser tag, its configuration or one of its files",
+    labelNames: ["what", "status"],
+    registers,
+  });
   void new Gauge({
     name: "ringmatch_allocations_waiting",
     help: "Visitors waiting in this process for a number",
@@ -54,5 +70,7 @@ export function createHttpMetrics(registry: Registry, waiting: () => number): Ht
     presented: (outcome) => presentations.inc({ outcome }),
     fieldsIgnored: (place, count) => ignored.inc({ place }, count),
     botSuspected: (reason) => bots.inc({ reason }),
+    originRefused: () => origins.inc(),
+    tagDelivered: (what, status) => tags.inc({ what, status }),
   };
 }

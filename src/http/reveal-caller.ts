@@ -14,9 +14,14 @@ interface CallerView extends CallView {
   audit(): Promise<void>;
 }
 
-export function callerView(deps: Pick<HttpDeps, "db" | "secrets" | "log">, request: FastifyRequest): CallerView {
+/** @param isMasked the asker wants no more than the last four digits */
+export function callerView(
+  deps: Pick<HttpDeps, "db" | "secrets" | "log">,
+  request: FastifyRequest,
+  { isMasked = false } = {},
+): CallerView {
   const { keyId, accountId, scopes } = principalOf(request);
-  const mayReveal = scopes.includes("calls:pii");
+  const mayReveal = !isMasked && scopes.includes("calls:pii");
   const revealed = new Set<string>();
   const reveal: CallView["reveal"] = ({ callId, enc }) => {
     if (!mayReveal || enc === null) return null;

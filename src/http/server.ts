@@ -24,6 +24,7 @@ import { addCallRoutes } from "./routes/calls.js";
 import { addCarrierRoutes } from "./routes/carriers.js";
 import { addCorrectionRoutes } from "./routes/corrections.js";
 import { addDestinationRoutes } from "./routes/destinations.js";
+import { addFetchPageRoute } from "./routes/fetch-page.js";
 import { addInterceptRoutes } from "./routes/intercepts.js";
 import { addInventoryRoutes } from "./routes/inventory.js";
 import { addNumberRoutes } from "./routes/numbers.js";
@@ -37,10 +38,14 @@ import { addReportRoutes } from "./routes/reports.js";
 import { addSettingsRoutes } from "./routes/settings.js";
 import { addStaticNumberRoutes } from "./routes/static-numbers.js";
 import { addSizingRoutes } from "./routes/sizing.js";
+import { addTagRoutes } from "./routes/tag.js";
+import { addTagDelivery } from "./routes/tag-delivery.js";
 import { addTrunkRoutes } from "./routes/trunks.js";
 import { addUsageRoutes } from "./routes/usage.js";
 import { addDeliveryRoutes } from "./routes/webhook-deliveries.js";
 import { addWebhookEndpointRoutes } from "./routes/webhook-endpoints.js";
+import { TagCache } from "./tag/tag-cache.js";
+import { TagFiles } from "./tag/tag-files.js";
 import { refuseUnsafeText } from "./unsafe-request.js";
 import { addUnknownRoutes } from "./unknown-route.js";
 import { serializerCompiler, validatorCompiler } from "./validation.js";
@@ -95,15 +100,18 @@ function requestIds(deps: Pick<HttpDeps, "ids">): () => string {
 }
 
 function addScopes(app: FastifyInstance, deps: HttpDeps, watch: { metrics: HttpMetrics; bots: BotTally }): void {
+  const files = new TagFiles(deps.db, deps.tagFile);
+  const cache = new TagCache({ ...deps, files });
   app.addHook("onClose", () => watch.bots.stop());
+  app.register(async (scope: HttpApp) => addTagDelivery(scope, deps, { cache, files, metrics: watch.metrics }));
   app.register(async (scope: HttpApp) => addHealth(scope, deps));
   app.register(async (scope: HttpApp) => addPresentationRoutes(scope, deps, watch));
-  app.register(async (scope: HttpApp) => addApi(scope, deps, watch.bots));
+  app.register(async (scope: HttpApp) => addApi(scope, deps, { bots: watch.bots, files }));
   app.register(async (scope: HttpApp) => addInvocaApi(scope, deps, watch.metrics), { prefix: "/api" });
   for (const plugin of deps.plugins) app.register(plugin);
 }
 
-function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
+function addApi(scope: HttpApp, deps: HttpDeps, { bots, files }: { bots: BotTally; files: TagFiles }): void {
   acceptJson(scope, ["application/json"]);
   refuseUnsafeText(scope);
   scope.addHook("onRequest", authenticate(deps));
@@ -113,6 +121,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   });
   addIdempotency(scope, deps);
   addAccountRoutes(scope, deps);
+  addTagRoutes(scope, { ...deps, files });
   addNumberRoutes(scope, deps);
   addDestinationRoutes(scope, deps);
   addPoolRoutes(scope, deps);
@@ -135,6 +144,7 @@ function addApi(scope: HttpApp, deps: HttpDeps, bots: BotTally): void {
   addUsageRoutes(scope, deps);
   addWebhookEndpointRoutes(scope, deps);
   addDeliveryRoutes(scope, deps);
+  addFetchPageRoute(scope, deps);
 }
 
 function answerError(deps: HttpDeps, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

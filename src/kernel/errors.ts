@@ -8,6 +8,7 @@ export const ERROR_CATALOGUE = {
   unreadable_body: [400, "The body could not be read"],
   unauthenticated: [401, "No valid API key"],
   forbidden: [403, "The key does not allow this"],
+  origin_not_allowed: [403, "The page's origin is not allowed"],
   bad_signature: [403, "The signature does not fit"],
   not_found: [404, "Not found"],
   method_not_allowed: [405, "The method is not supported here"],

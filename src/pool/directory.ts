@@ -1,9 +1,10 @@
 /**
- * What presenting must know of an account at once: its tracked destinations and their pools. Kept in memory, an account at a time, loaded on first
+ * What presenting must know of an account at once: its tracked destinations, their pools, and its tag. Kept in memory, an account at a time, loaded on first
  * use; dropped when the database says something changed (the composition root connects it to LISTEN) or this process changed it itself.
  */
 import { type Account, findAccountByTagKey } from "../account/accounts.store.js";
 import type { DestinationStatus } from "../account/destinations.store.js";
+import { findLiveTag, type LiveTag } from "../account/tags.store.js";
 import { sql, type Queryable } from "../db/database.js";
 import type { OverflowBehaviour } from "./ring-pool.js";
 
@@ -25,6 +26,8 @@ export interface DirectoryDestination {
 
 export interface DirectoryAccount {
   readonly account: Account;
+  readonly tag: LiveTag;
+  /** Oldest first. */
   readonly destinations: ReadonlyMap<string, DirectoryDestination>;
 }
 
@@ -35,7 +38,8 @@ const SELECT_ACCOUNT = sql(
   "directory_select_account",
   `select d.number, d.status, p.id as "poolId", p.campaign, p.overflow, p.session_lifetime_s as "sessionLifetimeS",
      case when (p.autoscale ->> 'enabled')::boolean then (p.autoscale ->> 'intervalS')::int end as "scaleIntervalS"
-   from destination d left join pool p on p.destination_id = d.id and p.deleted_at is null where d.account_id = $1`,
+   from destination d left join pool p on p.destination_id = d.id and p.deleted_at is null where d.account_id = $1
+   order by d.id`,
 );
 
 interface Row {
@@ -50,6 +54,7 @@ interface Row {
 
 export class Directory {
   private readonly loaded = new Map<string, Promise<DirectoryAccount | null>>();
+  private clearings = 0;
 
   constructor(private readonly db: Queryable) {}
 
@@ -73,7 +78,13 @@ export class Directory {
 
   /** Something changed: the next look-up reads again. Look-ups under way finish with what they read. */
   clear(): void {
+    this.clearings++;
     this.loaded.clear();
+  }
+
+  /** Raised by each change: what was made of an account's data under another one may be old. */
+  get generation(): number {
+    return this.clearings;
   }
 
   private forget(tagKey: string, loading: Promise<DirectoryAccount | null>): void {
@@ -90,6 +101,6 @@ export class Directory {
       if (id !== null) destination.pools.push({ id, campaign, overflow, sessionLifetimeS, scaleIntervalS });
       destinations.set(row.number, destination);
     }
-    return { account, destinations };
+    return { account, destinations, tag: await findLiveTag(this.db, account.id) };
   }
 }

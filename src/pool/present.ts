@@ -2,6 +2,7 @@
  * A page asks for numbers: resolve each, allocate, answer. Called by `POST /v1/presentations`. Never fails a page: whatever is wrong with us,
  * the visitor sees the original number. What is answered as presented is committed.
  */
+import type { Account } from "../account/accounts.store.js";
 import type { Database } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
@@ -38,6 +39,8 @@ export interface PageRequest {
   readonly context: Readonly<Record<string, unknown>>;
   /** Why this is taken for a bot, which takes no number from a visitor; null for a visitor. */
   readonly botReason: BotReason | null;
+  /** Throws when this account does not want the page that asks. */
+  readonly admit: (account: Account) => void;
 }
 
 export interface PresentedNumber {
@@ -56,7 +59,7 @@ export interface PageAnswer {
   readonly presentations: readonly PresentedNumber[];
 }
 
-/** @throws AppError("not_found") for an unknown tag key, AppError("invalid_value") when the database cannot hold what the page sent */
+/** @throws AppError("not_found") for an unknown tag key; what `admit` throws; AppError("invalid_value") when the database cannot hold what the page sent */
 export async function presentPage(deps: PresentDeps, request: PageRequest): Promise<PageAnswer> {
   const fresh = deps.ids.next("vis");
   const asked = request.visitorId !== null && VISITOR_ID_PATTERN.test(request.visitorId) ? request.visitorId : fresh;
@@ -65,12 +68,12 @@ export async function presentPage(deps: PresentDeps, request: PageRequest): Prom
     account = await deps.directory.byTagKey(request.tagKey);
   } catch (error) {
     deps.log.warn("presentation.directory_unavailable", { error: messageOf(error) });
-    return {
-      visitorId: asked,
-      presentations: request.numbers.map((number) => original(normalizeNumber(number) ?? number)),
-    };
+    return unchanged(request, asked);
   }
   if (account === null) throw new AppError("not_found", "There is no account with this tag_key.");
+  request.admit(account.account);
+  // A page that runs a former configuration from a cache still asks.
+  if (account.tag.isPaused) return unchanged(request, asked);
 
   let visitorId: string = asked;
   const withheld: DirectoryPool[] = [];
@@ -98,6 +101,11 @@ export async function presentPage(deps: PresentDeps, request: PageRequest): Prom
   );
   if (request.botReason !== null) deps.bots.add({ accountId: account.account.id, reason: request.botReason, withheld });
   return { visitorId, presentations };
+}
+
+/** Every number as the page has it; nobody and nothing is stored. */
+function unchanged({ numbers }: PageRequest, visitorId: string): PageAnswer {
+  return { visitorId, presentations: numbers.map((number) => original(normalizeNumber(number) ?? number)) };
 }
 
 interface OneNumber {

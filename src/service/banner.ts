@@ -14,14 +14,27 @@ export function printDemonstration({ record, explanation }: Demonstration): void
 export function printBanner({ service, demo }: { service: Service; demo: DemoSide | null }): void {
   const { httpUrl, sipAddresses, adminKey } = service;
   const lines: [string, string][] = [];
-  if (httpUrl !== null)
-    lines.push(["HTTP API", httpUrl], ["API docs", `${httpUrl}/docs`], ["Health", `${httpUrl}/readyz`]);
+  if (httpUrl !== null) lines.push(...pagesOf(httpUrl, demo));
   for (const address of sipAddresses) lines.push(["SIP", address]);
   if (demo !== null) lines.push(["Demo tag key", demo.tagKey]);
+  if (demo !== null && httpUrl !== null) {
+    lines.push(["Tag snippet", `<script async src="${httpUrl}/tag.js?key=${demo.tagKey}"></script>`]);
+  }
   if (adminKey.isNew && adminKey.key !== null) lines.push(["Admin key (shown once)", adminKey.key]);
   say("");
   for (const [name, value] of lines) say(`  ${name.padEnd(24)}${value}`);
   say("");
+}
+
+function pagesOf(httpUrl: string, demo: DemoSide | null): [string, string][] {
+  const pages: [string, string][] = [
+    ["Dashboard", `${httpUrl}/`],
+    ["Install the tag", `${httpUrl}/install`],
+    ["HTTP API", httpUrl],
+    ["API docs", `${httpUrl}/docs`],
+    ["Health", `${httpUrl}/readyz`],
+  ];
+  return demo === null ? pages : [...pages, ["Demo landing page", `${httpUrl}/demo`]];
 }
 
 export function printReady(service: Service): void {

@@ -1,10 +1,13 @@
 /** The HTTP role: API, carrier webhooks, health and metrics on one listener. */
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
+import { tagFileOf, type TagScript } from "../account/tag-file.js";
+import { publishTagFile } from "../account/tag-files.store.js";
 import type { Config } from "../config.js";
 import type { Database } from "../db/database.js";
 import { createAddressLimit, FALLBACKS_PER_MINUTE_MAX } from "../http/address-limit.js";
 import type { HttpDeps } from "../http/http-deps.js";
+import { pages } from "../http/pages.js";
 import { buildHttpServer } from "../http/server.js";
 import { createTrustedAddresses } from "../http/trusted-addresses.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
@@ -21,6 +24,7 @@ import type { Infrastructure } from "./infrastructure.js";
 import type { Inventory } from "./inventory-side.js";
 import { addressTaken } from "./listen-check.js";
 import type { Ambient } from "./ambient.js";
+import { pagesInput } from "./page-side.js";
 import type { Routing } from "./routing-side.js";
 import type { OutboundSide } from "./outbound-side.js";
 import type { ScalingSide } from "./scaling-side.js";
@@ -40,6 +44,7 @@ export interface HttpSideInput {
   readonly ids: IdSource;
   readonly secrets: Secrets;
   readonly adminKey: AdminKey;
+  readonly readTag: () => TagScript;
   readonly routing: Routing;
   readonly jobs: NumberJobs;
   readonly inventory: Inventory;
@@ -53,6 +58,8 @@ export interface HttpSideInput {
 export async function startHttp(input: HttpSideInput): Promise<string> {
   const { config, infrastructure, ambient, ids, secrets, adminKey, routing, jobs, inventory, metrics, state } = input;
   const { db, stack } = infrastructure;
+  const tagFile = tagFileOf(input.readTag());
+  await publishTagFile(db, tagFile);
   let url = "";
   const app = buildHttpServer({
     db,
@@ -69,6 +76,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
       guard: input.outbound.guard,
       soon: (endpointId) => input.outbound.jobs.soon(endpointId),
       statusOf: input.outbound.statusOf,
+      fetchPage: input.outbound.fetchPage,
     },
     adminKeyHash: adminKey.hash,
     readiness: () => readinessOf(input),
@@ -76,6 +84,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     embedded: config.isEmbedded,
     presentTrustedCidrs: config.presentTrustedCidrs,
     publicBaseUrl: config.publicBaseUrl,
+    tagFile,
     fallbackBaseUrl: config.fallbackBaseUrl,
     plugins: [
       carrierWebhooks(
@@ -83,6 +92,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
         CARRIER_ADAPTERS,
       ),
       numberFallback(fallbackDeps(input), CARRIER_ADAPTERS),
+      pages(pagesInput({ db, log: ambient.log, isEmbedded: config.isEmbedded })),
     ],
     onDirectoryChange: () => routing.directory.clear(),
     onTrunksChanged: () => void state.sip?.reloadTrunks(),

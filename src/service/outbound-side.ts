@@ -16,11 +16,13 @@ import { type ConversionSide, conversionSide } from "./conversion-side.js";
 import type { Infrastructure } from "./infrastructure.js";
 import { renderBody } from "./outgoing-body.js";
 import { createOutgoingMetrics } from "./outgoing-metrics.js";
+import { createPageFetching, type PageFetching } from "./page-fetching.js";
 
 export interface OutboundSide {
   readonly jobs: OutgoingJobs;
   readonly guard: TargetGuard;
   readonly statusOf: ConversionSide["statusOf"];
+  readonly fetchPage: PageFetching["fetchPage"];
 }
 
 interface OutboundInput {
@@ -64,7 +66,9 @@ export function prepareOutbound(input: OutboundInput): OutboundSide {
     },
   });
   stack.push("outgoing jobs", () => jobs.stop());
-  return { jobs, guard, statusOf: conversions.statusOf };
+  const pages = createPageFetching(config.webhookAllowCidrs);
+  stack.push("page fetching", () => pages.close());
+  return { jobs, guard, statusOf: conversions.statusOf, fetchPage: pages.fetchPage };
 }
 
 function webhookKind({ config, ambient, secrets }: OutboundInput, agent: GuardedAgent): EndpointKind {

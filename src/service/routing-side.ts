@@ -11,6 +11,9 @@ import { Spool } from "../routing/spool.js";
 import type { Ambient } from "./ambient.js";
 import type { Infrastructure } from "./infrastructure.js";
 
+/** Tables that pages' answers are made of; static numbers stand in the tag, which is made anew when the directory is. */
+const IN_DIRECTORY: ReadonlySet<string> = new Set(["account", "destination", "pool", "tag", "static_number"]);
+
 export type Routing = Awaited<ReturnType<typeof startRouting>>;
 
 export async function startRouting(input: {
@@ -29,7 +32,7 @@ export async function startRouting(input: {
     database: db,
     log,
     onChange: (what) => {
-      if (what === null || what === "destination" || what === "pool" || what === "account") directory.clear();
+      if (what === null || IN_DIRECTORY.has(what)) directory.clear();
       for (const listener of listeners) listener(what);
     },
   });

@@ -3,6 +3,7 @@
  * every room.
  */
 import { Registry } from "prom-client";
+import type { TagScript } from "../account/tag-file.js";
 import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
 import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
@@ -26,6 +27,7 @@ import { startRouting } from "./routing-side.js";
 import { type OutboundSide, prepareOutbound } from "./outbound-side.js";
 import { prepareScaling, type ScalingSide } from "./scaling-side.js";
 import { startSip } from "./sip-side.js";
+import { readTagScript } from "./tag-script.js";
 
 export interface Service {
   readonly infrastructure: Infrastructure;
@@ -43,19 +45,26 @@ export interface Service {
 }
 
 /** @throws AppError with one sentence that says what to do; whatever had started is stopped again */
-export async function startService(config: Config, ambient: Ambient): Promise<Service> {
+export async function startService(
+  config: Config,
+  ambient: Ambient,
+  readTag: () => TagScript = readTagScript,
+): Promise<Service> {
   for (const url of config.drachtioUrls) parseDrachtioUrl(url);
   await checkListenAddresses(config);
   const infrastructure = await startInfrastructure({ config, ...ambient });
   try {
-    return await startOn(infrastructure, config, ambient);
+    return await startOn(infrastructure, { config, ambient, readTag });
   } catch (error) {
     await infrastructure.stack.unwind();
     throw error;
   }
 }
 
-async function startOn(infrastructure: Infrastructure, config: Config, ambient: Ambient): Promise<Service> {
+async function startOn(
+  infrastructure: Infrastructure,
+  { config, ambient, readTag }: { config: Config; ambient: Ambient; readTag: () => TagScript },
+): Promise<Service> {
   const { db, dataDir, redisUrl, stack } = infrastructure;
   const { clock, random, log } = ambient;
   const ids = createIdSource(clock, random);
@@ -83,7 +92,7 @@ async function startOn(infrastructure: Infrastructure, config: Config, ambient: 
   if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog, log }, node);
 
   const state: State = { isReady: false, isDraining: false, sip: null };
-  const parts = { ...base, adminKey, routing, jobs, inventory, scaling, outbound };
+  const parts = { ...base, adminKey, readTag, routing, jobs, inventory, scaling, outbound };
   const httpUrl = config.roles.includes("http") ? await startHttp({ ...parts, metrics, state }) : null;
   if (config.roles.includes("sip")) {
     const sip = await startSip({

@@ -163,6 +163,10 @@ describe("callers", () => {
       const [audit] = lines.filter(({ event }) => event === "pii.revealed");
       expect(audit?.fields).toMatchObject({ keyId: expect.stringMatching(/^key_/), callIds: [ref.callId] });
     }
+    lines.length = 0;
+    const masked = (await request("GET", "/v1/calls?callers=masked", { key: pii })).json();
+    expect(masked.data[0].caller).toEqual({ number: null, last4: "0123", name: null });
+    expect(lines.filter(({ event }) => event === "pii.revealed")).toEqual([]);
     expect(JSON.stringify(lines)).not.toContain(CALLER);
   });
 

@@ -6,12 +6,12 @@ import { conversions, convertingCall, PRIVATE_KEY, SETTINGS } from "../support/c
 import { freshDatabase, rows } from "../support/database.js";
 import { startNetworks } from "../support/fake-networks.js";
 import { makeWorld, secrets } from "../support/world.js";
-import { ADMIN_KEY, makeHttpWorld, problemIn } from "./support/http-world.js";
+import { ADMIN_KEY, makeHttpWorld, notFetched, problemIn } from "./support/http-world.js";
 
 const { db } = await freshDatabase();
 const networks = await startNetworks();
 const { relay, deliver, side } = conversions(db, networks, { log: recordingLog([]) });
-const outgoing = { guard: createTargetGuard([]), soon: () => {}, statusOf: side.statusOf };
+const outgoing = { guard: createTargetGuard([]), soon: () => {}, statusOf: side.statusOf, fetchPage: notFetched };
 const { request, keyOf, lines } = makeHttpWorld(db, { outgoing });
 const world = await makeWorld(db, 10);
 const key = await keyOf(world.account.id, ["read", "write"]);

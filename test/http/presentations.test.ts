@@ -117,7 +117,7 @@ describe("POST /v1/presentations", () => {
       page,
       touch: { utm_source: "mail" },
       custom_data: { plan: "pro", seats: 3, vip: true },
-      consent: { ad_storage: "denied" },
+      consent: { ad_personalization: "denied" },
     };
     expect((await present(body)).statusCode).toBe(200);
     const key = await keyOf(account.id, ["read"]);
@@ -130,7 +130,7 @@ describe("POST /v1/presentations", () => {
     expect(stored?.context).toEqual({
       url: "https://shop.example/?utm_source=google&utm_medium=cpc&gclid=abc&other=1",
       referrer: "https://google.example/",
-      consent: { ad_storage: "denied" },
+      consent: { ad_personalization: "denied" },
     });
   });
 

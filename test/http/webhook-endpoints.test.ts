@@ -5,14 +5,14 @@ import { freshDatabase, rows } from "../support/database.js";
 import { happened, outgoing } from "../support/outgoing.js";
 import { startReceiver, status } from "../support/webhook-receiver.js";
 import { makeAccount } from "../support/world.js";
-import { ADMIN_KEY, makeHttpWorld, problemIn } from "./support/http-world.js";
+import { ADMIN_KEY, makeHttpWorld, notFetched, problemIn } from "./support/http-world.js";
 
 const { db } = await freshDatabase();
 const woken: string[] = [];
 const soon = (endpointId: string): void => void woken.push(endpointId);
 const statusOf = () => Promise.resolve({ kind: "unknown", error: "timeout" } as const);
 const { request, keyOf, lines } = makeHttpWorld(db, {
-  outgoing: { guard: createTargetGuard(["127.0.0.0/8"]), soon, statusOf },
+  outgoing: { guard: createTargetGuard(["127.0.0.0/8"]), soon, statusOf, fetchPage: notFetched },
 });
 const strict = makeHttpWorld(db);
 const account = await makeAccount(db);

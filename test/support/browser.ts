@@ -2,23 +2,15 @@
  * Debian's Chromium, one a worker, started on first use. Each test gets a context of its own: no cookie, no storage and no cache of another's. Every
  * page must stay on this machine: what it asks of any other host fails.
  */
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll } from "vitest";
-
-const LAUNCH_MS_MAX = 30_000;
+import { launchChromium } from "./chromium.js";
 
 let launching: Promise<Browser> | null = null;
 
 /** The worker's browser. Call it inside tests, or from beforeAll. */
 export function browser(): Promise<Browser> {
-  launching ??= chromium.launch({
-    executablePath: chromiumOnPath(),
-    timeout: LAUNCH_MS_MAX,
-    // Tests run as root in CI, where Chromium's sandbox refuses to start; it only ever sees our own pages.
-    chromiumSandbox: false,
-  });
+  launching ??= launchChromium();
   return launching;
 }
 
@@ -48,14 +40,6 @@ export function watch(page: Page): string[] {
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   return complaints;
-}
-
-function chromiumOnPath(): string {
-  for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
-    const path = join(directory, "chromium");
-    if (existsSync(path)) return path;
-  }
-  throw new Error("chromium is missing: run scripts/bootstrap.sh test");
 }
 
 const opened: BrowserContext[] = [];

@@ -8,6 +8,7 @@ import { systemClock } from "../../src/kernel/clock.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { startService } from "../../src/service/service.js";
+import { builtTag } from "./built-tag.js";
 
 const ADMIN_KEY = "an-admin-key-for-tests-only";
 
@@ -36,7 +37,8 @@ export async function startServiceHere(input: { databaseUrl: string; publicUrl: 
     ROLES: "http",
   };
   const ambient = { clock: systemClock, random: systemRandom, log: silentLog };
-  const service = await startService(loadConfig(environment), ambient);
+  const text = await builtTag();
+  const service = await startService(loadConfig(environment), ambient, () => ({ version: "0.0.0", text }));
   service.markReady();
   const httpUrl = service.httpUrl ?? "";
   return {

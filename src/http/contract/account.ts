@@ -1,6 +1,7 @@
 /** Accounts and their API keys on the wire. */
 import { z } from "zod";
 import type { Account, AccountLimits, RecordSettings } from "../../account/accounts.store.js";
+import { ALLOWED_ORIGINS_MAX, normalizeOrigin, ORIGIN_CHARS_MAX } from "../../account/allowed-origins.js";
 import { SCOPES } from "../../account/api-keys.store.js";
 import { CUSTOM_DATA_MODELS } from "../../attribution/judging/custom-data.js";
 import { toIso } from "../../kernel/clock.js";
@@ -12,6 +13,9 @@ const NUMBERS_MAX = 10_000_000;
 
 /** Ten years, as the table allows. */
 const REPEAT_CALLER_DAYS_MAX = 3_650;
+
+/** Browsers keep no cookie longer (draft-ietf-httpbis-rfc6265bis, section 5.5; Chrome since 104). */
+const VISITOR_LIFETIME_DAYS_MAX = 400;
 
 const limitIn = z.int().min(0).max(NUMBERS_MAX).nullable().optional();
 
@@ -84,10 +88,45 @@ const records = {
   }),
 };
 
+const originIn = z
+  .string()
+  .max(ORIGIN_CHARS_MAX)
+  .transform((text, context) => {
+    const origin = normalizeOrigin(text);
+    if (origin !== null) return origin;
+    context.addIssue({
+      code: "custom",
+      message: "must be an origin such as https://www.example.com or https://*.example.com",
+    });
+    return z.NEVER;
+  });
+
+/** What an account says of its pages; its browser tag has it within ten minutes. */
+const pages = {
+  allowed_origins: z
+    .array(originIn)
+    .max(ALLOWED_ORIGINS_MAX)
+    .transform((origins) => [...new Set(origins)])
+    .optional()
+    .meta({
+      description:
+        "Whose pages may ask for numbers: scheme, host and port, or *. for all hosts below one; empty (default): any. Replaces what was set before",
+      examples: [["https://www.example.com", "https://*.example.org"]],
+    }),
+  consent: z.enum(["assumed", "required"]).optional().meta({
+    description:
+      "How a page without any consent signal counts. assumed (default): as consented. required: as not; it then shows a source's static number or its own",
+  }),
+  visitor_lifetime_days: z.int().min(1).max(VISITOR_LIFETIME_DAYS_MAX).optional().meta({
+    description: "A browser keeps the visitor id for so many days after the last visit; default 30",
+  }),
+};
+
 export const newAccount = z.strictObject({
   name: nameIn,
   auto_create_pools: z.boolean().default(false),
   ...records,
+  ...pages,
   ...limits,
 });
 
@@ -95,16 +134,22 @@ export const accountChanges = z.strictObject({
   name: nameIn.optional(),
   auto_create_pools: z.boolean().optional(),
   ...records,
+  ...pages,
   ...limits,
 });
 
-export function recordSettingsIn(body: Pick<z.output<typeof accountChanges>, keyof typeof records>): RecordSettings {
+export function recordSettingsIn(
+  body: Pick<z.output<typeof accountChanges>, keyof typeof records | keyof typeof pages>,
+): RecordSettings {
   return {
     currency: body.currency,
     callerRetentionDays: body.caller_retention_days,
     presentationRetentionDays: body.presentation_retention_days,
     repeatCallerDays: body.repeat_caller_days,
     customDataModels: body.custom_data_models,
+    allowedOrigins: body.allowed_origins,
+    consent: body.consent,
+    visitorLifetimeDays: body.visitor_lifetime_days,
   };
 }
 
@@ -131,6 +176,9 @@ export const accountOut = z.object({
   presentation_retention_days: z.int(),
   repeat_caller_days: z.int(),
   custom_data_models: customDataModels,
+  allowed_origins: z.array(z.string()),
+  consent: z.enum(["assumed", "required"]),
+  visitor_lifetime_days: z.int(),
   created_at: instantOut,
   updated_at: instantOut,
 });
@@ -152,6 +200,9 @@ export function showAccount(account: Account): z.output<typeof accountOut> {
     presentation_retention_days: presentationRetentionDays,
     repeat_caller_days: account.repeatCallerDays,
     custom_data_models: account.customDataModels,
+    allowed_origins: [...account.allowedOrigins],
+    consent: account.consent,
+    visitor_lifetime_days: account.visitorLifetimeDays,
     created_at: toIso(account.createdAt),
     updated_at: toIso(account.updatedAt),
   };

@@ -33,7 +33,14 @@ const callFilters = {
   updated_since: instantIn.optional().meta({ description: "Received, changed or corrected at or after this time" }),
 };
 
-export const callQuery = z.strictObject({ ...pageQuery, ...callFilters });
+export const callQuery = z.strictObject({
+  ...pageQuery,
+  ...callFilters,
+  callers: z.enum(["masked"]).optional().meta({
+    description:
+      "masked: last four digits alone, whatever the key may see, and so no entry in the trail of who saw callers",
+  }),
+});
 export const exportQuery = z.strictObject(callFilters);
 
 /** With the scope calls:pii the number, else the last four digits. Both null: anonymous. */

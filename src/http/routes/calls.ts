@@ -48,7 +48,7 @@ function addList(app: HttpApp, deps: HttpDeps): void {
         before: beforeInstant(LIST, query.cursor),
         limit: limit + 1,
       });
-      const view = callerView(deps, request);
+      const view = callerView(deps, request, { isMasked: query.callers === "masked" });
       const show = (call: CallRecord) => showCall(call, view);
       const page = pageOf(LIST, { rows, limit, positionOf: ({ receivedAt, callId }) => [receivedAt, callId], show });
       await view.audit();

@@ -3,8 +3,8 @@
  * the page then keeps its own numbers.
  */
 import type { FastifyReply } from "fastify";
-import { touchOf } from "../../attribution/touch.js";
-import { messageOf } from "../../kernel/errors.js";
+import type { Account } from "../../account/accounts.store.js";
+import { AppError, messageOf } from "../../kernel/errors.js";
 import type { BotTally } from "../../pool/bot-tally.js";
 import { createDiscovery } from "../../pool/discovery.js";
 import { presentPage } from "../../pool/present.js";
@@ -14,20 +14,19 @@ import {
   ignoredInPresentations,
   ignoredInRenew,
   PRESENTATION_BODY_BYTES_MAX,
-  type PresentationsBody,
   presentationsIn,
   presentationsOut,
   renewIn,
   renewOut,
   showAnswer,
   showRenewal,
-  URL_CHARS_MAX,
 } from "../contract/presentation.js";
 import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import type { HttpMetrics } from "../http-metrics.js";
 import { acceptJson } from "../json-body.js";
-import { safeTextOf } from "../safe-text.js";
+import { admitOrigin } from "../page-origin.js";
+import { storedVisitOf } from "../stored-visit.js";
 import { createBotRule } from "../suspect-bot.js";
 
 const tags = ["Presentations"];
@@ -61,14 +60,14 @@ function addPresent(app: HttpApp, deps: HttpDeps, { metrics, bots }: Watch): voi
       schema: {
         summary: "Present the visitor's promo numbers",
         description:
-          "Public; application/json or text/plain, 16 kB at most. Fields it does not know are ignored. What is answered as presented is stored. A suspected bot, an exhausted pool or an outage gets overflow or original, with status 200.",
+          "Public; application/json or text/plain, 16 kB at most. Fields it does not know are ignored. What is answered as presented is stored. A suspected bot, an exhausted pool or an outage gets overflow or original, with status 200; so does every page while the account's tag is paused (original). 403 origin_not_allowed for pages of other origins than the account lists. Where consent declines ad_storage or ad_user_data, click ids are not kept.",
         tags,
         consumes: ["application/json", "text/plain"],
         body: presentationsIn,
         response: { 200: presentationsOut },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { body } = request;
       countIgnored(metrics, ignoredInPresentations(body));
       const userAgent = request.headers["user-agent"];
@@ -78,10 +77,9 @@ function addPresent(app: HttpApp, deps: HttpDeps, { metrics, bots }: Watch): voi
         tagKey: body.tag_key,
         visitorId: body.visitor_id ?? null,
         numbers: body.numbers,
-        touch: readTouch(body),
-        customData: body.custom_data ?? {},
-        context: readContext(body),
+        ...storedVisitOf(body),
         botReason,
+        admit: (account) => admitOrigin(account, { request, reply, onRefused: metrics.originRefused }),
       });
       for (const { outcome } of answer.presentations) metrics.presented(outcome);
       return showAnswer(answer);
@@ -96,33 +94,45 @@ function addRenew(app: HttpApp, deps: HttpDeps, { metrics }: Watch): void {
       bodyLimit: PRESENTATION_BODY_BYTES_MAX,
       schema: {
         summary: "Extend the locks of numbers a visitor still looks at",
-        description: "Extends only the lock. lost: the number may be somebody else's by now; ask for a new one.",
+        description:
+          "Extends only the lock. lost: the number may be somebody else's by now; ask for a new one. A paused tag's numbers are renewed for as long as a page shows them. Made for navigator.sendBeacon: any text/plain body that is JSON will do.",
         tags,
         consumes: ["application/json", "text/plain"],
         body: renewIn,
         response: { 200: renewOut },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { body } = request;
       countIgnored(metrics, ignoredInRenew(body));
       const asked = { visitorId: body.visitor_id, presentationIds: body.presentation_ids };
-      const renewals = await renewOrLose(deps, { tagKey: body.tag_key, ...asked });
+      const admit = (account: Account): void =>
+        admitOrigin(account, { request, reply, onRefused: metrics.originRefused });
+      const renewals = await renewOrLose(deps, { tagKey: body.tag_key, ...asked, admit });
       return { presentations: renewals.map(showRenewal) };
     },
   );
 }
 
-/** Lost is the honest answer to an outage as well: nobody can say that the lock still holds. */
+/** Lost is the honest answer to an outage as well: nobody can say that the lock still holds. @param input.admit throws to refuse the account's page */
 async function renewOrLose(
   deps: HttpDeps,
-  input: { tagKey: string; visitorId: string; presentationIds: readonly string[] },
+  input: {
+    tagKey: string;
+    visitorId: string;
+    presentationIds: readonly string[];
+    admit: (account: Account) => void;
+  },
 ): Promise<Renewal[]> {
-  const { tagKey, visitorId, presentationIds } = input;
+  const { tagKey, visitorId, presentationIds, admit } = input;
   try {
     const known = await deps.directory.byTagKey(tagKey);
-    if (known !== null) return await renewLocks(deps.db, { accountId: known.account.id, visitorId, presentationIds });
+    if (known !== null) {
+      admit(known.account);
+      return await renewLocks(deps.db, { accountId: known.account.id, visitorId, presentationIds });
+    }
   } catch (error) {
+    if (error instanceof AppError && error.code === "origin_not_allowed") throw error;
     deps.log.warn("presentation.renewal_lost", { error: messageOf(error) });
   }
   return presentationIds.map((presentationId) => ({ presentationId, outcome: "lost", lockedUntil: null }));
@@ -135,28 +145,6 @@ function answerPreflight(_request: unknown, reply: FastifyReply): FastifyReply {
     .header("access-control-allow-headers", "content-type")
     .header("access-control-max-age", PREFLIGHT_S)
     .send();
-}
-
-/** What is decoded from a URL may be anything; what is cut may end in half a character. */
-function readTouch(body: PresentationsBody): Record<string, string> {
-  const touch = touchOf({ url: body.page.url, given: body.touch ?? undefined });
-  const safe: Record<string, string> = {};
-  for (const [name, value] of Object.entries(touch)) safe[name] = safeTextOf(value);
-  return safe;
-}
-
-function readContext(body: PresentationsBody): Record<string, unknown> {
-  const { url, referrer } = body.page;
-  const context: Record<string, unknown> = { url: storedUrl(url) };
-  if (referrer) context["referrer"] = storedUrl(referrer);
-  if (body.consent) context["consent"] = body.consent;
-  return context;
-}
-
-/** A fragment never left the browser before the tag did it, and may hold what the page keeps there for itself. */
-function storedUrl(url: string): string {
-  const [withoutFragment = ""] = url.split("#", 1);
-  return safeTextOf(withoutFragment.slice(0, URL_CHARS_MAX));
 }
 
 function countIgnored(metrics: HttpMetrics, ignored: IgnoredFields): void {

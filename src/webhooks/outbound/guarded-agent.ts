@@ -23,12 +23,14 @@ export interface GuardedAgent {
   close(): Promise<void>;
 }
 
+/** @param input.isUsual which URLs may lead to any public address; deliveries' (https) when not given */
 export function createGuardedAgent(input: {
   guard: TargetGuard;
   connectTimeoutMs: number;
   resolve?: Resolve;
+  isUsual?: (url: URL) => boolean;
 }): GuardedAgent {
-  const { guard, connectTimeoutMs, resolve = resolveAll } = input;
+  const { guard, connectTimeoutMs, resolve = resolveAll, isUsual: isUsualUrl = isUsualTarget } = input;
   const agentFor = (isUsual: boolean): Agent =>
     new Agent({
       connect: { lookup: guardedLookup({ guard, resolve, isUsual }), timeout: connectTimeoutMs },
@@ -38,7 +40,7 @@ export function createGuardedAgent(input: {
   const listed = agentFor(false);
   return {
     dispatcherFor: (url) => {
-      const isUsual = isUsualTarget(url);
+      const isUsual = isUsualUrl(url);
       const literal = literalOf(url);
       // Nothing is looked up for a literal address.
       if (literal !== null && !guard.allows(literal, isUsual)) throw new ForbiddenTarget(url.hostname);

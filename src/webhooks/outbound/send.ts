@@ -107,7 +107,7 @@ function readRetryAfter(header: string | string[] | undefined, now: Instant): nu
 }
 
 /** A word for the log of deliveries: what its owner can look for, nothing of ours. */
-function wordFor(error: unknown): string {
+export function wordFor(error: unknown): string {
   const causes = [error, (error as { cause?: unknown } | null)?.cause];
   if (causes.some((cause) => cause instanceof ForbiddenTarget)) return "forbidden_address";
   if (causes.some((cause) => (cause as { name?: unknown } | null | undefined)?.name === "HTTPParserError"))

@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { afterAll, expect } from "vitest";
 import { z } from "zod";
 import { createApiKey, hashKey, type Scope } from "../../../src/account/api-keys.store.js";
+import { tagFileOf } from "../../../src/account/tag-file.js";
 import { createTargetGuard } from "../../../src/account/outgoing/target-guard.js";
 import type { Database } from "../../../src/db/database.js";
 import type { HttpDeps } from "../../../src/http/http-deps.js";
@@ -53,8 +54,20 @@ export function recordingLog(lines: LogLine[]): Log {
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }
 
+/** What it delivers is tested with it; what it does, with the real one. */
+export const STAND_IN_TAG = tagFileOf({
+  version: "0.0.1",
+  text: `function(c){globalThis.tag=c;/* ${"longer than a packet ".repeat(100)}*/}`,
+});
+
 /** Nobody sells to us. */
 const noCarriers: Carriers = { choose: async () => null, open: async () => null, accounts: async () => [] };
+
+/** For tests of other things. */
+export const notFetched: HttpDeps["outgoing"]["fetchPage"] = async () => ({
+  kind: "refused",
+  message: "is not fetched in this test",
+});
 
 export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): HttpWorld {
   const lines: LogLine[] = [];
@@ -75,6 +88,7 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
       guard: createTargetGuard([]),
       soon: () => {},
       statusOf: async () => ({ kind: "unknown", error: "timeout" }),
+      fetchPage: notFetched,
     },
     scaling: { canBuy: false, soon: () => {}, decided: () => {} },
     adminKeyHash: hashKey(ADMIN_KEY),
@@ -84,6 +98,7 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     embedded: false,
     presentTrustedCidrs: ["127.0.0.0/8", "::1/128"],
     publicBaseUrl: null,
+    tagFile: STAND_IN_TAG,
     fallbackBaseUrl: null,
     plugins: [],
     onDirectoryChange: () => {},

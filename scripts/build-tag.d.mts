@@ -1,0 +1,2 @@
+/** @returns `function(__config){…}` */
+export function buildTag(options?: { readonly minify?: boolean }): Promise<string>;

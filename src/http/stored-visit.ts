@@ -1,0 +1,44 @@
+/** What a page view leaves behind, from what the page sent: cut, cleaned, and without click ids when the visitor declined ads. Called by presentations. */
+import { mayKeepClickIds, urlWithoutClickIds, withoutClickIds } from "../attribution/click-ids.js";
+import { touchOf } from "../attribution/touch.js";
+import { type PresentationsBody, URL_CHARS_MAX } from "./contract/presentation.js";
+import { safeTextOf } from "./safe-text.js";
+
+export interface StoredVisit {
+  readonly touch: Readonly<Record<string, string>>;
+  readonly customData: Readonly<Record<string, unknown>>;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+export function storedVisitOf(body: PresentationsBody): StoredVisit {
+  const isDeclined = !mayKeepClickIds(body.consent ?? null);
+  const touch = readTouch(body);
+  const customData = body.custom_data ?? {};
+  return {
+    touch: isDeclined ? withoutClickIds(touch) : touch,
+    customData: isDeclined ? withoutClickIds(customData) : customData,
+    context: readContext(body, isDeclined ? urlWithoutClickIds : (url) => url),
+  };
+}
+
+/** What is decoded from a URL may be anything; what is cut may end in half a character. */
+function readTouch(body: PresentationsBody): Record<string, string> {
+  const touch = touchOf({ url: body.page.url, given: body.touch ?? undefined });
+  const safe: Record<string, string> = {};
+  for (const [name, value] of Object.entries(touch)) safe[name] = safeTextOf(value);
+  return safe;
+}
+
+function readContext(body: PresentationsBody, clean: (url: string) => string): Record<string, unknown> {
+  const { url, referrer } = body.page;
+  const context: Record<string, unknown> = { url: storedUrl(clean(url)) };
+  if (referrer) context["referrer"] = storedUrl(clean(referrer));
+  if (body.consent) context["consent"] = body.consent;
+  return context;
+}
+
+/** A fragment never left the browser before the tag did it, and may hold what the page keeps there for itself. */
+function storedUrl(url: string): string {
+  const [withoutFragment = ""] = url.split("#", 1);
+  return safeTextOf(withoutFragment.slice(0, URL_CHARS_MAX));
+}
