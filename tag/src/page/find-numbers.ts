@@ -51,7 +51,9 @@ export function makeNumberBook(): readonly [AddNumber, FindNumbers] {
   const patterns: RegExp[] = [];
 
   const add: AddNumber = (number) => {
-    const [, national] = splitNumber(number);
+    const [, , national] = splitNumber(number);
+    // A mark that somebody else wrote into the page.
+    if (!national) return;
     const { length } = national;
     book.set(national, number);
     patterns[length] = patterns[length] || RegExp(`(\\d${GAP}){3}([\\da-z]${GAP}){${length - 4}}[\\da-z]`, "gi");
@@ -84,7 +86,7 @@ function delimit(text: string, national: number, written: string, number: string
   const after = rest.slice(surplus);
   if (JOINED_AFTER.test(after) || (isVanity && ADDRESS_AFTER.test(after))) return undefined;
 
-  const [country] = splitNumber(number);
+  const [, country] = splitNumber(number);
   // The trunk prefix 0, also behind the country code: +44 (0)20. North America has none.
   const trunk = `(0${BETWEEN}*){0,${+country > 1 ? 1 : 0}}`;
   const before = text.slice(Math.max(0, national - BEFORE_MAX), national);

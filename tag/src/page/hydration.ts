@@ -28,11 +28,9 @@ const isLoaded = () => document.readyState === "complete";
 
 /** @returns tells whether to wait before writing into an element; never for longer than the limits above */
 export function makeHydrationGate(): (element: Element) => boolean {
-  let until = performance.now() + LOADING_MS_MAX;
-  const onLoad = () => (until = performance.now() + HYDRATION_MS_MAX);
-  if (isLoaded()) onLoad();
-  else addEventListener("load", onLoad);
-  return (element) => performance.now() < until && isAwaited(element);
+  let until = Date.now() + (isLoaded() ? HYDRATION_MS_MAX : LOADING_MS_MAX);
+  addEventListener("load", () => (until = Date.now() + HYDRATION_MS_MAX));
+  return (element) => Date.now() < until && isAwaited(element);
 }
 
 function isAwaited(element: Element): boolean {

@@ -1,7 +1,7 @@
 /** One look at a part of the page: its slots, its lines of text, its attributes and its shadow roots. Called by watch-page.ts. */
 import { readNumber } from "./phone-number.js";
 import type { Settle } from "./settle.js";
-import { eachTextRun, elementOf, type Part, textsIn } from "./text-runs.js";
+import { eachTextRun, elementOf, type Part, textsIn, WHOLE } from "./text-runs.js";
 
 const SLOT = "data-ringmatch-number";
 const SLOTS = `[${SLOT}]`;
@@ -28,8 +28,9 @@ export function makeLook(
       if (slot && around === element) settle(textsIn(element), element, slot);
       if (slot || !slotsOnly)
         for (const name of READ) {
-          const cell = element.getAttributeNode(name);
-          if (cell && (name !== "href" || LINK.test(cell.value))) settle([cell], element, slot);
+          const value = element.getAttribute(name) || "";
+          if (WHOLE.test(value) && (name !== "href" || LINK.test(value)))
+            settle([element.getAttributeNode(name)!], element, slot);
         }
     });
     each(part, "*", ({ shadowRoot }) => {

@@ -6,10 +6,9 @@ const COUNTRY = /^\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|
 /** Letters as on a telephone's keys (ITU-T E.161), from a to z. */
 const KEYS = "22233344455566677778889999";
 
-/** @returns the digits of the country code and those after it */
-export function splitNumber(number: string): readonly [country: string, national: string] {
-  const parts = number.split(COUNTRY);
-  return [parts[1]!, parts[2]!];
+/** @returns "", the digits of the country code, and those after it */
+export function splitNumber(number: string): readonly [empty: string, country: string, national: string] {
+  return number.split(COUNTRY) as [string, string, string];
 }
 
 /** Digits and keypad letters of a written number, as digits: `1-800-FLOWERS` → `18003569377`. */

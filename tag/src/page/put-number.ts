@@ -12,10 +12,10 @@ export function putNumber(
   number: string,
   isLink: boolean,
 ): string {
-  const [country, digits] = splitNumber(number);
+  const [, country, digits] = splitNumber(number);
   let next = 0;
   // A number of another country or length fits no punctuation of the page's.
-  return isLink || country !== splitNumber(before)[0] || number.length !== before.length
+  return isLink || country !== splitNumber(before)[1] || number.length !== before.length
     ? number + text.slice(start, end).replace(/[^\0]/g, "")
     : text.slice(start, national) + text.slice(national, end).replace(/[\da-z]/gi, () => digits[next++] || "");
 }

@@ -50,7 +50,7 @@ export function makeSettle(
   ): readonly string[] => {
     const isLink = attribute === "href";
     const text = isLink ? readable(page[0]!) : page.join(JOINT);
-    const places = find(text, slot && splitNumber(slot)[0]);
+    const places = find(text, slot && splitNumber(slot)[1]);
     let out = "";
     let from = 0;
     if (isLink && !places[0]) onUnknown(readNumber(text.slice(4).split(/[;?]/)[0]!));

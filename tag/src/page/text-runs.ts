@@ -12,7 +12,9 @@ const APART = "[data-ringmatch-ignore],[data-ringmatch-number],[contenteditable]
 /** Text that nobody sees, and that can be very long; and slots, which are looked at by themselves. All else is asked only where a number is. */
 const NO_LINE = "script,style,noscript,[data-ringmatch-number]";
 
-const DIGIT = /\d/;
+/** A whole number begins here, or the first part of one ends the text. Tested for every text of a page: all that follows is for the few that pass. */
+export const WHOLE = /\d(\W*\w){6}/;
+const PART = /\d\W*$/;
 
 /** An element or a shadow root: what can be looked at. */
 export type Part = Element | ShadowRoot;
@@ -36,20 +38,21 @@ export function elementOf(text: Text): Element {
   return text.parentElement || (text.parentNode as ShadowRoot).host;
 }
 
-/** Calls `visit` with the text nodes of each line below `root`, from its first digit on. */
+/** Calls `visit` with the text nodes of each line below `root` that may hold a number, from where it begins on. */
 export function eachTextRun(root: Node, visit: (nodes: readonly Text[]) => void): void {
   let run: Text[] = [];
   let line: Part | undefined;
+  const end = () => {
+    if (run[1] || (line && WHOLE.test(run[0]!.data))) visit(run);
+    line = undefined;
+    run = [];
+  };
   for (const text of textsIn(root)) {
-    if (line && line !== lineOf(text)) {
-      visit(run);
-      line = undefined;
-    }
-    if (line) run.push(text);
-    else if (DIGIT.test(text.data) && !elementOf(text).closest(NO_LINE)) {
-      line = lineOf(text);
-      run = [text];
+    if (line && line !== lineOf(text)) end();
+    if (line || ((PART.test(text.data) || WHOLE.test(text.data)) && !elementOf(text).closest(NO_LINE))) {
+      line = line || lineOf(text);
+      run.push(text);
     }
   }
-  if (line) visit(run);
+  end();
 }

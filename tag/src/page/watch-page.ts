@@ -21,7 +21,7 @@ export const watchPage: WatchPage = ({ numbers, slotsOnly, discover, shownBefore
   let isWritten = false;
   let mark = root.getAttribute(MARK) || "";
 
-  const onDestination = (destination: string) => {
+  const tell = (destination: string) => {
     if (!told.has(destination)) found.push(destination);
     told.add(destination);
   };
@@ -41,15 +41,19 @@ export const watchPage: WatchPage = ({ numbers, slotsOnly, discover, shownBefore
     onLooked();
   };
 
-  const marked = (mark.match(/\+\d+=\+\d+/g) || []).map((pair) => pair.split("=") as [string, string]);
+  const standsFor = new Map(shownBefore);
+  for (const pair of mark.split(" ")) {
+    const [destination, number] = pair.split("=");
+    if (number) standsFor.set(number, destination!);
+  }
   const [settle, show] = makeSettle(
-    new Map([...marked, ...shownBefore]),
+    standsFor,
     numbers,
     (destination, element) => {
       places.add(lineOf(element));
-      onDestination(destination);
+      tell(destination);
     },
-    (number) => discover && onDestination(number),
+    (number) => discover && tell(number),
     (element, isAwaited) => {
       if (isAwaited) setTimeout(changed, HYDRATION_POLL_MS, element);
       else isWritten = true;
@@ -62,7 +66,7 @@ export const watchPage: WatchPage = ({ numbers, slotsOnly, discover, shownBefore
   return {
     scan,
     show(shown) {
-      mark = [...shown].map(([destination, number]) => `${number}=${destination}`).join(" ");
+      mark = [...shown].map((pair) => pair.join("=")).join(" ");
       show(shown);
       places.forEach((part) => (part.isConnected ? look(part) : places.delete(part)));
       onLooked();
