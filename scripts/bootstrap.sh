@@ -7,12 +7,14 @@
 set -euo pipefail
 
 # One line per thing from the system's packages:  commands, any of which will do : apt : Homebrew : dnf : needed first for
+# (Chromium twice: Debian has its windowless shell, which draws only what is asked for, as a package of its own.)
 # `test` needs all lines, `start` only those that say so.
 SYSTEM_PACKAGES="
 redis-server,valkey-server:redis-server:redis:redis:start
 sipp:sip-tester:sipp:sipp:test
 baresip:baresip-core:baresip:baresip:test
 chromium:chromium:chromium:chromium:test
+chromium-headless-shell,chromium:chromium-headless-shell:::test
 "
 
 # A change in any of these makes the build old.
@@ -116,7 +118,7 @@ install_system_packages() {
     if has_any "$commands"; then continue; fi
     # A service that is given a Redis server starts none.
     if [ "$purpose" = start ] && [ "$for_apt" = redis-server ] && [ -n "${REDIS_URL:-}${REDIS_URL_FILE:-}" ]; then continue; fi
-    apt="$apt $for_apt" brew="$brew $for_brew" dnf="$dnf $for_dnf"
+    apt="$apt $for_apt" brew="$brew${for_brew:+ $for_brew}" dnf="$dnf${for_dnf:+ $for_dnf}"
   done
   if [ -z "$apt" ]; then return; fi
   has apt-get || fail "Missing:$apt. Install with \"brew install$brew\" (Homebrew) or \"sudo dnf install$dnf\" (Fedora), then run the same command again."

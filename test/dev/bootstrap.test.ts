@@ -37,7 +37,7 @@ beforeEach(() => {
   for (const file of ["package.json", "package-lock.json", "src/main.ts"]) writeFileSync(join(project, file), "{}");
   for (const tool of ORDINARY_TOOLS) symlinkSync(whereIs(tool), join(bin, tool));
   symlinkSync(process.execPath, join(bin, "node"));
-  for (const tool of ["redis-server", "sipp", "baresip", "chromium"]) standIn(tool, "");
+  for (const tool of ["redis-server", "sipp", "baresip", "chromium", "chromium-headless-shell"]) standIn(tool, "");
   // Notes each call; `ci` leaves what the real one leaves.
   standIn(
     "npm",
@@ -173,7 +173,7 @@ describe("bootstrap", () => {
 });
 
 describe("bootstrap, a system package missing", () => {
-  const missing = { without: ["redis-server", "sipp", "baresip", "chromium"] };
+  const missing = { without: ["redis-server", "sipp", "baresip", "chromium", "chromium-headless-shell"] };
 
   it("elsewhere than on Debian prints the commands to install it, more of them for the tests", async () => {
     const start = await bootstrap("start", missing);
@@ -183,7 +183,7 @@ describe("bootstrap, a system package missing", () => {
     );
     const test = await bootstrap("test", missing);
     expect(test.err).toContain(
-      'Missing: redis-server sip-tester baresip-core chromium. Install with "brew install redis sipp baresip chromium" (Homebrew)',
+      'Missing: redis-server sip-tester baresip-core chromium chromium-headless-shell. Install with "brew install redis sipp baresip chromium" (Homebrew)',
     );
   });
 
@@ -201,7 +201,7 @@ describe("bootstrap, a system package missing", () => {
     expect([code, err]).toEqual([
       1,
       expect.stringContaining(
-        'run "sudo apt-get update && sudo apt-get install redis-server sip-tester baresip-core chromium"',
+        'run "sudo apt-get update && sudo apt-get install redis-server sip-tester baresip-core chromium chromium-headless-shell"',
       ),
     ]);
   });
@@ -215,7 +215,7 @@ describe("bootstrap, a system package missing", () => {
       /E: no network\nringmatch: The system packages could not be installed: run "sudo apt-get update/,
     );
     expect(readFileSync(join(project, "sudo.calls"), "utf8")).toContain(
-      "bash scripts/bootstrap.sh --install-as-root redis-server sip-tester baresip-core chromium",
+      "bash scripts/bootstrap.sh --install-as-root redis-server sip-tester baresip-core chromium chromium-headless-shell",
     );
     standIn("sudo", "exit 1");
     expect((await bootstrap("test", missing)).err).toContain('run "sudo apt-get update');

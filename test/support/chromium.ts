@@ -12,17 +12,22 @@ const LAUNCH_MS_MAX = 30_000;
 export function launchChromium({ withBackForwardCache = false } = {}): Promise<Browser> {
   return chromium.launch({
     ...(withBackForwardCache && { ignoreDefaultArgs: ["--disable-back-forward-cache"] }),
-    executablePath: chromiumOnPath(),
+    executablePath: chromiumOnPath(withBackForwardCache ? ["chromium"] : COMMANDS),
     timeout: LAUNCH_MS_MAX,
     // Tests run as root in CI, where Chromium's sandbox refuses to start; it only ever sees our own pages.
     chromiumSandbox: false,
   });
 }
 
-function chromiumOnPath(): string {
-  for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
-    const path = join(directory, "chromium");
-    if (existsSync(path)) return path;
+/** The shell first: the whole browser has a window even where nobody sees it, and draws it all the time. But it alone keeps pages to go back to. */
+const COMMANDS = ["chromium-headless-shell", "chromium"];
+
+function chromiumOnPath(commands: readonly string[]): string {
+  for (const command of commands) {
+    for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
+      const path = join(directory, command);
+      if (existsSync(path)) return path;
+    }
   }
   throw new Error("chromium is missing: run scripts/bootstrap.sh test");
 }
