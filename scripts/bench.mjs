@@ -3,7 +3,7 @@
  * measured, as in the service; a benchmark under a test runner's transforms would measure those too.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -19,9 +19,10 @@ const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "bench", "ts
   stdio: ["ignore", 2, 2],
 });
 if (compiled.status !== 0) process.exit(1);
-writeFileSync(join(out, "package.json"), '{"type":"module"}\n');
+const { type, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+writeFileSync(join(out, "package.json"), JSON.stringify({ type, version }));
 // What the compiled files read is where they look for it; made anew, for the checkout may have moved.
-for (const folder of ["migrations", "sipp-scenarios", "scripts"]) {
+for (const folder of ["migrations", "sipp-scenarios", "scripts", "dist"]) {
   rmSync(join(out, folder), { force: true });
   symlinkSync(join(root, folder), join(out, folder));
 }
