@@ -90,10 +90,17 @@ export interface SeenNumber {
   readonly facts: NumberFacts | null;
 }
 
+/**
+ * PostgreSQL takes a list of unknown length for ten, and finds a plan made for the very list better whenever that is shorter: it would plan anew for each
+ * call (0.86 ms instead of 0.45 ms for one or two). With empty places the list is never shorter.
+ */
+const PLANNED_FOR = 10;
+
 /** @returns for each number, in their order, the database's time of the look-up, which is the call's arrival, and what was found */
 export async function readNumbersFacts(db: Queryable, e164s: readonly string[]): Promise<SeenNumber[]> {
-  const rows = await db.query<MatchRow>(MATCH_NUMBER, [e164s]);
-  return rows.map((row) => ({
+  const padding = Array.from({ length: Math.max(0, PLANNED_FOR - e164s.length) }, () => null);
+  const rows = await db.query<MatchRow>(MATCH_NUMBER, [[...e164s, ...padding]]);
+  return rows.slice(0, e164s.length).map((row) => ({
     now: row.now,
     facts: row.id === null ? null : factsOf(row, row.id, latestOnRow(row)),
   }));

@@ -1,14 +1,13 @@
 /** The dashboard in a real browser, over real data: each of its states, and names that would run if they could. */
 import { describe, expect, it } from "vitest";
 import type { BrowserContextOptions, Page } from "playwright-core";
-import { closePagesAfterwards, openPage } from "../support/browser.js";
+import { openPage } from "../support/browser.js";
 import { freshDatabase } from "../support/database.js";
 import { endCalls, openTo, presentTo } from "../support/judged.js";
 import { addInventory, ids, makeAccount, makeWorld, tollFreeNumbers } from "../support/world.js";
 import { ADMIN_KEY } from "../http/support/http-world.js";
 import { accessibilityFaults, startPages } from "./support/page-server.js";
 
-closePagesAfterwards();
 const { db } = await freshDatabase();
 const server = await startPages(db);
 const HOSTILE = `<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;

@@ -2,12 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { DEMO_BUSINESS_NUMBER, ensureDemoAccount, findDemoAccount } from "../../src/dev/demo-account.js";
 import { systemRandom } from "../../src/kernel/random.js";
-import { closePagesAfterwards, openPage } from "../support/browser.js";
+import { openPage } from "../support/browser.js";
 import { freshDatabase } from "../support/database.js";
 import { ids } from "../support/world.js";
 import { accessibilityFaults, startPages } from "./support/page-server.js";
 
-closePagesAfterwards();
 const { db } = await freshDatabase();
 const { tagKey } = await ensureDemoAccount({ db, ids, random: systemRandom });
 const { tagKey: found = "" } = (await findDemoAccount(db)) ?? {};

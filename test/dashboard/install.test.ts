@@ -6,12 +6,11 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createTargetGuard } from "../../src/account/outgoing/target-guard.js";
 import { createPageFetching } from "../../src/service/page-fetching.js";
 import { ADMIN_KEY } from "../http/support/http-world.js";
-import { closePagesAfterwards, openPage } from "../support/browser.js";
+import { openPage } from "../support/browser.js";
 import { freshDatabase } from "../support/database.js";
 import { makeAccount, makeWorld } from "../support/world.js";
 import { accessibilityFaults, startPages } from "./support/page-server.js";
 
-closePagesAfterwards();
 const { db } = await freshDatabase();
 const { account } = await makeWorld(db, 1);
 const fetching = createPageFetching([]);

@@ -4,8 +4,10 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
+import { afterAll } from "vitest";
 import { tagFileOf } from "../../../src/account/tag-file.js";
 import { publishTagFile } from "../../../src/account/tag-files.store.js";
+import { closePagesAfterwards } from "../../support/browser.js";
 import { builtTag } from "../../support/built-tag.js";
 import type { Database } from "../../../src/db/database.js";
 import type { HttpDeps } from "../../../src/http/http-deps.js";
@@ -31,6 +33,9 @@ export async function startPages(db: Database, input: { demo?: PagesInput["demo"
   await publishTagFile(db, tagFile);
   const plugins = [...(deps.plugins ?? []), pages({ files, demo })];
   const world = makeHttpWorld(db, { tagFile, ...deps, plugins });
+  // Before the server closes, which waits for connections, and those of an open page stay open. Hooks run in reverse.
+  afterAll(() => world.app.server.closeAllConnections());
+  closePagesAfterwards();
   await world.app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = world.app.server.address() as AddressInfo;
   return { ...world, url: `http://127.0.0.1:${port}` };
