@@ -3,8 +3,16 @@
  *
  * What we write is a change, too: its line is looked at once more, and nothing is found to write.
  */
-import { WATCHED } from "./look.js";
+import { HYDRATION_POLL_MS } from "./hydration.js";
+import { look, SLOTS, WATCHED } from "./look.js";
+import { awaited, found, options, shown, swapped } from "./settle.js";
 import { lineOf, type Part } from "./text-runs.js";
+
+/**
+ * On the root element: what stands on the page for what. A copy of the page that is kept somewhere (a shared cache, a file) is healed by it, whoever
+ * looks at it next. One attribute that no framework owns, instead of one beside each number.
+ */
+export const MARK = "data-ringmatch-shown";
 
 /** A page that nobody sees has no frames; it has time. */
 const HIDDEN_MS = 250;
@@ -12,58 +20,64 @@ const HIDDEN_MS = 250;
 /** Of a frame's 16 ms: what is left of a giant change waits for the next. One part of it is always finished. */
 const FRAME_MS_MAX = 6;
 
-/**
- * @param onLooked everything of this frame was looked at
- * @returns `watch` a root and all below it, but for shadow roots; `changed` has a node looked at in the next frame; `stop` all of it
- */
-export function watchChanges(
-  look: (part: Part) => void,
-  onLooked: () => void,
-): readonly [watch: (root: Node) => void, changed: (node: Node) => void, stop: () => void] {
-  const pending = new Set<Part>();
-  /** Added in this frame, and all in it with it: browsers that parse a page report every node. */
-  const added = new Set<Node>();
-  let isScheduled = false;
-  let isStopped = false;
+const pending = new Set<Part>();
+/** Added in this frame, and all in it with it: browsers that parse a page report every node. */
+const added = new Set<Node>();
+let isScheduled = false;
+let isStopped = false;
 
-  const run = () => {
-    const end = Date.now() + FRAME_MS_MAX;
-    isScheduled = isStopped;
-    added.clear();
-    for (const part of pending) {
-      if (Date.now() > end) break;
-      pending.delete(part);
-      look(part);
+const observer = new MutationObserver((records) => {
+  for (const { target, type, addedNodes } of records) {
+    if (type !== "childList") changed(target);
+    addedNodes.forEach((node) => {
+      if (!added.has(target)) changed(node);
+      added.add(node);
+    });
+  }
+});
+
+/** Watches a root and all below it, but for shadow roots. */
+export function watch(root: Node): void {
+  observer.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: WATCHED });
+}
+
+export function stop(): void {
+  observer.disconnect();
+  pending.clear();
+  isStopped = isScheduled = true;
+}
+
+/** What was looked at is told, marked, and asked for again where a framework was not ready. */
+export function report(): void {
+  const destinations = found.splice(0);
+  if (swapped.splice(0)[0]) {
+    document.documentElement.setAttribute(MARK, [...shown].map((pair) => pair.join("=")).join(" "));
+    options.onSwapped();
+  }
+  awaited.splice(0).forEach((element) => setTimeout(changed, HYDRATION_POLL_MS, element));
+  if (destinations[0]) options.onFound(destinations);
+}
+
+function changed(node: Node): void {
+  const line = lineOf(node);
+  pending.add(("closest" in line && line.closest(SLOTS)) || line);
+  if (isScheduled) return;
+  isScheduled = true;
+  if (document.hidden) setTimeout(run, HIDDEN_MS);
+  else requestAnimationFrame(run);
+}
+
+function run(): void {
+  const end = performance.now() + FRAME_MS_MAX;
+  isScheduled = isStopped;
+  added.clear();
+  for (const part of pending) {
+    if (performance.now() > end) {
+      changed(part);
+      break;
     }
-    onLooked();
-    schedule();
-  };
-  const schedule = () => {
-    if (isScheduled || !pending.size) return;
-    isScheduled = true;
-    if (document.hidden) setTimeout(run, HIDDEN_MS);
-    else requestAnimationFrame(run);
-  };
-  const changed = (node: Node) => {
-    pending.add(lineOf(node));
-    schedule();
-  };
-  const observer = new MutationObserver((records) => {
-    for (const { target, type, addedNodes } of records) {
-      if (type !== "childList") changed(target);
-      addedNodes.forEach((node) => {
-        if (!added.has(target)) changed(node);
-        added.add(node);
-      });
-    }
-  });
-  return [
-    (root) => observer.observe(root, { subtree: true, childList: true, characterData: true, attributeFilter: WATCHED }),
-    changed,
-    () => {
-      observer.disconnect();
-      pending.clear();
-      isStopped = isScheduled = true;
-    },
-  ];
+    pending.delete(part);
+    look(part, watch);
+  }
+  report();
 }

@@ -18,6 +18,9 @@ const BETWEEN = "[^!-'*-,0-~]";
 /** Between two digits at most: the indentation of markup that puts each part on a line of its own. */
 const GAP = `${BETWEEN}{0,60}`;
 
+/** With more beginnings than this, area codes for the most part, any three digits are looked at: a longer list would cost more than it spares. */
+const HEADS_MAX = 40;
+
 /** How much of the text before a number can belong to it (an international prefix), or speak against it. */
 const BEFORE_MAX = 40;
 
@@ -36,45 +39,63 @@ const LETTER = /[a-z]/i;
 /** A number in a text: where it begins with its country code or trunk prefix, if one is written, where its national part begins, and its end. */
 export type Place = readonly [number: string, start: number, national: number, end: number];
 
-export type AddNumber = (number: string) => void;
+export interface NumberBook {
+  /** @param number E.164 */
+  readonly add: (number: string) => void;
+  /** Whether a number may begin in a text, to be continued in others. Asked of every text of a page: one search, nothing else. */
+  readonly mayBegin: (text: string) => boolean;
+  /**
+   * @param slot then any digits that are as long as this number's, E.164, count as a number of its country, too; "" for none
+   * @returns in order; they overlap where a number of the book is part of another
+   */
+  readonly find: (text: string, slot: string) => readonly Place[];
+}
 
-/**
- * @param country then digits of it that are as long as a number of the book count as a number, too; "" for none
- * @returns in order; they overlap where a number of the book is part of another
- */
-export type FindNumbers = (text: string, country: string) => readonly Place[];
-
-export function makeNumberBook(): readonly [AddNumber, FindNumbers] {
+export function makeNumberBook(): NumberBook {
   /** National digits → E.164. */
   const book = new Map<string, string>();
-  /** By length, what a number of so many digits looks like. The first three are digits in vanity numbers, too. */
-  const patterns: RegExp[] = [];
+  /** First digits of the numbers; digits in vanity numbers, too. */
+  const heads = new Set<string>();
+  const lengths = new Set<number>();
+  let begin: RegExp | undefined;
+  let patterns: readonly RegExp[] = [];
 
-  const add: AddNumber = (number) => {
+  const add = (number: string) => {
     const [, , national] = splitNumber(number);
     // A mark that somebody else wrote into the page.
     if (!national) return;
-    const { length } = national;
     book.set(national, number);
-    patterns[length] = patterns[length] || RegExp(`(\\d${GAP}){3}([\\da-z]${GAP}){${length - 4}}[\\da-z]`, "gi");
+    heads.add((heads.size < HEADS_MAX ? national.slice(0, 3).split("") : ["\\d", "\\d", "\\d"]).join(GAP));
+    lengths.add(national.length);
+    begin = undefined;
   };
-  const find: FindNumbers = (text, country) => {
+  const mayBegin = (text: string) => {
+    if (!begin) {
+      const head = `(?:${[...heads].join("|")})`;
+      // Or a digit or two alone: a number may come in pieces of any size.
+      begin = RegExp(`${head}|^\\W*\\d\\d?\\W*$`);
+      patterns = [...lengths].map((length) => RegExp(`${head}(?:${GAP}[\\da-zA-Z]){${length - 3}}`, "g"));
+    }
+    return begin.test(text);
+  };
+  const find: NumberBook["find"] = (text, slot) => {
     const places: Place[] = [];
-    patterns.forEach((pattern) => {
-      // The browser looks for what is long enough; that is most of the work, and most of what it finds is a number.
+    const [, country, national] = splitNumber(slot);
+    const search = (pattern: RegExp) => {
       pattern.lastIndex = 0;
       for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
-        const [written] = match;
-        const digits = digitsOf(written);
-        const number = book.get(digits) || (country && !LETTER.test(written) && `+${country}${digits}`);
-        const place = number && delimit(text, match.index, written, number);
+        const digits = digitsOf(match[0]);
+        const number = book.get(digits) || (national && !LETTER.test(match[0]) && `+${country}${digits}`);
+        const place = number && delimit(text, match.index, match[0], number);
         if (place) places.push(place);
-        pattern.lastIndex = place ? place[3] : match.index + 1;
+        pattern.lastIndex = match.index + 1;
       }
-    });
+    };
+    if (mayBegin(text)) patterns.forEach(search);
+    if (national) search(RegExp(`\\d(?:${GAP}\\d){${national.length - 1}}`, "g"));
     return places.sort((one, other) => one[1] - other[1]);
   };
-  return [add, find];
+  return { add, mayBegin, find };
 }
 
 /** Where the number begins and ends, undefined when it is part of something longer. */

@@ -26,16 +26,13 @@ type Taken = Element &
 
 const isLoaded = () => document.readyState === "complete";
 
-/** @returns tells whether to wait before writing into an element; never for longer than the limits above */
-export function makeHydrationGate(): (element: Element) => boolean {
-  let until = Date.now() + (isLoaded() ? HYDRATION_MS_MAX : LOADING_MS_MAX);
-  addEventListener("load", () => (until = Date.now() + HYDRATION_MS_MAX));
-  return (element) => Date.now() < until && isAwaited(element);
-}
+let until = performance.now() + (isLoaded() ? HYDRATION_MS_MAX : LOADING_MS_MAX);
+addEventListener("load", () => (until = performance.now() + HYDRATION_MS_MAX));
 
-function isAwaited(element: Element): boolean {
+/** @returns whether to wait before writing into an element; never for longer than the limits above */
+export function isAwaited(element: Element): boolean {
   const root = "__next_f" in self ? document.body : element.closest(isLoaded() ? ROOTS : `${ROOTS},${ROOTS_PERHAPS}`);
-  if (!root) return false;
+  if (!root || performance.now() > until) return false;
   const app = (root as Taken)["__vue_app__"];
   if (app) return !!app.$nuxt && !!app.$nuxt.isHydrating;
   for (let taken: Element | null = element; taken; taken = taken.parentElement)

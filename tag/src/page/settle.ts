@@ -1,100 +1,117 @@
 /** What is to stand in one line of text or one attribute: found in the page's own text, written when it does not stand there yet. Called by look.ts. */
-import type { Shown } from "../page.js";
-import { JOINT, makeNumberBook } from "./find-numbers.js";
-import { makeHydrationGate } from "./hydration.js";
+import type { Shown, WatchOptions } from "../page.js";
+import { JOINT, makeNumberBook, type Place } from "./find-numbers.js";
+import { isAwaited } from "./hydration.js";
 import { type Cell, pageText, write } from "./page-text.js";
-import { readNumber, splitNumber } from "./phone-number.js";
+import { readNumber } from "./phone-number.js";
 import { formatNumber, putNumber } from "./put-number.js";
+import { lineOf, type Part } from "./text-runs.js";
 
 /** Where nothing is touched: no text of the page's, a person's own input, or somebody said so. Code is quoted, not dialled. */
 const LEFT_ALONE = "head,textarea,option,code,[contenteditable]:not([contenteditable=false]),[data-ringmatch-ignore]";
+
+type Kind = "text" | "attribute" | "link";
+
+/** One page, one watch: what follows is the page's, not a caller's. */
+export let options: WatchOptions;
+
+const { add, mayBegin, find } = makeNumberBook();
+export { mayBegin };
+
+/** Promo number → destination. */
+const standsFor = new Map<string, string>();
+export let shown: Shown = new Map();
+
+/** Parts of the page that hold numbers. */
+export const places = new Set<Part>();
+
+const told = new Set([""]);
+/** Destinations to tell of, elements we wrote into, and those that a framework has yet to take over; whoever reads a list empties it. */
+export const found: string[] = [];
+export const swapped: Element[] = [];
+export const awaited: Element[] = [];
+
+/** From now on promo numbers are found in the place of their destinations. */
+function learn(promo: string, destination: string): void {
+  add(promo);
+  if (promo === destination) standsFor.delete(promo);
+  else standsFor.set(promo, destination);
+}
+
+/** From now on these are shown, and found when they come back: from a clone, a cache, a script that read the page. */
+export function show(numbers: Shown): void {
+  shown = numbers;
+  numbers.forEach((promo, destination) => learn(promo, destination));
+}
+
+/**
+ * To be called once, before all others.
+ * @param mark what a copy of the page says of itself
+ */
+export function begin(given: WatchOptions, mark: string): void {
+  options = given;
+  given.shownBefore.forEach((destination, promo) => learn(promo, destination));
+  for (const pair of mark.split(" ")) {
+    const [destination, promo] = pair.split("=");
+    if (promo) learn(promo, destination!);
+  }
+  given.numbers.forEach((number) => learn(number, number));
+}
+
+function tell(destination: string): void {
+  if (!told.has(destination)) found.push(destination);
+  told.add(destination);
+}
 
 /**
  * @param cells text nodes that are read as one, or one attribute; none in an empty slot
  * @param element what they are in
  * @param slot the destination that stands here by the page's own word, E.164; else ""
+ * @param kind "link": the value of a tel: or sms: link
  */
-export type Settle = (cells: readonly Cell[], element: Element, slot: string) => void;
+export function settle(cells: readonly Cell[], element: Element, slot: string, kind: Kind): void {
+  const page = cells.map(pageText);
+  const text = kind === "link" ? readable(page[0]!) : page.join(JOINT);
+  const numbers = find(text, slot);
+  const isFree = (numbers[0] || slot || (kind === "link" && options.discover)) && !isLeftAlone(element);
+  const parts = isFree ? wanted(text, page, numbers, element, slot, kind) : page;
+  if (parts.every((part, i) => cells[i] && part === cells[i].nodeValue)) return;
+  if (isAwaited(element)) awaited.push(element);
+  else if (!cells[0]) element.append(parts[0]!);
+  // Unequal when a script wrote U+0000 into the page.
+  else if (parts.length === cells.length && cells.filter((cell, i) => write(cell, parts[i]!, element))[0])
+    swapped.push(element);
+}
 
-/** From now on these are shown, and found when they come back: from a clone, a cache, a script that read the page. */
-export type Show = (numbers: Shown) => void;
-
-/**
- * @param standsFor promo number → destination, of what may stand on the page already
- * @param onNumber a number that was found, or is a slot's: its destination
- * @param onUnknown a tel: link's number that is not known, E.164 or ""
- * @param onWritten a framework has yet to take over the element when `isAwaited`; then nothing was written
- */
-export function makeSettle(
-  standsFor: Map<string, string>,
-  numbers: readonly string[],
-  onNumber: (destination: string, element: Element) => void,
-  onUnknown: (number: string) => void,
-  onWritten: (element: Element, isAwaited: boolean) => void,
-): readonly [Settle, Show] {
-  const [add, find] = makeNumberBook();
-  const isAwaited = makeHydrationGate();
-  let shown: Shown = new Map();
-  standsFor.forEach((_, number) => add(number));
-  numbers.forEach((number) => {
-    add(number);
-    standsFor.delete(number);
-  });
-
-  /** What is to stand in the cells. */
-  const wanted = (
-    page: readonly string[],
-    element: Element,
-    slot: string,
-    attribute: string | undefined,
-  ): readonly string[] => {
-    const isLink = attribute === "href";
-    const text = isLink ? readable(page[0]!) : page.join(JOINT);
-    const places = find(text, slot && splitNumber(slot)[1]);
-    let out = "";
-    let from = 0;
-    if (isLink && !places[0]) onUnknown(readNumber(text.slice(4).split(/[;?]/)[0]!));
-    if ((!places[0] && !slot) || isLeftAlone(element)) return page;
-    for (const place of places) {
-      const [number, start, , end] = place;
-      const meant = standsFor.get(number) || number;
-      const target = shown.get(slot || meant) || meant;
-      onNumber(slot || meant, element);
-      if (target !== number && start >= from) {
-        out += text.slice(from, start) + putNumber(text, place, target, isLink);
-        from = end;
-      }
+/** What is to stand in the cells, whose own text is the page's. */
+function wanted(
+  text: string,
+  page: readonly string[],
+  numbers: readonly Place[],
+  element: Element,
+  slot: string,
+  kind: Kind,
+): readonly string[] {
+  let out = "";
+  let from = 0;
+  if (numbers[0] || slot) places.add(lineOf(element));
+  else tell(readNumber(text.slice(4).split(/[;?]/)[0]!));
+  for (const place of numbers) {
+    const [number, start, , end] = place;
+    const meant = standsFor.get(number) || number;
+    const target = shown.get(slot || meant) || meant;
+    tell(slot || meant);
+    if (target !== number && start >= from) {
+      out += text.slice(from, start) + putNumber(text, place, target, kind === "link");
+      from = end;
     }
-    if (from) return (out + text.slice(from)).split(JOINT);
-    if (places[0] || attribute) return page;
-    onNumber(slot, element);
-    // Another text in a slot, a call to action, is better than the page's own number.
-    const number = shown.get(slot) || (text.trim() ? "" : slot);
-    return number ? [formatNumber(number), ...page.slice(1).map(() => "")] : page;
-  };
-
-  const settle: Settle = (cells, element, slot) => {
-    const page = cells.map(pageText);
-    const parts = wanted(page, element, slot, cells[0] && (cells[0] as Attr).name);
-    if (parts.every((part, i) => cells[i] && part === cells[i].nodeValue)) return;
-    const isTooEarly = isAwaited(element);
-    if (!isTooEarly) {
-      if (!cells[0]) element.append(parts[0]!);
-      // A script wrote U+0000 into the page, or insists on its own text.
-      else if (parts.length !== cells.length || !cells.filter((cell, i) => write(cell, parts[i]!, element))[0]) return;
-    }
-    onWritten(element, isTooEarly);
-  };
-  return [
-    settle,
-    (numbers) => {
-      shown = numbers;
-      numbers.forEach((number, destination) => {
-        add(number);
-        if (number !== destination) standsFor.set(number, destination);
-      });
-    },
-  ];
+  }
+  if (from) return (out + text.slice(from)).split(JOINT);
+  if (numbers[0] || kind !== "text") return page;
+  tell(slot);
+  // Another text in a slot, a call to action, is better than the page's own number.
+  const number = shown.get(slot) || (text.trim() ? "" : slot);
+  return number ? [formatNumber(number), ...page.slice(1).map(() => "")] : page;
 }
 
 /** A link's number as people write it: tel:%2B1%20800… Parameters stay as they are. */

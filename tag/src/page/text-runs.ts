@@ -1,6 +1,6 @@
 /**
- * The texts of a page that are read as one line: `(800) <b>555</b>-0100`. Called for every look at a part of the page, so it must cost next to nothing:
- * the browser walks the text nodes itself, and what is around them is looked at only from a digit on.
+ * The texts of a page that are read as one line: `(800) <b>555</b>-0100`. The browser walks the text nodes itself, each is asked once whether a number may
+ * begin in it, and what is around a text is looked at only then.
  */
 
 /** Elements that do not end a line. Custom elements are inline unless their style says otherwise. */
@@ -12,10 +12,6 @@ const APART = "[data-ringmatch-ignore],[data-ringmatch-number],[contenteditable]
 /** Text that nobody sees, and that can be very long; and slots, which are looked at by themselves. All else is asked only where a number is. */
 const NO_LINE = "script,style,noscript,[data-ringmatch-number]";
 
-/** A whole number begins here, or the first part of one ends the text. Tested for every text of a page: all that follows is for the few that pass. */
-export const WHOLE = /\d(\W*\w){6}/;
-const PART = /\d\W*$/;
-
 /** An element or a shadow root: what can be looked at. */
 export type Part = Element | ShadowRoot;
 
@@ -26,32 +22,41 @@ export function textsIn(root: Node): readonly Text[] {
   return texts;
 }
 
-/** The nearest part of the page around a node that is a line of its own, or more. */
-export function lineOf(node: Node): Part {
-  const { parentNode, localName } = node as Element;
-  return parentNode && (!localName || (INLINE.test(localName) && !(node as Element).matches(APART)))
-    ? lineOf(parentNode)
-    : (node as Part);
-}
-
 export function elementOf(text: Text): Element {
   return text.parentElement || (text.parentNode as ShadowRoot).host;
 }
 
-/** Calls `visit` with the text nodes of each line below `root` that may hold a number, from where it begins on. */
-export function eachTextRun(root: Node, visit: (nodes: readonly Text[]) => void): void {
+/** The nearest part of the page around a node that is a line of its own, or more. */
+export function lineOf(node: Node): Part {
+  const { parentNode } = node;
+  return parentNode && isInline(node) ? lineOf(parentNode) : (node as Part);
+}
+
+/** @returns also for text and comments, which have no name */
+function isInline(node: Node): boolean {
+  const { localName } = node as Element;
+  return !localName || (INLINE.test(localName) && !(node as Element).matches(APART));
+}
+
+/** Calls `visit` with the text nodes of each line of a part in which a number may begin, from there on. */
+export function eachLine(
+  part: Node,
+  mayBegin: (text: string) => boolean,
+  visit: (texts: readonly Text[]) => void,
+): void {
   let run: Text[] = [];
   let line: Part | undefined;
   const end = () => {
-    if (run[1] || (line && WHOLE.test(run[0]!.data))) visit(run);
-    line = undefined;
+    if (run[0]) visit(run);
     run = [];
   };
-  for (const text of textsIn(root)) {
-    if (line && line !== lineOf(text)) end();
-    if (line || ((PART.test(text.data) || WHOLE.test(text.data)) && !elementOf(text).closest(NO_LINE))) {
-      line = line || lineOf(text);
-      run.push(text);
+  const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+  for (let text = walker.nextNode() as Text | null; text; text = walker.nextNode() as Text | null) {
+    if (run[0] && line !== lineOf(text)) end();
+    if (run[0]) run.push(text);
+    else if (mayBegin(text.data) && !elementOf(text).closest(NO_LINE)) {
+      run = [text];
+      line = lineOf(text);
     }
   }
   end();
