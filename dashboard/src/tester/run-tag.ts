@@ -8,10 +8,10 @@ import type { WatchPage } from "../../../tag/src/page.js";
 type Timer = () => void;
 type Wait = (timer: (...given: readonly unknown[]) => void, ms: number, ...given: readonly unknown[]) => number;
 
-/** `function(document, Date, setTimeout, clearTimeout, requestAnimationFrame, addEventListener)` */
+/** `function(document, performance, setTimeout, clearTimeout, requestAnimationFrame, addEventListener)` */
 declare const ringmatchPage: (
   document: Document,
-  date: { now(): number },
+  performance: { now(): number },
   setTimeout: Wait,
   clearTimeout: (id: number) => void,
   requestAnimationFrame: (timer: Timer) => number,
