@@ -3,23 +3,10 @@
  * behind, whatever the page sent. Called when a presentation is written. Pure.
  */
 import { consentTo } from "./exports/ad-consent.js";
+import { CLICK_PARAMETERS } from "./touch.js";
 
-/** Of the parameters that touch.ts knows; in addition everything of Google Ads that begins with gad_. */
-const CLICK_IDS: ReadonlySet<string> = new Set([
-  "gclid",
-  "gbraid",
-  "wbraid",
-  "dclid",
-  "fbclid",
-  "msclkid",
-  "ttclid",
-  "li_fat_id",
-  "twclid",
-  "rdt_cid",
-  "epik",
-  "scclid",
-  "sccid",
-]);
+/** Those that touch.ts knows, scclid beside ScCid, and everything of Google Ads that begins with gad_. */
+const CLICK_IDS: ReadonlySet<string> = new Set([...CLICK_PARAMETERS.map((name) => name.toLowerCase()), "scclid"]);
 
 /** Unknown is no decline: pages without consent signals are the account's decision (`consent`). */
 export function mayKeepClickIds(consent: Readonly<Record<string, unknown>> | null): boolean {

@@ -2,11 +2,8 @@
 
 export type Touch = Readonly<Record<string, string>>;
 
-/**
- * Campaign parameters: support.google.com/analytics/answer/10917952. Click ids as their networks spell them: Google Ads and its campaign
- * (gad_source, gad_campaignid), Campaign Manager (dclid), Meta, Microsoft, TikTok, LinkedIn, X, Reddit, Pinterest, Snap.
- */
-export const TOUCH_PARAMETERS = [
+/** support.google.com/analytics/answer/10917952 */
+const CAMPAIGN_PARAMETERS = [
   "utm_source",
   "utm_medium",
   "utm_campaign",
@@ -16,6 +13,13 @@ export const TOUCH_PARAMETERS = [
   "utm_source_platform",
   "utm_creative_format",
   "utm_marketing_tactic",
+] as const;
+
+/**
+ * Click ids as their networks spell them: Google Ads and its campaign (gad_source, gad_campaignid), Campaign Manager (dclid), Meta, Microsoft, TikTok,
+ * LinkedIn, X, Reddit, Pinterest, Snap.
+ */
+export const CLICK_PARAMETERS = [
   "gclid",
   "gbraid",
   "wbraid",
@@ -31,6 +35,8 @@ export const TOUCH_PARAMETERS = [
   "epik",
   "ScCid",
 ] as const;
+
+export const TOUCH_PARAMETERS = [...CAMPAIGN_PARAMETERS, ...CLICK_PARAMETERS] as const;
 
 /** Longer values are cut: campaign names are short, and a click id that does not fit is useless to its network anyway. */
 export const TOUCH_VALUE_CHARS_MAX = 512;

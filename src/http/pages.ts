@@ -2,9 +2,9 @@
  * The pages that people look at: `/`, `/demo`, `/install`, and their scripts and styles. Public, and without anything secret in them: what they show they
  * ask the API for, with a key that a person pastes. Registered by the HTTP server; the files are made by scripts/build-dashboard.mjs.
  */
-import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { AppError } from "../kernel/errors.js";
+import { matchesEtag, Rendition } from "./tag/rendition.js";
 
 /** File name → text. */
 export type PageFiles = Readonly<Record<string, string>>;
@@ -69,9 +69,9 @@ function sendFile({ files, request, reply }: Sending, name: string, fills: PageF
   const text = Object.hasOwn(files, name) ? files[name] : undefined;
   if (text === undefined) throw notFound();
   const filled = text.replace(/\{\{(\w+)\}\}/g, (whole, word: string) => fills[word] ?? whole);
-  const etag = `"${createHash("sha256").update(filled).digest("base64url").slice(0, 22)}"`;
+  const etag = new Rendition(filled).etag("identity");
   void reply.header("cache-control", "no-cache").header("etag", etag);
-  if (reply.statusCode === 200 && request.headers["if-none-match"] === etag) return reply.code(304).send();
+  if (reply.statusCode === 200 && matchesEtag(request.headers["if-none-match"], etag)) return reply.code(304).send();
   return reply.type(TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "text/plain; charset=utf-8").send(filled);
 }
 

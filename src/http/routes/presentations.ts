@@ -4,7 +4,7 @@
  */
 import type { FastifyReply } from "fastify";
 import type { Account } from "../../account/accounts.store.js";
-import { AppError, messageOf } from "../../kernel/errors.js";
+import { messageOf } from "../../kernel/errors.js";
 import type { BotTally } from "../../pool/bot-tally.js";
 import { createDiscovery } from "../../pool/discovery.js";
 import { presentPage } from "../../pool/present.js";
@@ -125,17 +125,24 @@ async function renewOrLose(
   },
 ): Promise<Renewal[]> {
   const { tagKey, visitorId, presentationIds, admit } = input;
-  try {
-    const known = await deps.directory.byTagKey(tagKey);
-    if (known !== null) {
-      admit(known.account);
-      return await renewLocks(deps.db, { accountId: known.account.id, visitorId, presentationIds });
-    }
-  } catch (error) {
-    if (error instanceof AppError && error.code === "origin_not_allowed") throw error;
-    deps.log.warn("presentation.renewal_lost", { error: messageOf(error) });
+  const known = await orNull(deps, () => deps.directory.byTagKey(tagKey));
+  if (known !== null) {
+    admit(known.account);
+    const asked = { accountId: known.account.id, visitorId, presentationIds };
+    const renewals = await orNull(deps, () => renewLocks(deps.db, asked));
+    if (renewals !== null) return renewals;
   }
   return presentationIds.map((presentationId) => ({ presentationId, outcome: "lost", lockedUntil: null }));
+}
+
+/** @returns null when it cannot be had just now */
+async function orNull<T>({ log }: Pick<HttpDeps, "log">, read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    log.warn("presentation.renewal_lost", { error: messageOf(error) });
+    return null;
+  }
 }
 
 function answerPreflight(_request: unknown, reply: FastifyReply): FastifyReply {

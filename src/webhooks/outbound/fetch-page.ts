@@ -4,7 +4,7 @@
  * nothing but HTML is handed back. What the site does is an outcome, never an exception.
  */
 import { request } from "undici";
-import { ForbiddenTarget, type GuardedAgent } from "./guarded-agent.js";
+import type { GuardedAgent } from "./guarded-agent.js";
 import { wordFor } from "./send.js";
 
 /** From the first look-up to the last byte. A page that takes longer keeps no visitor either. */
@@ -152,6 +152,5 @@ const SENTENCES: Readonly<Record<string, string>> = {
 };
 
 function sentenceFor(error: unknown): string {
-  if (error instanceof ForbiddenTarget) return SENTENCES["forbidden_address"] as string;
   return SENTENCES[wordFor(error)] ?? "cannot be reached";
 }
