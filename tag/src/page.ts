@@ -21,7 +21,7 @@ export interface WatchOptions {
 }
 
 export interface PageWatch {
-  /** Looks at the whole page again, now. */
+  /** Looks at the whole page, now. */
   scan(): void;
   /** From now on these numbers stand for their destinations; what is not named shows the page's own number again. Done when it returns. */
   show(numbers: Shown): void;
@@ -29,5 +29,5 @@ export interface PageWatch {
   stop(): void;
 }
 
-/** `watchPage` of page/watch-page.ts. It has looked at the page once before it returns, unless a framework has yet to take the page over. */
+/** `watchPage` of page/watch-page.ts. It watches what changes, and has looked at nothing when it returns: what is to be shown from the start goes first. */
 export type WatchPage = (options: WatchOptions) => PageWatch;

@@ -49,6 +49,7 @@ export function runTag(page: Document, input: { numbers: readonly string[]; slot
     ...{ numbers, slotsOnly, discover: false, shownBefore: new Map(), onFound: nothing, onSwapped: nothing },
   });
   watch.show(new Map(numbers.map((number, at) => [number, standIn(number, at)])));
+  watch.scan();
   const at = snapshot(page);
   now = LATER_MS;
   for (let round = 0; round < ROUNDS_MAX && timers.length > 0; round++) for (const timer of timers.splice(0)) timer();

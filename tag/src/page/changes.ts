@@ -1,10 +1,7 @@
-/**
- * What changed on the page since the last frame, handed on once, before the next frame is painted. Called by watch-page.ts.
- *
- * What we write is a change, too: its line is looked at once more, and nothing is found to write.
- */
+/** What others changed on the page since the last frame, handed on once, before the next frame is painted. Called by watch-page.ts. */
 import { HYDRATION_POLL_MS } from "./hydration.js";
 import { look, SLOTS, WATCHED } from "./look.js";
+import { isOurs } from "./page-text.js";
 import { awaited, found, options, shown, swapped } from "./settle.js";
 import { lineOf, type Part } from "./text-runs.js";
 
@@ -28,7 +25,7 @@ let isStopped = false;
 
 const observer = new MutationObserver((records) => {
   for (const { target, type, addedNodes } of records) {
-    if (type !== "childList") changed(target);
+    if (type !== "childList" && !isOurs(target)) changed(target);
     addedNodes.forEach((node) => {
       if (!added.has(target)) changed(node);
       added.add(node);

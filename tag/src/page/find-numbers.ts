@@ -42,8 +42,8 @@ export type Place = readonly [number: string, start: number, national: number, e
 export interface NumberBook {
   /** @param number E.164 */
   readonly add: (number: string) => void;
-  /** Whether a number may begin in a text, to be continued in others. Asked of every text of a page: one search, nothing else. */
-  readonly mayBegin: (text: string) => boolean;
+  /** Whether a number may begin in a text, to be continued in others. A pattern, asked of every text of a page. */
+  readonly begin: () => RegExp;
   /**
    * @param slot then any digits that are as long as this number's, E.164, count as a number of its country, too; "" for none
    * @returns in order; they overlap where a number of the book is part of another
@@ -57,7 +57,7 @@ export function makeNumberBook(): NumberBook {
   /** First digits of the numbers; digits in vanity numbers, too. */
   const heads = new Set<string>();
   const lengths = new Set<number>();
-  let begin: RegExp | undefined;
+  /** Where a number may begin, then how the numbers of each length look. */
   let patterns: readonly RegExp[] = [];
 
   const add = (number: string) => {
@@ -67,16 +67,16 @@ export function makeNumberBook(): NumberBook {
     book.set(national, number);
     heads.add((heads.size < HEADS_MAX ? national.slice(0, 3).split("") : ["\\d", "\\d", "\\d"]).join(GAP));
     lengths.add(national.length);
-    begin = undefined;
+    patterns = [];
   };
-  const mayBegin = (text: string) => {
-    if (!begin) {
-      const head = `(?:${[...heads].join("|")})`;
+  const compiled = () => {
+    if (patterns[0]) return patterns;
+    const head = `(?:${[...heads].join("|")})`;
+    return (patterns = [
       // Or a digit or two alone: a number may come in pieces of any size.
-      begin = RegExp(`${head}|^\\W*\\d\\d?\\W*$`);
-      patterns = [...lengths].map((length) => RegExp(`${head}(?:${GAP}[\\da-zA-Z]){${length - 3}}`, "g"));
-    }
-    return begin.test(text);
+      RegExp(`${head}|^\\W*\\d\\d?\\W*$`),
+      ...[...lengths].map((length) => RegExp(`${head}(?:${GAP}[\\da-zA-Z]){${length - 3}}`, "g")),
+    ]);
   };
   const find: NumberBook["find"] = (text, slot) => {
     const places: Place[] = [];
@@ -91,11 +91,11 @@ export function makeNumberBook(): NumberBook {
         pattern.lastIndex = match.index + 1;
       }
     };
-    if (mayBegin(text)) patterns.forEach(search);
+    compiled().slice(1).forEach(search);
     if (national) search(RegExp(`\\d(?:${GAP}\\d){${national.length - 1}}`, "g"));
     return places.sort((one, other) => one[1] - other[1]);
   };
-  return { add, mayBegin, find };
+  return { add, begin: () => compiled()[0] as RegExp, find };
 }
 
 /** Where the number begins and ends, undefined when it is part of something longer. */

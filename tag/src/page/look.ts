@@ -1,6 +1,6 @@
 /** One look at a part of the page: its slots, its lines of text, its attributes and its shadow roots. Called by watch-page.ts. */
 import { readNumber } from "./phone-number.js";
-import { mayBegin, options, settle } from "./settle.js";
+import { book, options, settle } from "./settle.js";
 import { eachLine, elementOf, type Part, textsIn } from "./text-runs.js";
 
 const SLOT = "data-ringmatch-number";
@@ -11,6 +11,12 @@ const READ = ["href", "aria-label", "title", "alt"];
 const WITH_ATTRIBUTES = '[href^="tel:"i],[href^="sms:"i],[aria-label],[title],[alt]';
 const LINK = /^(tel|sms):/i;
 
+/**
+ * What can have a shadow root, but for headings and paragraphs; script must ask each element for its own. (DOM, "attach a shadow root", lists the
+ * elements; the hyphenated ones have no selector.)
+ */
+const HOSTS = ":not(a,b,br,button,em,h1,h2,h3,h4,i,img,input,label,li,link,meta,option,p,path,script,strong,svg,td,th,tr,ul)";
+
 /** What may make a number appear, or forbid it. */
 export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable"];
 
@@ -19,7 +25,7 @@ export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable
  * @param onShadow is told of each shadow root in it
  */
 export function look(part: Part, onShadow: (root: ShadowRoot) => void): void {
-  if (!options.slotsOnly) eachLine(part, mayBegin, (texts) => settle(texts, elementOf(texts[0]!), "", "text"));
+  if (!options.slotsOnly) eachLine(part, book.begin(), (texts) => settle(texts, elementOf(texts[0]!), "", "text"));
   each(part, `${SLOTS},${WITH_ATTRIBUTES}`, (element) => {
     const around = element.closest(SLOTS);
     const slot = around ? readNumber(around.getAttribute(SLOT)!) : "";
@@ -31,7 +37,7 @@ export function look(part: Part, onShadow: (root: ShadowRoot) => void): void {
           settle([element.getAttributeNode(name)!], element, slot, name === "href" ? "link" : "attribute");
       }
   });
-  each(part, "*", ({ shadowRoot }) => {
+  each(part, HOSTS, ({ shadowRoot }) => {
     if (!shadowRoot) return;
     onShadow(shadowRoot);
     look(shadowRoot, onShadow);

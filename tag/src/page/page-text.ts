@@ -16,8 +16,13 @@ const written = new WeakMap<Node, Written>();
 
 /** What the page has there, without us. */
 export function pageText(cell: Cell): string {
-  const last = written.get(cell);
-  return last && last[1] === cell.nodeValue ? last[0] : cell.nodeValue!;
+  return isOurs(cell) ? written.get(cell)![0] : cell.nodeValue!;
+}
+
+/** Whether what stands there was written by us. */
+export function isOurs(node: Node): boolean {
+  const last = written.get(node);
+  return !!last && last[1] === node.nodeValue;
 }
 
 /** @returns whether anything was changed */

@@ -5,25 +5,25 @@ import { isAwaited } from "./hydration.js";
 import { type Cell, pageText, write } from "./page-text.js";
 import { readNumber } from "./phone-number.js";
 import { formatNumber, putNumber } from "./put-number.js";
-import { lineOf, type Part } from "./text-runs.js";
 
 /** Where nothing is touched: no text of the page's, a person's own input, or somebody said so. Code is quoted, not dialled. */
 const LEFT_ALONE = "head,textarea,option,code,[contenteditable]:not([contenteditable=false]),[data-ringmatch-ignore]";
 
 type Kind = "text" | "attribute" | "link";
 
+type Spot = Parameters<typeof settle>;
+
 /** One page, one watch: what follows is the page's, not a caller's. */
 export let options: WatchOptions;
 
-const { add, mayBegin, find } = makeNumberBook();
-export { mayBegin };
+export const book = makeNumberBook();
 
 /** Promo number → destination. */
 const standsFor = new Map<string, string>();
 export let shown: Shown = new Map();
 
-/** Parts of the page that hold numbers. */
-export const places = new Set<Part>();
+/** What was found on the page, by its first cell or the empty slot: settled anew when other numbers are to stand there. */
+const spots = new Map<Node, Spot>();
 
 const told = new Set([""]);
 /** Destinations to tell of, elements we wrote into, and those that a framework has yet to take over; whoever reads a list empties it. */
@@ -33,7 +33,7 @@ export const awaited: Element[] = [];
 
 /** From now on promo numbers are found in the place of their destinations. */
 function learn(promo: string, destination: string): void {
-  add(promo);
+  book.add(promo);
   if (promo === destination) standsFor.delete(promo);
   else standsFor.set(promo, destination);
 }
@@ -42,6 +42,10 @@ function learn(promo: string, destination: string): void {
 export function show(numbers: Shown): void {
   shown = numbers;
   numbers.forEach((promo, destination) => learn(promo, destination));
+  spots.forEach((spot, node) => {
+    if ((spot[3] === "text" ? node : spot[1]).isConnected) settle(...spot);
+    else spots.delete(node);
+  });
 }
 
 /**
@@ -72,12 +76,17 @@ function tell(destination: string): void {
 export function settle(cells: readonly Cell[], element: Element, slot: string, kind: Kind): void {
   const page = cells.map(pageText);
   const text = kind === "link" ? readable(page[0]!) : page.join(JOINT);
-  const numbers = find(text, slot);
+  const numbers = book.find(text, slot);
   const isFree = (numbers[0] || slot || (kind === "link" && options.discover)) && !isLeftAlone(element);
-  const parts = isFree ? wanted(text, page, numbers, element, slot, kind) : page;
+  if (isFree) spots.set(cells[0] || element, [cells, element, slot, kind]);
+  const parts = isFree ? wanted(text, page, numbers, slot, kind) : page;
   if (parts.every((part, i) => cells[i] && part === cells[i].nodeValue)) return;
   if (isAwaited(element)) awaited.push(element);
-  else if (!cells[0]) element.append(parts[0]!);
+  else if (!cells[0]) {
+    element.append(parts[0]!);
+    // It has a text now, which is told as a change.
+    spots.delete(element);
+  }
   // Unequal when a script wrote U+0000 into the page.
   else if (parts.length === cells.length && cells.filter((cell, i) => write(cell, parts[i]!, element))[0])
     swapped.push(element);
@@ -88,14 +97,12 @@ function wanted(
   text: string,
   page: readonly string[],
   numbers: readonly Place[],
-  element: Element,
   slot: string,
   kind: Kind,
 ): readonly string[] {
   let out = "";
   let from = 0;
-  if (numbers[0] || slot) places.add(lineOf(element));
-  else tell(readNumber(text.slice(4).split(/[;?]/)[0]!));
+  if (!numbers[0] && !slot) tell(readNumber(text.slice(4).split(/[;?]/)[0]!));
   for (const place of numbers) {
     const [number, start, , end] = place;
     const meant = standsFor.get(number) || number;

@@ -2,7 +2,7 @@
 import type { WatchPage } from "../page.js";
 import { MARK, report, stop, watch } from "./changes.js";
 import { look } from "./look.js";
-import { begin, places, show } from "./settle.js";
+import { begin, show } from "./settle.js";
 
 export const watchPage: WatchPage = (options) => {
   const root = document.documentElement;
@@ -13,12 +13,10 @@ export const watchPage: WatchPage = (options) => {
   };
   begin(options, root.getAttribute(MARK) || "");
   watch(document);
-  scan();
   return {
     scan,
     show(numbers) {
       show(numbers);
-      places.forEach((part) => (part.isConnected ? look(part, watch) : places.delete(part)));
       report();
     },
     stop,

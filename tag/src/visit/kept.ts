@@ -17,11 +17,13 @@ export type AllHeld = Record<string, Held>;
 const DAY_S = 86_400;
 
 let visitorId = "";
+/** Whose cookie this page view wrote: once is enough, each one is a wait for another process. */
+let inCookie = "";
 
 /** What is known of earlier pages, and of other tabs; what is too old is nothing. It may be of another version of the tag. */
 export function recall(): AllHeld {
   // `until`: localStorage has no end of its own.
-  const [id, until, held] = attempt(() => JSON.parse(localStorage[keptAs()])) || [];
+  const [id, until, held] = attempt(() => JSON.parse(localStorage[keptAs()] || "[]")) || [];
   const isFresh = until > Date.now();
   visitorId = (attempt(() => cookie(keptAs())) || (isFresh && id) || visitorId).split(".")[0];
   return isFresh && id === visitorId && held;
@@ -37,12 +39,12 @@ export function keep(id: string, held: AllHeld): void {
   const until = Date.now() + forS * 1_000;
   visitorId = id;
   // The time makes each value another, so that reading it back tells whether this very one was taken.
-  writeCookie(`${id}.${until}`, forS);
+  if (id !== inCookie) writeCookie(`${(inCookie = id)}.${until}`, forS);
   attempt(() => (localStorage[keptAs()] = JSON.stringify([id, until, held])));
 }
 
 export function forget(): void {
-  visitorId = "";
+  visitorId = inCookie = "";
   writeCookie("", 0);
   attempt(() => localStorage.removeItem(keptAs()));
 }

@@ -60,6 +60,7 @@ let shown: Numbers = {};
 let waiting = 0;
 let asksThisMinute = 0;
 let isStopped = false;
+let hasLooked = false;
 let hasLeft = false;
 let timer: ReturnType<typeof setTimeout>;
 let clock = 0;
@@ -88,6 +89,10 @@ export function startVisit(watchPage: WatchPage, settled: (numbers: Numbers) => 
       document.dispatchEvent(new CustomEvent("ringmatch:swapped", { detail: { numbers: shown } }));
     }),
   });
+  // What this browser holds first: then one look at the page finds and swaps.
+  check();
+  hasLooked = true;
+  watch.scan();
   check();
   // The first pageshow brings nothing new, but the page is complete then. Capturing: window hears what is told to the document alone.
   const onEvent = guarded((event: Event) => ((event as PageTransitionEvent).persisted === false ? check() : look()));
@@ -147,21 +152,21 @@ function check(): void {
   const numbers = isConsented ? {} : sourceNumbers();
   const due: string[] = [];
   let next = LOOK_MS_MAX;
-  for (const destination of found) {
-    const [promo, id, sentAt, renewMs] = held[destination] || NOTHING;
+  for (const destination in held) {
+    const [promo, id, sentAt, renewMs] = held[destination] as Held;
     const age = now - sentAt;
     const end = renewMs * SHOWN_RENEWALS;
     if (age >= 0 && age < end) {
       if (promo) numbers[destination] = promo;
-      if (id && age >= renewMs) due.push(destination);
+      if (id && age >= renewMs && found.includes(destination)) due.push(destination);
       next = Math.min(next, (age < renewMs ? renewMs : end) - age);
-    } else if (held[destination]) {
+    } else {
       delete held[destination];
       delete asked[destination];
     }
   }
   show(numbers);
-  if (!isVisible()) return;
+  if (!hasLooked || !isVisible()) return;
   if (isConsented) {
     askFor(due);
     timer = setTimeout(guarded(check), next);
@@ -170,6 +175,7 @@ function check(): void {
 }
 
 function show(numbers: Numbers): void {
+  if (JSON.stringify(numbers) === JSON.stringify(shown)) return;
   shown = numbers;
   (watch as PageWatch).show(new Map(Object.entries(numbers)));
 }
@@ -184,7 +190,7 @@ function askFor(due: readonly string[]): void {
     const url = sendable(href);
     void send(PRESENTATIONS, numbers, {
       numbers,
-      page: { url, referrer: attempt(() => sendable(referrer)), visible: true },
+      page: { url, referrer: referrer ? attempt(() => sendable(referrer)) : undefined, visible: true },
       custom_data: customData(url),
       consent: consents(),
     });

@@ -23,6 +23,7 @@ function start({ numbers, slotsOnly = false, discover = false, shownBefore = [],
     onFound: (destinations) => live.found.push([...destinations]),
     onSwapped: () => live.swaps++,
   });
+  live.watch.scan();
   if (shown.length > 0) live.watch.show(new Map(shown));
   window.live = live;
 }
