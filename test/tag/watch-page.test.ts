@@ -77,6 +77,36 @@ describe("watching", () => {
     expect(await text("p")).toBe("Now (800) 555-0100!");
   });
 
+  test("other numbers are written where the first were found, without another look; own writes call for none", async () => {
+    await live("<p>Call <b>800</b>-555-0100</p><a href='tel:8005550100'>Call</a>");
+    const looks = await run(`(async () => {
+      let looks = 0;
+      const { createTreeWalker } = document;
+      document.createTreeWalker = (...given) => (looks++, createTreeWalker.apply(document, given));
+      live.watch.show(new Map([["${D}", "${OTHER}"]]));
+      const shown = document.body.textContent + document.querySelector("a").getAttribute("href");
+      for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+      document.querySelector("a").removeAttribute("href");
+      await frames();
+      return [shown, looks];
+    })()`);
+    expect(looks).toEqual([`Call 877-555-0199Calltel:${OTHER}`, 1]);
+  });
+
+  test("a text that the page took out keeps what stood in it", async () => {
+    await live("<p>Call 800-555-0100</p>");
+    const texts = await run(`(() => {
+      const p = document.querySelector("p");
+      const gone = p.firstChild;
+      p.replaceChildren("Call 800.555.0100");
+      live.watch.show(new Map([["${D}", "${OTHER}"]]));
+      return gone.data;
+    })()`);
+    expect(texts).toBe("Call 888-555-0142");
+    await settled();
+    expect(await text("p")).toBe("Call 877.555.0199");
+  });
+
   test("another number, then none: the page's own text each time anew", async () => {
     await live("<p>1-800-555-0100 <i>1.800</i>.555.0100</p>");
     await run(`live.watch.show(new Map([["${D}", "${OTHER}"]]))`);

@@ -24,8 +24,9 @@ let isScheduled = false;
 let isStopped = false;
 
 const observer = new MutationObserver((records) => {
-  for (const { target, type, addedNodes } of records) {
-    if (type !== "childList" && !isOurs(target)) changed(target);
+  for (const { target, type, attributeName, addedNodes } of records) {
+    const cell = attributeName ? (target as Element).getAttributeNode(attributeName) : target;
+    if (type !== "childList" && !isOurs(cell)) changed(target);
     addedNodes.forEach((node) => {
       if (!added.has(target)) changed(node);
       added.add(node);

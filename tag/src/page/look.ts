@@ -15,7 +15,8 @@ const LINK = /^(tel|sms):/i;
  * What can have a shadow root, but for headings and paragraphs; script must ask each element for its own. (DOM, "attach a shadow root", lists the
  * elements; the hyphenated ones have no selector.)
  */
-const HOSTS = ":not(a,b,br,button,em,h1,h2,h3,h4,i,img,input,label,li,link,meta,option,p,path,script,strong,svg,td,th,tr,ul)";
+const HOSTS =
+  ":not(a,b,br,button,em,h1,h2,h3,h4,i,img,input,label,li,link,meta,option,p,path,script,strong,svg,td,th,tr,ul)";
 
 /** What may make a number appear, or forbid it. */
 export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable"];

@@ -19,9 +19,9 @@ export function pageText(cell: Cell): string {
   return isOurs(cell) ? written.get(cell)![0] : cell.nodeValue!;
 }
 
-/** Whether what stands there was written by us. */
-export function isOurs(node: Node): boolean {
-  const last = written.get(node);
+/** Whether what stands there was written by us. Null: nothing stands there. */
+export function isOurs(node: Node | null): boolean {
+  const last = node && written.get(node);
   return !!last && last[1] === node.nodeValue;
 }
 

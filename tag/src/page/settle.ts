@@ -5,6 +5,7 @@ import { isAwaited } from "./hydration.js";
 import { type Cell, pageText, write } from "./page-text.js";
 import { readNumber } from "./phone-number.js";
 import { formatNumber, putNumber } from "./put-number.js";
+import { textsIn } from "./text-runs.js";
 
 /** Where nothing is touched: no text of the page's, a person's own input, or somebody said so. Code is quoted, not dialled. */
 const LEFT_ALONE = "head,textarea,option,code,[contenteditable]:not([contenteditable=false]),[data-ringmatch-ignore]";
@@ -84,8 +85,8 @@ export function settle(cells: readonly Cell[], element: Element, slot: string, k
   if (isAwaited(element)) awaited.push(element);
   else if (!cells[0]) {
     element.append(parts[0]!);
-    // It has a text now, which is told as a change.
     spots.delete(element);
+    settle(textsIn(element), element, slot, kind);
   }
   // Unequal when a script wrote U+0000 into the page.
   else if (parts.length === cells.length && cells.filter((cell, i) => write(cell, parts[i]!, element))[0])

@@ -175,7 +175,6 @@ function check(): void {
 }
 
 function show(numbers: Numbers): void {
-  if (JSON.stringify(numbers) === JSON.stringify(shown)) return;
   shown = numbers;
   (watch as PageWatch).show(new Map(Object.entries(numbers)));
 }

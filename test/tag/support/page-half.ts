@@ -12,7 +12,7 @@ function pageHalf(): Promise<string> {
     minify: true,
     write: false,
     format: "iife",
-    target: "es2018",
+    target: "es2020",
     charset: "ascii",
   }).then(({ outputFiles }) => outputFiles[0]!.text);
   return building;
