@@ -8,6 +8,7 @@ import {
   BATCH_MAX,
   WAIT_MS_MAX,
   WAITING_MAX,
+  WORTHWHILE_SECOND,
 } from "../../src/pool/allocation-batch.js";
 import { type Allocation, type AllocationRequest, PRESENT_BATCH } from "../../src/pool/presentations.store.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
@@ -88,6 +89,30 @@ describe("AllocationBatch", () => {
     expect(numbers).not.toContain(null);
     expect(numbers.at(-1)).toBe(numbers[0]);
     expect(new Set(numbers).size).toBe(outcomes.length - 1);
+  });
+
+  it("sends a second statement beside a running one once it is worth it, and no third", async () => {
+    let release = (): void => undefined;
+    const { database, batches } = watched(db, new Promise((resolve) => (release = resolve)));
+    const batch = batchOn(database);
+    const sizes = (): number[] => batches.map((b) => b.length);
+    const ask = (count: number): Promise<Allocation>[] =>
+      Array.from({ length: count }, () => batch.allocate(allocationFor(rival)));
+    const asked = ask(1);
+    await nextTurn();
+    asked.push(...ask(WORTHWHILE_SECOND - 1));
+    await nextTurn();
+    expect(sizes()).toEqual([1]);
+    asked.push(...ask(1));
+    await nextTurn();
+    expect(sizes()).toEqual([1, WORTHWHILE_SECOND]);
+    asked.push(...ask(WORTHWHILE_SECOND));
+    await nextTurn();
+    expect(sizes()).toEqual([1, WORTHWHILE_SECOND]);
+    release();
+    const outcomes = await Promise.all(asked);
+    expect(sizes()).toEqual([1, WORTHWHILE_SECOND, WORTHWHILE_SECOND]);
+    expect(new Set(outcomes.map((o) => o.kind === "presented" && o.promoNumber)).size).toBe(asked.length);
   });
 
   it("has every answered presentation in the log", async () => {
