@@ -10,6 +10,7 @@ import type { Database } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
+import { within } from "../kernel/within.js";
 
 /** Followers ask for the lock, the leader asks whether its session still answers. Not by waiting for the lock: that would hold back vacuum. */
 const TICK_MS = 1_000;
@@ -162,14 +163,6 @@ export class Leader {
 const TRY_LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0)) as locked";
 
 /** @throws when the session does not answer in time */
-async function answered<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error("the session does not answer")), ANSWER_MS_MAX);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function answered<T>(answer: Promise<T>): Promise<T> {
+  return within(ANSWER_MS_MAX, answer, () => new Error("the session does not answer"));
 }

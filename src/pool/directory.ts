@@ -6,6 +6,8 @@ import { type Account, findAccountByTagKey } from "../account/accounts.store.js"
 import type { DestinationStatus } from "../account/destinations.store.js";
 import { findLiveTag, type LiveTag } from "../account/tags.store.js";
 import { sql, type Queryable } from "../db/database.js";
+import { AppError } from "../kernel/errors.js";
+import { within } from "../kernel/within.js";
 import type { OverflowBehaviour } from "./ring-pool.js";
 
 export interface DirectoryPool {
@@ -31,6 +33,8 @@ export interface DirectoryAccount {
   readonly destinations: ReadonlyMap<string, DirectoryDestination>;
 }
 
+/** A page waits no longer for what is not in memory yet; it is read to its end nevertheless, for the next one. The tag gives up after 1.5 s in all. */
+export const LOAD_MS_MAX = 1_000;
 /** More accounts than a process serves at a time; the oldest-loaded one goes first. */
 const ACCOUNTS_MAX = 10_000;
 
@@ -53,27 +57,18 @@ interface Row {
 }
 
 export class Directory {
-  private readonly loaded = new Map<string, Promise<DirectoryAccount | null>>();
+  private readonly loaded = new Map<string, DirectoryAccount | Promise<DirectoryAccount | null>>();
   private clearings = 0;
 
   constructor(private readonly db: Queryable) {}
 
-  /** @returns null for an unknown tag key. @throws AppError("database_unavailable") when it is not in memory and cannot be read */
+  /**
+   * @returns null for an unknown tag key
+   * @throws AppError("database_unavailable") when it is not in memory and cannot be read, or not in time
+   */
   async byTagKey(tagKey: string): Promise<DirectoryAccount | null> {
-    const known = this.loaded.get(tagKey);
-    if (known !== undefined) return known;
-    if (this.loaded.size >= ACCOUNTS_MAX) this.loaded.delete(this.loaded.keys().next().value as string);
-    const loading = this.load(tagKey);
-    this.loaded.set(tagKey, loading);
-    try {
-      const found = await loading;
-      // An unknown key is asked again next time: the account may be made in a moment.
-      if (found === null) this.forget(tagKey, loading);
-      return found;
-    } catch (error) {
-      this.forget(tagKey, loading);
-      throw error;
-    }
+    const known = this.loaded.get(tagKey) ?? this.beginLoading(tagKey);
+    return known instanceof Promise ? within(LOAD_MS_MAX, known, tooSlow) : known;
   }
 
   /** Something changed: the next look-up reads again. Look-ups under way finish with what they read. */
@@ -87,8 +82,21 @@ export class Directory {
     return this.clearings;
   }
 
-  private forget(tagKey: string, loading: Promise<DirectoryAccount | null>): void {
-    if (this.loaded.get(tagKey) === loading) this.loaded.delete(tagKey);
+  private beginLoading(tagKey: string): Promise<DirectoryAccount | null> {
+    if (this.loaded.size >= ACCOUNTS_MAX) this.loaded.delete(this.loaded.keys().next().value as string);
+    const loading = this.load(tagKey);
+    this.loaded.set(tagKey, loading);
+    const isCurrent = (): boolean => this.loaded.get(tagKey) === loading;
+    loading.then(
+      (found) => {
+        if (!isCurrent()) return;
+        // An unknown key is asked again next time: the account may be made in a moment.
+        if (found === null) this.loaded.delete(tagKey);
+        else this.loaded.set(tagKey, found);
+      },
+      () => void (isCurrent() && this.loaded.delete(tagKey)),
+    );
+    return loading;
   }
 
   private async load(tagKey: string): Promise<DirectoryAccount | null> {
@@ -103,4 +111,8 @@ export class Directory {
     }
     return { account, destinations, tag: await findLiveTag(this.db, account.id) };
   }
+}
+
+function tooSlow(): AppError {
+  return new AppError("database_unavailable", "The account could not be read in time.", { retryAfterS: 1 });
 }

@@ -3,15 +3,17 @@ import { openDatabase } from "../../src/db/database.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { systemClock } from "../../src/kernel/clock.js";
 import { AllocationBatch } from "../../src/pool/allocation-batch.js";
-import { Directory } from "../../src/pool/directory.js";
+import { Directory, LOAD_MS_MAX } from "../../src/pool/directory.js";
+import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { freshDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
 import { makeWorld } from "../support/world.js";
 import { makeHttpWorld, problemIn } from "./support/http-world.js";
 
 /** Nothing listens on port 1 of this machine. */
 const NOBODY = "postgresql://nobody@127.0.0.1:1/none";
 const away = openDatabase({ url: NOBODY, log: silentLog });
-const { db } = await freshDatabase();
+const { db, url } = await freshDatabase();
 const body = { numbers: ["(800) 555-0100", "hello"], page: { url: "https://shop.example/" } };
 
 describe("the database is away", () => {
@@ -52,6 +54,28 @@ describe("the database is away", () => {
       remoteAddress: "198.51.100.7",
     });
     expect(suspected.json().presentations[0].outcome).toBe("original");
+  });
+
+  it("so does one whose account is not read in time, and the next one finds it read", async () => {
+    const proxy = await CuttableProxy.start(url);
+    const slow = openDatabase({ url: proxy.url, log: silentLog });
+    const batch = new AllocationBatch({ db, clock: systemClock, log: silentLog });
+    const world = makeHttpWorld(slow, { directory: new Directory(slow), batch });
+    const { account } = await makeWorld(db, 1);
+    const view = () =>
+      world.request("POST", "/v1/presentations", { key: null, body: { tag_key: account.tagKey, ...body } });
+    try {
+      proxy.hang();
+      const since = performance.now();
+      const first = await view();
+      expect(performance.now() - since).toBeLessThan(LOAD_MS_MAX + 700);
+      expect([first.statusCode, first.json().presentations[0].outcome]).toEqual([200, "original"]);
+      proxy.restore();
+      await until("the account is read", async () => (await view()).json().presentations[0].outcome === "presented");
+    } finally {
+      await proxy.stop();
+      await slow.close();
+    }
   });
 
   it("renewals are lost", async () => {
