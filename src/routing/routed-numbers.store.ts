@@ -26,15 +26,18 @@ const PAGE = 10_000;
 const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
   coalesce(c.carrier, n.carrier) as carrier, d.number, d.sip_uri as "sipUri", d.failover, d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
   d.whisper, d.record_announcement as "recordAnnouncement"`;
-const FROM = `promo_number n
-  left join carrier_credential c on c.id = n.credential_id
+const JOINED = `left join carrier_credential c on c.id = n.credential_id
   left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
   left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)`;
+/** The page is cut before it is joined: by its index, instead of all numbers being joined and sorted for each page, by three processes of PostgreSQL. */
 const SELECT_PAGE = sql(
   "routing_select_page",
-  `select ${COLUMNS} from ${FROM} where n.id > $1 order by n.id limit ${PAGE}`,
+  `select ${COLUMNS} from (select * from promo_number where id > $1 order by id limit ${PAGE}) n ${JOINED} order by n.id`,
 );
-const SELECT_SOME = sql("routing_select_some", `select ${COLUMNS} from ${FROM} where n.e164 = any ($1)`);
+const SELECT_SOME = sql(
+  "routing_select_some",
+  `select ${COLUMNS} from promo_number n ${JOINED} where n.e164 = any ($1)`,
+);
 
 interface Row extends DestinationFacts {
   id: number;
