@@ -20,7 +20,7 @@ export const ACCOUNT_SHARE_MAX = 0.5;
  * one must be worth its statement's fixed part (0.6 ms of PostgreSQL's work, 0.07 ms a visitor): side by side, 64 connections, one process made 1.1
  * times as many presentations with it, two made as many; with a second one of any size four processes made less than half.
  */
-const IN_FLIGHT_MAX = 2;
+export const IN_FLIGHT_MAX = 2;
 export const WORTHWHILE_SECOND = 24;
 /** About half a second of work at the measured rate; beyond it the page keeps its original numbers. */
 export const WAITING_MAX = 10_000;

@@ -33,8 +33,11 @@ export interface DirectoryAccount {
   readonly destinations: ReadonlyMap<string, DirectoryDestination>;
 }
 
-/** A page waits no longer for what is not in memory yet; it is read to its end nevertheless, for the next one. The tag gives up after 1.5 s in all. */
-export const LOAD_MS_MAX = 1_000;
+/**
+ * A page waits no longer for what is not in memory yet; it is read to its end nevertheless, for the next one. The tag gives up after 1.5 s in all, and may
+ * have to wait for a batch as well.
+ */
+export const LOAD_MS_MAX = 500;
 /** More accounts than a process serves at a time; the oldest-loaded one goes first. */
 const ACCOUNTS_MAX = 10_000;
 

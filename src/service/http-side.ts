@@ -67,7 +67,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
     secrets,
     metrics,
     ...ambient,
-    batch: new AllocationBatch({ db, ...ambient }),
+    batch: new AllocationBatch({ db: infrastructure.presentingDb, ...ambient }),
     directory: routing.directory,
     schedule: jobs,
     carriers: inventory.carriers,

@@ -9,11 +9,17 @@ import type { EmbeddedServer } from "../dev/server-process.js";
 import { ensurePartitions } from "../jobs/housekeeping.js";
 import type { Clock } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";
+import { IN_FLIGHT_MAX } from "../pool/allocation-batch.js";
 import { Stack } from "./stack.js";
 
 export interface Infrastructure {
   readonly dataDir: DataDir;
   readonly db: Database;
+  /**
+   * Connections that present numbers and do nothing else. The first statements of a connection cost PostgreSQL 150 ms (compiled, then planned five times): on
+   * any of sixteen, a process that has just started would pay that sixteen times over, and batches would wait behind look-ups.
+   */
+  readonly presentingDb: Database;
   readonly redisUrl: string;
   /** Also of use when half of it started. */
   readonly stack: Stack;
@@ -29,9 +35,11 @@ export async function startInfrastructure(input: { config: Config; clock: Clock;
     const [databaseUrl, redisUrl] = await startServers({ config, dataDir, clock, log, stack });
     const db = openDatabase({ url: databaseUrl, log });
     stack.push("database connections", () => db.close());
+    const presentingDb = openDatabase({ url: databaseUrl, log, connectionsMax: IN_FLIGHT_MAX });
+    stack.push("presenting connections", () => presentingDb.close());
     await migrate({ database: db, log });
     await ensurePartitions(db);
-    return { dataDir, db, redisUrl, stack };
+    return { dataDir, db, presentingDb, redisUrl, stack };
   } catch (error) {
     await stack.unwind();
     throw error;
