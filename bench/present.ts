@@ -16,9 +16,8 @@ import { makeTempDir } from "./temp-dir.js";
 
 const ROUNDS = 5;
 const ROUND_S = 3;
-const WARM_UP_S = 2;
-/** A process that joins asks the database once for each account, and is compiled anew; together with others it would take a minute over that. */
-const WARM_UP_ALONE_S = 4;
+/** A process that starts asks the database once for each account, and is compiled while it serves: each by itself, or they would take a minute together. */
+const WARM_UP_S = 6;
 const CONNECTIONS = 64;
 const LOG_SHORT = 100_000;
 const LOG_LONG = 10_000_000;
@@ -79,7 +78,7 @@ export async function benchPresent(
     const rates = await inTurn(sides, dir, report);
 
     const further = await Promise.all(Array.from({ length: 3 }, () => startService(input, many.url)));
-    for (const url of further) await views({ to: [url], world: many }, dir, WARM_UP_ALONE_S);
+    for (const url of further) await views({ to: [url], world: many }, dir, WARM_UP_S);
     const all = [...sides.many.to, ...further];
     const processes = await inTurn(
       { one: sides.many, two: { to: all.slice(0, 2), world: many }, four: { to: all, world: many } },

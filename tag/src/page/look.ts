@@ -11,12 +11,8 @@ const READ = ["href", "aria-label", "title", "alt"];
 const WITH_ATTRIBUTES = '[href^="tel:"i],[href^="sms:"i],[aria-label],[title],[alt]';
 const LINK = /^(tel|sms):/i;
 
-/**
- * What can have a shadow root, but for headings and paragraphs; script must ask each element for its own. (DOM, "attach a shadow root", lists the
- * elements; the hyphenated ones have no selector.)
- */
-const HOSTS =
-  ":not(a,b,br,button,em,h1,h2,h3,h4,i,img,input,label,li,link,meta,option,p,path,script,strong,svg,td,th,tr,ul)";
+/** All but frequent elements that cannot have a shadow root (DOM, "attach a shadow root"): each that is left has to be asked for its own. */
+const HOSTS = ":not(a,b,br,button,em,i,img,input,label,li,link,meta,option,path,script,strong,svg,td,th,tr,ul)";
 
 /** What may make a number appear, or forbid it. */
 export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable"];
