@@ -32,7 +32,9 @@ const JOINED = `left join carrier_credential c on c.id = n.credential_id
 /** The page is cut before it is joined: by its index, instead of all numbers being joined and sorted for each page, by three processes of PostgreSQL. */
 const SELECT_PAGE = sql(
   "routing_select_page",
-  `select ${COLUMNS} from (select * from promo_number where id > $1 order by id limit ${PAGE}) n ${JOINED} order by n.id`,
+  `select ${COLUMNS} from (
+     select id, e164, state, role, account_id, credential_id, host_account_id, carrier, pool_id, ownership_epoch
+     from promo_number where id > $1 order by id limit ${PAGE}) n ${JOINED} order by n.id`,
 );
 const SELECT_SOME = sql(
   "routing_select_some",
