@@ -45,7 +45,8 @@ export async function startBaresip(user: string): Promise<Baresip> {
 
 async function tryStart(user: string): Promise<Baresip | "port_taken"> {
   const dir = mkdtempSync(join(tmpdir(), "ringmatch-baresip-"));
-  const [sipPort, controlPort] = [await freeUdpPort(), await freeUdpPort()];
+  // The port after sipPort is baresip's as well, for TLS.
+  const [sipPort, , controlPort] = [await freeUdpPort(), await freeUdpPort(), await freeUdpPort()];
   const tone = join(dir, "tone.wav");
   writeFileSync(tone, toneFile());
   writeFileSync(join(dir, "accounts"), `<sip:${user}@127.0.0.1>;regint=0;audio_codecs=pcmu/8000/1;answermode=manual\n`);
