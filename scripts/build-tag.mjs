@@ -34,6 +34,7 @@ async function shortened(tag) {
   const { code } = await shorten(`t=${tag}`, {
     ecma: 2020,
     compress: { passes: 3, keep_fargs: false, unsafe_arrows: true },
+    mangle: { reserved: ["__config"] },
     format: { ascii_only: true, semicolons: true },
   });
   return code.slice("t=".length).replace(/;$/, "");

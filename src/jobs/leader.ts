@@ -10,7 +10,7 @@ import type { Database } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
-import { within } from "../kernel/within.js";
+import { withDeadline } from "../kernel/deadline.js";
 
 /** Followers ask for the lock, the leader asks whether its session still answers. Not by waiting for the lock: that would hold back vacuum. */
 const TICK_MS = 1_000;
@@ -164,5 +164,5 @@ const TRY_LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0)) as locked
 
 /** @throws when the session does not answer in time */
 function answered<T>(answer: Promise<T>): Promise<T> {
-  return within(ANSWER_MS_MAX, answer, () => new Error("the session does not answer"));
+  return withDeadline(ANSWER_MS_MAX, answer, () => new Error("the session does not answer"));
 }

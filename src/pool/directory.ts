@@ -6,8 +6,8 @@ import { type Account, findAccountByTagKey } from "../account/accounts.store.js"
 import type { DestinationStatus } from "../account/destinations.store.js";
 import { findLiveTag, type LiveTag } from "../account/tags.store.js";
 import { sql, type Queryable } from "../db/database.js";
+import { withDeadline } from "../kernel/deadline.js";
 import { AppError } from "../kernel/errors.js";
-import { within } from "../kernel/within.js";
 import type { OverflowBehaviour } from "./ring-pool.js";
 
 export interface DirectoryPool {
@@ -71,7 +71,7 @@ export class Directory {
    */
   async byTagKey(tagKey: string): Promise<DirectoryAccount | null> {
     const known = this.loaded.get(tagKey) ?? this.beginLoading(tagKey);
-    return known instanceof Promise ? within(LOAD_MS_MAX, known, tooSlow) : known;
+    return known instanceof Promise ? withDeadline(LOAD_MS_MAX, known, tooSlow) : known;
   }
 
   /** Something changed: the next look-up reads again. Look-ups under way finish with what they read. */

@@ -1,4 +1,5 @@
 /** What was started, in order; stopped in reverse. One part that fails to stop does not keep the others up. */
+import { withDeadline } from "../kernel/deadline.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 
@@ -17,16 +18,11 @@ export class Stack {
   async unwind(): Promise<void> {
     for (let part = this.parts.pop(); part !== undefined; part = this.parts.pop()) {
       const { name, stop } = part;
-      let timer: NodeJS.Timeout | undefined;
-      const limit = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`did not stop within ${STOP_MS_MAX} ms`)), STOP_MS_MAX);
-      });
+      const late = (): Error => new Error(`did not stop within ${STOP_MS_MAX} ms`);
       try {
-        await Promise.race([stop(), limit]);
+        await withDeadline(STOP_MS_MAX, Promise.resolve(stop()), late);
       } catch (error) {
         this.log.error("service.stop_failed", { part: name, error: messageOf(error) });
-      } finally {
-        clearTimeout(timer);
       }
     }
   }

@@ -14,6 +14,7 @@ import {
   RENEW_AFTER_S,
   SALES,
   startStandIn,
+  SUPPORT,
   visit,
 } from "./support/stand-in-service.js";
 
@@ -61,6 +62,27 @@ test("the answer of an earlier page stands before anything is asked, and is aske
   await service.asked(2);
   expect(service.asks[1]?.body.visitor_id).toBe(service.asks[0]?.body.visitor_id);
   expect(service.asks[1]?.body.page.url).toBe(`${service.shop}/next?utm_source=other`);
+});
+
+test("what other pages held is neither told nor renewed where it does not stand", async () => {
+  const page = await still();
+  await page.goto(service.shop);
+  await shows(page, PROMO);
+  service.pages.set(
+    "/support",
+    `<p id=n>${SUPPORT}</p><script>document.addEventListener("ringmatch:swapped", (event) => { swapped = event.detail.numbers })</script><script src="${service.origin}/tag.js?key=${KEY}"></script>`,
+  );
+  await page.goto(`${service.shop}/support`);
+  await shows(page, promoFor(SUPPORT));
+  const own = { [SUPPORT]: promoFor(SUPPORT) };
+  expect(await page.evaluate(`${ready}.then((numbers) => [numbers, swapped])`)).toEqual([own, own]);
+  expect(await page.evaluate("document.documentElement.dataset.ringmatchShown")).toBe(
+    `${SUPPORT}=${promoFor(SUPPORT)}`,
+  );
+  await page.clock.runFor(RENEW_MS);
+  // The first one is of the page that was left.
+  await service.renewed(2);
+  expect(service.renewals[1]?.body.presentation_ids).toEqual([`prs_${SUPPORT.slice(-4)}`]);
 });
 
 test.each([

@@ -1,4 +1,5 @@
 /** Time limits of a webhook's steps. A caller hears silence while we think; what does not answer in time is done without (contract: 1 s in all). */
+import { withDeadline } from "../../kernel/deadline.js";
 import { messageOf } from "../../kernel/errors.js";
 import type { Log } from "../../kernel/log.js";
 
@@ -22,20 +23,12 @@ export async function within<T>(
   limit: { readonly step: string; readonly ms: number },
   work: Promise<T>,
 ): Promise<{ readonly value: T } | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), limit.ms);
-  });
+  const late = new Error("late");
   try {
-    const done = await Promise.race([work.then((value) => ({ value })), late]);
-    if (done === null) log.warn("webhook.step_late", { step: limit.step, limitMs: limit.ms });
-    return done;
+    return { value: await withDeadline(limit.ms, work, () => late) };
   } catch (error) {
-    log.warn("webhook.step_failed", { step: limit.step, error: messageOf(error) });
+    if (error === late) log.warn("webhook.step_late", { step: limit.step, limitMs: limit.ms });
+    else log.warn("webhook.step_failed", { step: limit.step, error: messageOf(error) });
     return null;
-  } finally {
-    clearTimeout(timer);
-    // A failure after the limit was answered without it.
-    work.catch(() => undefined);
   }
 }

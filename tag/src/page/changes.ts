@@ -45,15 +45,15 @@ export function stop(): void {
   isStopped = isScheduled = true;
 }
 
-/** What was looked at is told, marked, and asked for again where a framework was not ready. */
+/** What was looked at is told, marked, and asked for again where a framework was not ready. Told first: the answer decides what the mark names. */
 export function report(): void {
   const destinations = found.splice(0);
+  if (destinations[0]) options.onFound(destinations);
   if (swapped.splice(0)[0]) {
     document.documentElement.setAttribute(MARK, [...shown].map((pair) => pair.join("=")).join(" "));
     options.onSwapped();
   }
   awaited.splice(0).forEach((element) => setTimeout(changed, HYDRATION_POLL_MS, element));
-  if (destinations[0]) options.onFound(destinations);
 }
 
 function changed(node: Node): void {

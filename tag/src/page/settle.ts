@@ -85,6 +85,7 @@ export function settle(cells: readonly Cell[], element: Element, slot: string, k
   if (isAwaited(element)) awaited.push(element);
   else if (!cells[0]) {
     element.append(parts[0]!);
+    swapped.push(element);
     spots.delete(element);
     settle(textsIn(element), element, slot, kind);
   }

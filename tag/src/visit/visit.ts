@@ -157,8 +157,10 @@ function check(): void {
     const age = now - sentAt;
     const end = renewMs * SHOWN_RENEWALS;
     if (age >= 0 && age < end) {
-      if (promo) numbers[destination] = promo;
-      if (id && age >= renewMs && found.includes(destination)) due.push(destination);
+      // Of what other pages held nothing is told or renewed here.
+      const isHere = !hasLooked || found.includes(destination);
+      if (isHere && promo) numbers[destination] = promo;
+      if (isHere && id && age >= renewMs) due.push(destination);
       next = Math.min(next, (age < renewMs ? renewMs : end) - age);
     } else {
       delete held[destination];

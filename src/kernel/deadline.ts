@@ -4,7 +4,7 @@
  * @param late what is thrown when the answer takes longer than `ms`; what it brings afterwards, be it a failure, is nobody's
  * @throws what the answer throws in time
  */
-export async function within<T>(ms: number, answer: Promise<T>, late: () => Error): Promise<T> {
+export async function withDeadline<T>(ms: number, answer: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(late()), ms);
