@@ -25,10 +25,12 @@ const BATCH_MAX = 48;
 /** One that is matched while another is written. */
 const IN_FLIGHT_MAX = 2;
 /**
- * A call's share of PostgreSQL's work was measured 0.57 ms alone, 0.20 ms among 4, 0.09 ms among 16. Behind a batch of more than a few, calls come faster
+ * A call's share of PostgreSQL's work was measured 0.57 ms alone, 0.20 ms among 4, 0.09 ms among 16. Behind batches of more than a few, calls come faster
  * than batches end: the next one then waits until so many are together, or until the pause after the batch is over. With fewer, nobody waits.
  */
 const BUSY_BATCH = 3;
+/** How much the latest batch counts beside those before it: calls that came together by chance make nobody wait, the third batch of a rush does. */
+const LATEST_SHARE = 1 / 3;
 const WORTHWHILE_BATCH = 16;
 const GATHER_MS = 5;
 /** Who waits gives up after 150 ms (route-call.ts): a batch that takes longer keeps nobody else from being served by another connection. */
@@ -60,8 +62,8 @@ export class OpeningBatch {
   private waiting: Waiting[] = [];
   private inFlight = 0;
   private running = 0;
-  /** Of calls in the batch that began last. */
-  private lastSize = 0;
+  /** Calls in a batch, of late. */
+  private usualSize = 0;
   private gathering: NodeJS.Timeout | null = null;
   private turnEnd: NodeJS.Immediate | null = null;
 
@@ -101,7 +103,7 @@ export class OpeningBatch {
       };
       const timer = setTimeout(leaveSlot, SLOT_MS_MAX);
       const batch = this.waiting.splice(0, BATCH_MAX);
-      this.lastSize = batch.length;
+      this.usualSize += (batch.length - this.usualSize) * LATEST_SHARE;
       void this.serve(batch).finally(() => {
         clearTimeout(timer);
         this.running--;
@@ -112,12 +114,12 @@ export class OpeningBatch {
 
   private mayBegin(): boolean {
     if (this.waiting.length === 0 || this.inFlight >= IN_FLIGHT_MAX || this.running >= RUNNING_MAX) return false;
-    if (this.lastSize < BUSY_BATCH || this.waiting.length >= WORTHWHILE_BATCH) return true;
+    if (this.usualSize < BUSY_BATCH || this.waiting.length >= WORTHWHILE_BATCH) return true;
     return this.inFlight === 0 && this.gathering === null;
   }
 
   private pumpSoon(): void {
-    if (this.lastSize >= BUSY_BATCH && this.gathering === null) {
+    if (this.usualSize >= BUSY_BATCH && this.gathering === null) {
       this.gathering = setTimeout(() => {
         this.gathering = null;
         this.pump();

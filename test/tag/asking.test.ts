@@ -251,6 +251,7 @@ test("custom data from where the account says, and what conversions look for", a
       { name: "missing", from: "local_storage", key: "nothing" },
       { name: "object", from: "data_layer", key: "object" },
       { name: "long", from: "url_parameter", key: "long" },
+      { name: "storable", from: "data_layer", key: "storable" },
     ],
   };
   service.pages.set(
@@ -258,7 +259,8 @@ test("custom data from where the account says, and what conversions look for", a
     pageWith(service, {
       head: `<script>
         document.cookie = "ab=b%20c"; document.cookie = "_ga=GA1.1.111.222"; document.cookie = "_fbp=fb.1.1700000000000.99";
-        localStorage.cart = "7"; dataLayer = [{ plan: "silver" }, null, { plan: "gold", object: {} }, { event: "x" }];
+        localStorage.cart = "7"; dataLayer = [{ plan: "silver" }, null, { plan: "gold", object: {} }, { event: "x" },
+          { storable: "\\0" + "y".repeat(253) + "\\u{1F4DE}" }];
       </script>`,
     }),
   );
@@ -270,6 +272,8 @@ test("custom data from where the account says, and what conversions look for", a
     plan: "gold",
     cart: "7",
     long: "x".repeat(255),
+    // Without U+0000 and half of the telephone: the service refuses a request that no database can keep.
+    storable: "y".repeat(253),
     ga_client_id: "GA1.1.111.222",
     fbp: "fb.1.1700000000000.99",
   });

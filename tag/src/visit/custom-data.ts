@@ -6,6 +6,8 @@ import { config } from "./settings.js";
 /** As many as the service takes. */
 const FIELDS_MAX = 25;
 const TEXT_CHARS_MAX = 255;
+/** What no database keeps, and the service refuses a whole request for: half a character, which a cut may leave, and U+0000. */
+const UNSAFE = /[\0\p{Cs}]/gu;
 /** Cookies that hold a click id, or Meta's id of the browser. */
 const OF_ADS = /^_(fb|gcl)/;
 
@@ -31,7 +33,7 @@ export function customData(url: string): Record<string, string> {
   for (const { name, from, key } of [...OF_NETWORKS, ...config.custom_data].slice(-FIELDS_MAX)) {
     const value = attempt(() => READERS[from](key, url)) ?? "";
     // Objects and functions are no text.
-    if (value !== "" && Object(value) !== value) fields[name] = `${value}`.slice(0, TEXT_CHARS_MAX);
+    if (value !== "" && Object(value) !== value) fields[name] = `${value}`.slice(0, TEXT_CHARS_MAX).replace(UNSAFE, "");
   }
   return fields;
 }
