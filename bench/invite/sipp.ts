@@ -19,6 +19,10 @@ const KILL_AFTER_MS = 5_000;
 const SOCKET_BYTES = "4000000";
 /** sipp's own limit of calls at once would lower the rate quietly. */
 const OPEN_CALLS_MAX = "100000";
+/** Many people call, each a few times; one who called 200,000 times would have each call weighed against a thousand of their own before it. */
+const FIRST_CALLER = 12_015_550_000;
+/** Prime, so that each calls another number every time. */
+const CALLERS = 9_973;
 /** The business forgets a call that never went on, after RFC 3261's 32 s. */
 const BUSINESS_GIVES_UP_MS = "33000";
 
@@ -69,15 +73,27 @@ let runs = 0;
 /** Resolves when the last call has ended one way or the other. @throws when aborted */
 export async function placeCalls(dir: string, plan: CallPlan, signal: AbortSignal): Promise<CallerReport> {
   const place = makePlace(dir, `callers-${runs++}`, "uac-bench.xml");
-  writeFileSync(
-    join(place, "numbers.csv"),
-    ["SEQUENTIAL", ...plan.numbers.map((number) => `${number};`), ""].join("\n"),
+  writeList(join(place, "numbers.csv"), plan.numbers);
+  writeList(
+    join(place, "callers.csv"),
+    Array.from({ length: CALLERS }, (_, n) => `+${FIRST_CALLER + n}`),
   );
   const stepMs = (plan.calls / plan.rate) * 1_000;
   const limitMs = stepMs * SLOWNESS_MAX + FINISH_MS_MAX;
   const child = run(place, [
     plan.to,
-    ...["-inf", "numbers.csv", "-m", String(plan.calls), "-r", String(plan.rate), "-l", OPEN_CALLS_MAX],
+    ...[
+      "-inf",
+      "numbers.csv",
+      "-inf",
+      "callers.csv",
+      "-m",
+      String(plan.calls),
+      "-r",
+      String(plan.rate),
+      "-l",
+      OPEN_CALLS_MAX,
+    ],
     ...["-recv_timeout", String(ANSWER_MS_MAX), "-timeout", `${Math.ceil(limitMs / 1_000)}s`],
     ...["-trace_stat", "-stf", "statistics.csv", "-fd", "250ms"],
     ...(plan.isTimed ? ["-timer_resol", "1", "-trace_rtt", "-rtt_freq", "1"] : []),
@@ -93,6 +109,11 @@ export async function placeCalls(dir: string, plan: CallPlan, signal: AbortSigna
   // A call that never rang is not left out: it waited as long as a caller waits.
   if (plan.isTimed) while (delaysMs.length < plan.calls) delaysMs.push(ANSWER_MS_MAX);
   return { ...countCalls(readStatistics(statistics), stepMs), delaysMs };
+}
+
+/** Taken from one after another, again and again. */
+function writeList(file: string, lines: readonly string[]): void {
+  writeFileSync(file, ["SEQUENTIAL", ...lines.map((line) => `${line};`), ""].join("\n"));
 }
 
 /** sipp writes some of its files beside the scenario: each run has a copy. */
