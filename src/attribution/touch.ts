@@ -38,17 +38,34 @@ export const CLICK_PARAMETERS = [
 
 export const TOUCH_PARAMETERS = [...CAMPAIGN_PARAMETERS, ...CLICK_PARAMETERS] as const;
 
+const KNOWN: ReadonlySet<string> = new Set(TOUCH_PARAMETERS);
+/** What businesses name themselves: utm_adgroup, utm_keyword. */
+const OWN_CAMPAIGN_PARAMETER = /^utm_\w{1,60}$/;
+/** Of a business's own, beside the known ones; an address with more has gone wrong somewhere. */
+const OWN_PARAMETERS_MAX = 20;
+
 /** Longer values are cut: campaign names are short, and a click id that does not fit is useless to its network anyway. */
 export const TOUCH_VALUE_CHARS_MAX = 512;
 
 export function touchOf(input: { url: string; given: Touch | undefined }): Touch {
   const touch: Record<string, string> = {};
   const parameters = queryOf(input.url);
-  for (const name of TOUCH_PARAMETERS) {
+  for (const name of [...TOUCH_PARAMETERS, ...ownNamesIn(parameters)]) {
     const value = parameters.get(name);
     if (value) touch[name] = value.slice(0, TOUCH_VALUE_CHARS_MAX);
   }
   return { ...touch, ...input.given };
+}
+
+/** Whether a parameter of a page's address tells of the campaign or the click. */
+export function isTouchParameter(name: string): boolean {
+  return KNOWN.has(name) || OWN_CAMPAIGN_PARAMETER.test(name);
+}
+
+function ownNamesIn(parameters: URLSearchParams): string[] {
+  return [...parameters.keys()]
+    .filter((name) => isTouchParameter(name) && !KNOWN.has(name))
+    .slice(0, OWN_PARAMETERS_MAX);
 }
 
 function queryOf(url: string): URLSearchParams {

@@ -27,7 +27,7 @@ const KIND: QueueKind = {
 const SCHEDULER = "due-pools";
 const ROUND = "round";
 const LOOK = "look";
-/** The shortest interval_s that a pool can have. */
+/** A pool with a shorter interval_s is looked at so often, and at once when it is exhausted. */
 export const ROUND_EVERY_MS = 10_000;
 export const POOLS_SWEEP_EVERY_MS = 10_000;
 /** A look that is this late, three rounds, is taken for lost. */

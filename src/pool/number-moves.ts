@@ -15,6 +15,9 @@ import {
   type LockedNumber,
   type PromoNumber,
 } from "./numbers.store.js";
+import { freeOverflow } from "./overflow-number.js";
+import { readOverflowShown } from "./overflow-use.store.js";
+import { getPool } from "./pools.store.js";
 import { canMove, removalOf, type NumberRole, type NumberState } from "./promo-number.js";
 import { type Cleanliness, HOLD_S_RECOMMENDED, judgeQuarantine, retirementProposalAt } from "./quarantine.js";
 import { type QuarantineSettings, readQuarantineSettings } from "./quarantine-settings.js";
@@ -74,7 +77,7 @@ export async function removeNumber(
   input: Why & { drainS: number; retentionS: number; skipDraining: boolean },
 ): Promise<{ number: PromoNumber; check: NumberCheck }> {
   const removal = removalOf({
-    retainedUntil: retainedUntilOf(known, input.retentionS),
+    retainedUntil: await retainedUntilOf(tx, known, input.retentionS),
     drainS: input.drainS,
     skipDraining: input.skipDraining,
     now: known.now,
@@ -163,6 +166,7 @@ export async function advanceNumber(
     const known = await lockNumber(tx, input.e164);
     if (known.ownershipEpoch !== input.ownershipEpoch) return { kind: "nothing_to_do" };
     if (known.state === "draining") return finishDraining(tx, known, input.actor);
+    if (known.state === "assigned" && known.role === "overflow") return unshare(tx, known, input.actor);
     if (known.state !== "quarantined") return { kind: "nothing_to_do" };
     const verdict = await judge(tx, known);
     if (verdict.judged.isClean) {
@@ -183,6 +187,15 @@ async function finishDraining(tx: Queryable, known: LockedNumber, actor: string)
   if (until > known.now) return { kind: "not_yet", check: checkOf(known, until, known.now) };
   const { check } = await quarantineLocked(tx, known, { reason: "draining is over", actor });
   return { kind: "quarantined", check };
+}
+
+/** An overflow number whose pool may share none any more, as soon as it is long enough ago that anybody was shown it. */
+async function unshare(tx: Queryable, known: LockedNumber, actor: string): Promise<Advance> {
+  const pool = await getPool(tx, { id: known.poolId as string, accountId: null });
+  const next = pool.overflow === "overflow_number" ? null : await freeOverflow(tx, known, { ...pool, actor });
+  await writeNextCheck(tx, known.id, next);
+  if (next === null) return { kind: "nothing_to_do" };
+  return { kind: "not_yet", check: checkOf(known, next, known.now) };
 }
 
 /** Inside the caller's transaction: from wherever it is to quarantine, without an owner. */
@@ -261,13 +274,14 @@ function proposalOf({ rule, enteredAt }: Pick<Verdict, "rule" | "enteredAt">): I
   return retirementProposalAt({ rule, retireAfterS: rule.retireAfterS, enteredAt });
 }
 
-/** Nobody knows who saw a shared overflow number when: it drains as if it had been shown just now. */
-function retainedUntilOf(known: LockedNumber, retentionS: number): Instant | null {
-  if (known.role === "overflow" || known.role === "static") return known.now + retentionS * 1000;
-  return Number.isFinite(known.retainedUntil) ? known.retainedUntil : null;
+/** Null: nobody was shown it. A static number is shown all the time. */
+async function retainedUntilOf(tx: Queryable, known: LockedNumber, retentionS: number): Promise<Instant | null> {
+  if (known.role === "pool") return Number.isFinite(known.retainedUntil) ? known.retainedUntil : null;
+  const shown = known.role === "overflow" ? await readOverflowShown(tx, known) : known.now;
+  return shown === null ? null : shown + retentionS * 1000;
 }
 
-function checkOf(number: { e164: string; ownershipEpoch: number }, at: Instant, now: Instant): NumberCheck {
+export function checkOf(number: { e164: string; ownershipEpoch: number }, at: Instant, now: Instant): NumberCheck {
   return { e164: number.e164, ownershipEpoch: number.ownershipEpoch, delayMs: Math.max(0, at - now) };
 }
 

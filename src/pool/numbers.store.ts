@@ -249,7 +249,8 @@ export async function writeMove(tx: Queryable, known: LockedNumber, move: Number
   return row as PromoNumber;
 }
 
-export async function writeNextCheck(tx: Queryable, numberId: number, at: Instant): Promise<void> {
+/** @param at null: nothing is due for it any more */
+export async function writeNextCheck(tx: Queryable, numberId: number, at: Instant | null): Promise<void> {
   await tx.query(UPDATE_NEXT_CHECK, [numberId, iso(at)]);
 }
 

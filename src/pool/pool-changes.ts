@@ -6,9 +6,10 @@ import type { IdSource } from "../kernel/ids.js";
 import { assertAccountRoom, lockAccountNumbers } from "./account-room.store.js";
 import { roomOf } from "./account-room.js";
 import { describeFitting, fits, fittingNumbers } from "./fitting-numbers.js";
-import { assignNumber, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
+import { assignNumber, checkOf, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
 import { lockNumbersOfPool, pickAvailable, pickLeastRecentlyPresented } from "./number-picks.store.js";
-import { lockNumber, type LockedNumber, type PromoNumber } from "./numbers.store.js";
+import { lockNumber, type LockedNumber, type PromoNumber, writeNextCheck } from "./numbers.store.js";
+import { freeOverflow, reserveOverflow } from "./overflow-number.js";
 import {
   insertPool,
   getPool,
@@ -146,10 +147,23 @@ export async function editPool(
     const surplus = known.size - settings.maxSize;
     const why = { reason: `max_size lowered to ${settings.maxSize}`, actor: input.actor };
     const drained = surplus > 0 ? await drainLeastRecent(tx, known, { count: surplus, ...why }) : [];
-    return { pool: await getPool(tx, { id: known.id, accountId: null }), checks: drained };
+    const changed = await getPool(tx, { id: known.id, accountId: null });
+    const shared = await changeSharing(tx, changed, input.actor);
+    return { pool: await getPool(tx, { id: known.id, accountId: null }), checks: [...drained, ...shared] };
   });
   for (const check of checks) deps.schedule.checkLater(check);
   return pool;
+}
+
+/** The overflow number that the pool should have, or should not. */
+async function changeSharing(tx: Queryable, pool: Pool, actor: string): Promise<NumberCheck[]> {
+  if (pool.overflow === "overflow_number") await reserveOverflow(tx, pool, actor);
+  if (pool.overflow === "overflow_number" || pool.overflowNumber === null) return [];
+  const known = await lockNumber(tx, pool.overflowNumber);
+  const next = await freeOverflow(tx, known, { retentionS: pool.retentionS, actor });
+  if (next === null) return [];
+  await writeNextCheck(tx, known.id, next);
+  return [checkOf(known, next, known.now)];
 }
 
 /** Switched on, it counts from now; switched off, it takes up nothing of what it ordered. */
@@ -249,12 +263,12 @@ export async function drainLeastRecent(
   pool: Pool,
   input: Why & { count: number },
 ): Promise<NumberCheck[]> {
-  const numbers = await pickLeastRecentlyPresented(tx, { poolId: pool.id, count: input.count });
-  const checks = await drainAll(tx, pool, numbers, input);
-  if (numbers.length === input.count) return checks;
-  // Only the overflow number is left to give.
-  const rest = await lockNumbersOfPool(tx, pool.id);
-  return [...checks, ...(await drainAll(tx, pool, rest.slice(0, input.count - numbers.length), input))];
+  // A pool's only number is a visitor's, as in one that is made so small.
+  const isShared = pool.overflowNumber !== null && pool.size - input.count < 2;
+  const shared = isShared ? [await lockNumber(tx, pool.overflowNumber)] : [];
+  const count = input.count - shared.length;
+  const numbers = await pickLeastRecentlyPresented(tx, { poolId: pool.id, count });
+  return drainAll(tx, pool, [...numbers, ...shared], input);
 }
 
 export async function drainAll(

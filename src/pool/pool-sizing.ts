@@ -8,7 +8,7 @@ import { type PoolTraffic, type PoolWindow, readCallDelays, readTraffic } from "
 
 /** A week has every day once. */
 export const WINDOW_S_DEFAULT = 604_800;
-export const WINDOW_S_MIN = 60;
+export const WINDOW_S_MIN = 1;
 /** What is older tells of another season, and is not read at a request. */
 export const WINDOW_S_MAX = 31 * 86_400;
 

@@ -4,13 +4,13 @@ import type { Registry } from "prom-client";
 import { tagFileOf, type TagScript } from "../account/tag-file.js";
 import { publishTagFile } from "../account/tag-files.store.js";
 import type { Config } from "../config.js";
-import type { Database } from "../db/database.js";
 import { createAddressLimit, FALLBACKS_PER_MINUTE_MAX } from "../http/address-limit.js";
 import type { HttpDeps } from "../http/http-deps.js";
 import { pages } from "../http/pages.js";
 import { buildHttpServer } from "../http/server.js";
 import { createTrustedAddresses } from "../http/trusted-addresses.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
+import { withDeadline } from "../kernel/deadline.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { AllocationBatch } from "../pool/allocation-batch.js";
@@ -144,17 +144,19 @@ function fallbackDeps({ config, routing, ambient }: HttpSideInput): FallbackDeps
 /** Redis away delays jobs, nothing else: no reason to take the node out. */
 async function readinessOf({ config, infrastructure, jobs, state }: HttpSideInput) {
   const needsSip = config.roles.includes("sip");
-  const [postgres, redis] = await Promise.all([answers(infrastructure.db), jobs.isUp()]);
+  const ping = infrastructure.db.query(PING).then(() => true);
+  const [postgres, redis] = await Promise.all([isTrueInTime(ping), isTrueInTime(jobs.isUp())]);
   const checks = { postgres, redis, sip: !needsSip || state.sip?.isUp() === true };
   return { ready: state.isReady && !state.isDraining && checks.postgres && checks.sip, checks };
 }
 
+/** A load balancer asks every few seconds and gives up after one or two; a server that is stopped says nothing at all. */
+const ANSWER_MS_MAX = 1_000;
 const PING = { name: "service_ping", text: "select 1" } as const;
 
-async function answers(db: Database): Promise<boolean> {
+async function isTrueInTime(answer: Promise<boolean>): Promise<boolean> {
   try {
-    await db.query(PING);
-    return true;
+    return await withDeadline(ANSWER_MS_MAX, answer, () => new Error("no answer"));
   } catch (error) {
     void error;
     return false;

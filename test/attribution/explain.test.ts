@@ -96,6 +96,13 @@ describe("touchOf", () => {
     });
   });
 
+  it("takes a business's own utm_* from the URL as well, so many as an address can mean", () => {
+    const own = Array.from({ length: 30 }, (_, n) => `utm_own_${n}=${n}`).join("&");
+    const touch = touchOf({ url: `https://a.test/?utm_adgroup=shoes&utm=1&utm_=2&Utm_x=3&${own}&gclid=1`, given: {} });
+    expect(touch).toMatchObject({ utm_adgroup: "shoes", utm_own_18: "18", gclid: "1" });
+    expect(Object.keys(touch)).toHaveLength(21);
+  });
+
   it("reads any text without failing and cuts long values", () => {
     fc.assert(
       fc.property(fc.string(), (url) => {

@@ -401,7 +401,25 @@ describe("POST /v1/presentations/renew", () => {
       expect(response.statusCode).toBe(200);
       expect(response.json().presentations[0].outcome).toBe("lost");
     }
-    expect(problemIn(await renew({ tag_key: "t", visitor_id: "v", presentation_ids: [] })).status).toBe(422);
+  });
+
+  it("renews what is the visitor's, whatever stands beside it", async () => {
+    const world = await makeWorld(db, 1);
+    const tag_key = world.account.tagKey;
+    const { visitor_id, presentations } = (await present({ tag_key })).json();
+    const own = presentations[0].presentation_id;
+    const asked = [own, "", "x".repeat(500), own];
+    const answered = (await renew({ tag_key, visitor_id, presentation_ids: asked })).json().presentations;
+    expect(answered.map((one: { outcome: string }) => one.outcome)).toEqual(["renewed", "lost", "lost", "renewed"]);
+    expect(answered.map((one: { presentation_id: string }) => one.presentation_id)).toEqual(asked);
+    for (const nobody of [{}, { visitor_id: null }, { visitor_id: "" }]) {
+      const response = await renew({ tag_key, presentation_ids: [own], ...nobody });
+      expect(response.json().presentations).toMatchObject([{ presentation_id: own, outcome: "lost" }]);
+    }
+    expect((await renew({ tag_key, visitor_id, presentation_ids: [] })).json()).toEqual({ presentations: [] });
+    const tooMany = Array.from({ length: 101 }, () => own);
+    expect(problemIn(await renew({ tag_key, visitor_id, presentation_ids: tooMany })).status).toBe(422);
+    expect(problemIn(await renew({ tag_key, visitor_id, presentation_ids: [5] })).status).toBe(422);
   });
 });
 

@@ -94,7 +94,7 @@ describe("GET /v1/pools/:id/sizing", () => {
       misattribution: shown.misattribution,
     });
     for (const query of [
-      "?window_s=59",
+      "?window_s=0",
       "?window_s=2678401",
       "?window_s=x",
       "?protect=1",

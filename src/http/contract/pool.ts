@@ -21,7 +21,7 @@ const autoscaleIn = z
     enabled: z.boolean(),
     growth_percent: z.number().positive().max(1000).default(20),
     max_step: z.int().min(1).max(POOL_SIZE_MAX).default(50),
-    interval_s: z.int().min(10).max(86_400).default(300),
+    interval_s: z.int().min(1).max(86_400).default(300),
     min_size: z.int().min(1).max(POOL_SIZE_MAX).nullish(),
   })
   .meta({ description: "Off unless asked for" });

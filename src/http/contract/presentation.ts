@@ -14,6 +14,8 @@ import { accountQuery, e164InQuery, e164Out, idIn, idOut, instantIn, instantOut,
 
 export const PRESENTATION_BODY_BYTES_MAX = 16_384;
 export const NUMBERS_PER_PAGE_MAX = 20;
+/** Of all pages that a single-page application went through. */
+const RENEWED_MAX = 100;
 export const FIELD_NAME_CHARS_MAX = 64;
 const CUSTOM_TEXT_CHARS_MAX = 512;
 const CONSENT_FIELDS_MAX = 20;
@@ -69,10 +71,11 @@ const body = {
 export const presentationsIn = z.looseObject(body);
 export type PresentationsBody = z.output<typeof presentationsIn>;
 
+/** What names nothing of the visitor's is lost, and keeps nobody else from being renewed. */
 const renewal = {
   tag_key: body.tag_key,
-  visitor_id: z.string().min(1).max(100),
-  presentation_ids: z.array(idIn).min(1).max(NUMBERS_PER_PAGE_MAX),
+  visitor_id: z.string().nullish(),
+  presentation_ids: z.array(z.string()).max(RENEWED_MAX),
 };
 
 export const renewIn = z.looseObject(renewal);

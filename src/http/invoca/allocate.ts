@@ -127,6 +127,12 @@ export function trackingUrlOf(landingPage: string, number: string): string | nul
   if (!URL.canParse(landingPage) || !/^https?:$/.test(new URL(landingPage).protocol)) return null;
   // By hand: parsing the query and writing it again would change how the page's own parameters are encoded.
   const [page = "", ...fragment] = landingPage.split("#");
-  const link = `${page}${page.includes("?") ? "&" : "?"}sid=${number}&PPCPN=${number}`;
+  const [path = "", ...query] = page.split("?");
+  const own = query
+    .join("?")
+    .split("&")
+    // A page that was reached by such a link has the former ones, and most readers take the first.
+    .filter((pair) => pair !== "" && !/^(sid|PPCPN)(=|$)/.test(pair));
+  const link = `${path}?${[...own, `sid=${number}`, `PPCPN=${number}`].join("&")}`;
   return fragment.length === 0 ? link : `${link}#${fragment.join("#")}`;
 }

@@ -2,7 +2,7 @@
  * What an allocation request says of its visitor: campaign parameters and click ids become the touch, everything else custom data, by the names the client
  * uses (param1, site, search_keywords). Pure.
  */
-import { TOUCH_PARAMETERS, TOUCH_VALUE_CHARS_MAX, touchOf } from "../../attribution/touch.js";
+import { isTouchParameter, TOUCH_VALUE_CHARS_MAX, touchOf } from "../../attribution/touch.js";
 import { VISITOR_ID_PATTERN } from "../../kernel/ids.js";
 import { CUSTOM_FIELDS_MAX } from "../../attribution/judging/custom-data.js";
 import { URL_CHARS_MAX } from "../contract/presentation.js";
@@ -41,7 +41,7 @@ export function readAllocationParams(query: Readonly<Record<string, string>>): A
     if (!["ring_pool_key", "ringmatch_visitor_id", "oauth_token"].includes(name)) parameters++;
     if (RESERVED.has(name) || raw === "") continue;
     const text = safeTextOf(raw.slice(0, TOUCH_VALUE_CHARS_MAX));
-    if (isTouch(name)) given[name] = text;
+    if (isTouchParameter(name)) given[name] = text;
     else if (name === "" || name.length > NAME_CHARS_MAX)
       return { refusal: `a parameter's name must have 1 to ${NAME_CHARS_MAX} characters` };
     else customData[safeTextOf(name)] = text;
@@ -64,10 +64,6 @@ export function readAllocationParams(query: Readonly<Record<string, string>>): A
     },
     parameters,
   };
-}
-
-function isTouch(name: string): boolean {
-  return (TOUCH_PARAMETERS as readonly string[]).includes(name);
 }
 
 function safeTouch(landingPage: string | null, given: Record<string, string>): Record<string, string> {

@@ -105,7 +105,7 @@ function addRenew(app: HttpApp, deps: HttpDeps, { metrics }: Watch): void {
     async (request, reply) => {
       const { body } = request;
       countIgnored(metrics, ignoredInRenew(body));
-      const asked = { visitorId: body.visitor_id, presentationIds: body.presentation_ids };
+      const asked = { visitorId: body.visitor_id ?? "", presentationIds: body.presentation_ids };
       const admit = (account: Account): void =>
         admitOrigin(account, { request, reply, onRefused: metrics.originRefused });
       const renewals = await renewOrLose(deps, { tagKey: body.tag_key, ...asked, admit });

@@ -83,6 +83,8 @@ it("numbers are ten digits, or with dashes; others stay", () => {
 it.each([
   ["https://a.example/p", "https://a.example/p?sid=8&PPCPN=8"],
   ["http://a.example/p?q=%zz#top#x", "http://a.example/p?q=%zz&sid=8&PPCPN=8#top#x"],
+  ["https://a.example/?sid=1&a=b&PPCPN=2&", "https://a.example/?a=b&sid=8&PPCPN=8"],
+  ["https://a.example/?side=1&next=/x?sid=2", "https://a.example/?side=1&next=/x?sid=2&sid=8&PPCPN=8"],
   ["javascript:alert(1)", null],
   ["/relative", null],
 ])("tracking link of %s", (page, link) => expect(trackingUrlOf(page, "8")).toBe(link));

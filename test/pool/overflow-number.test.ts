@@ -1,0 +1,168 @@
+import { describe, expect, it } from "vitest";
+import { readOverflowShown } from "../../src/pool/overflow-use.store.js";
+import { advanceNumber } from "../../src/pool/number-moves.js";
+import { findNumber, historyOf, lockNumber, type PromoNumber } from "../../src/pool/numbers.store.js";
+import { deletePool, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
+import { addExhaustions } from "../../src/pool/pool-scaling.store.js";
+import type { Pool, PoolSettings } from "../../src/pool/pools.store.js";
+import { presentBatch } from "../../src/pool/presentations.store.js";
+import { scalePool } from "../../src/pool/scale-pool.js";
+import { freshDatabase, rows } from "../support/database.js";
+import { allocationFor, ids, makeWorld, type World } from "../support/world.js";
+
+const { db } = await freshDatabase();
+const DAY = 24 * 3_600_000;
+const movesOf = (world: World) => ({ db, ids, schedule: world.schedule });
+const why = { reason: "test", actor: "test" };
+const numberOf = async (e164: string | null): Promise<PromoNumber> =>
+  (await findNumber(db, e164 ?? "none")) as PromoNumber;
+
+const edit = (world: World, changes: Partial<PoolSettings>): Promise<Pool> =>
+  editPool(movesOf(world), { poolId: world.pool.id, changes, destination: null, actor: "test" });
+const scale = async (world: World, size: number): Promise<Pool> =>
+  (await scalePool({ ...movesOf(world), canBuy: false }, { poolId: world.pool.id, size, buy: false, actor: "test" }))
+    .pool;
+
+/** A visitor who found every number taken was shown the shared one, `daysAgo`. */
+async function shared(world: World, daysAgo = 0): Promise<void> {
+  await addExhaustions(db, [{ poolId: world.pool.id, count: 1, isUrgent: false }]);
+  await rows(db, `update pool_turned_away set quarter = quarter - make_interval(days => $2) where pool_id = $1`, [
+    world.pool.id,
+    daysAgo,
+  ]);
+  await rows(db, `update promo_number set state_since = state_since - interval '30 days' where pool_id = $1`, [
+    world.pool.id,
+  ]);
+}
+
+/** A bot was given the shared number instead of a visitor's, just now. */
+async function withheldFromBot(world: World): Promise<void> {
+  await rows(
+    db,
+    `insert into bot_hour (account_id, hour, reason, requests, withheld, withheld_lock_s)
+     values ($1, date_trunc('hour', now()), 'address_limit', 1, 1, 1800)`,
+    [world.account.id],
+  );
+}
+
+describe("an overflow number that leaves its pool", () => {
+  it("is quarantined at once when nobody was ever shown it, with the pool's others", async () => {
+    const world = await makeWorld(db, 2, { overflow: "overflow_number" });
+    await deletePool(movesOf(world), { poolId: world.pool.id, actor: "test" });
+    const numbers = await Promise.all([...world.numbers, world.pool.overflowNumber].map(numberOf));
+    expect(numbers.map(({ state }) => state)).toEqual(["quarantined", "quarantined", "quarantined"]);
+  });
+
+  it.each([
+    ["a visitor who found the pool full", shared],
+    ["a suspected bot, who may be a person", withheldFromBot],
+  ])("drains as long as the retention of %s", async (_who, shown) => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    await shown(world);
+    const e164 = world.pool.overflowNumber as string;
+    const number = await removeFromPool(movesOf(world), { poolId: world.pool.id, e164, skipDraining: false, ...why });
+    expect(number).toMatchObject({ state: "draining", role: "overflow" });
+    expect((number.nextCheckAt as number) - Date.now()).toBeGreaterThan(3 * DAY - 60_000);
+  });
+
+  it("is quarantined at once when it was shown longer ago than anybody is retained", async () => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    await shared(world, 4);
+    const e164 = world.pool.overflowNumber as string;
+    const number = await removeFromPool(movesOf(world), { poolId: world.pool.id, e164, skipDraining: false, ...why });
+    expect(number.state).toBe("quarantined");
+  });
+
+  it("goes before the last visitor's number: a pool of one has no overflow number", async () => {
+    const world = await makeWorld(db, 2, { overflow: "overflow_number" });
+    for (const agoMs of [2_000, 1_000]) await presentBatch(db, [allocationFor(world)], Date.now() - agoMs);
+    const pool = await scale(world, 1);
+    expect(pool).toMatchObject({ size: 1, overflowNumber: null });
+    const [oldest, latest] = await Promise.all(world.numbers.map(numberOf));
+    expect([oldest?.state, latest?.state, latest?.role]).toEqual(["draining", "assigned", "pool"]);
+    expect((await numberOf(world.pool.overflowNumber)).state).toBe("quarantined");
+    expect(await scale(world, 0)).toMatchObject({ size: 0 });
+  });
+});
+
+describe("a pool that gets an overflow number by its settings", () => {
+  it("shares the number that nobody is attributed to any more, and shows it to who finds the others taken", async () => {
+    const world = await makeWorld(db, 3, { retentionS: 3_600 });
+    for (const agoMs of [2 * DAY, 1_000]) await presentBatch(db, [allocationFor(world)], Date.now() - agoMs);
+    const pool = await edit(world, { overflow: "overflow_number" });
+    expect(pool.size).toBe(3);
+    // Never presented at all: the least recent of the three.
+    const free = world.numbers[2] as string;
+    expect(pool.overflowNumber).toBe(free);
+    expect(await historyOf(db, (await numberOf(free)).id)).toMatchObject([
+      { state: "available" },
+      { state: "assigned" },
+      { state: "assigned", reason: "reserved as the overflow number" },
+    ]);
+    const outcomes = await presentBatch(
+      db,
+      [1, 2].map(() => allocationFor(world)),
+    );
+    expect(outcomes.map((one) => (one.kind === "exhausted" ? one.overflowNumber : one.kind)).sort()).toEqual(
+      [free, "presented"].sort(),
+    );
+  });
+
+  it("takes none from a visitor", async () => {
+    const world = await makeWorld(db, 2);
+    for (const agoMs of [2_000, 1_000]) await presentBatch(db, [allocationFor(world)], Date.now() - agoMs);
+    expect((await edit(world, { overflow: "overflow_number" })).overflowNumber).toBeNull();
+    expect((await edit(world, { overflow: "original_number" })).size).toBe(2);
+  });
+});
+
+describe("a pool that shares no number any more", () => {
+  it("gives to visitors the one that nobody was shown", async () => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    expect(await edit(world, { overflow: "reuse_oldest" })).toMatchObject({ size: 2, overflowNumber: null });
+    const outcomes = await presentBatch(
+      db,
+      [1, 2].map(() => allocationFor(world)),
+    );
+    expect(outcomes.map(({ kind }) => kind)).toEqual(["presented", "presented"]);
+  });
+
+  it("keeps it back from visitors as long as somebody who was shown it may call, and the job hands it over then", async () => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    const e164 = world.pool.overflowNumber as string;
+    await shared(world);
+    expect((await edit(world, { overflow: "original_number" })).overflowNumber).toBe(e164);
+    const number = await numberOf(e164);
+    expect((number.nextCheckAt as number) - Date.now()).toBeGreaterThan(3 * DAY - 60_000);
+    expect(world.schedule.checks.at(-1)).toMatchObject({ e164, ownershipEpoch: number.ownershipEpoch });
+    const job = { e164, ownershipEpoch: number.ownershipEpoch, actor: "job" };
+    expect((await advanceNumber(movesOf(world), job)).kind).toBe("not_yet");
+    expect((await numberOf(e164)).role).toBe("overflow");
+    await rows(db, `update pool_turned_away set quarter = quarter - interval '4 days' where pool_id = $1`, [
+      world.pool.id,
+    ]);
+    expect((await advanceNumber(movesOf(world), job)).kind).toBe("nothing_to_do");
+    expect(await numberOf(e164)).toMatchObject({ role: "pool", state: "assigned", nextCheckAt: null });
+  });
+
+  it("and shares it again keeps it", async () => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    const e164 = world.pool.overflowNumber as string;
+    await shared(world);
+    await edit(world, { overflow: "original_number" });
+    expect((await edit(world, { overflow: "overflow_number" })).overflowNumber).toBe(e164);
+    const { ownershipEpoch } = await numberOf(e164);
+    const job = { e164, ownershipEpoch, actor: "job" };
+    expect((await advanceNumber(movesOf(world), job)).kind).toBe("nothing_to_do");
+    expect(await numberOf(e164)).toMatchObject({ role: "overflow", nextCheckAt: null });
+  });
+});
+
+it("what another pool's visitors were shown says nothing of a number", async () => {
+  const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+  await shared(await makeWorld(db, 1, { overflow: "overflow_number" }));
+  const shown = await db.transaction(async (tx) =>
+    readOverflowShown(tx, await lockNumber(tx, world.pool.overflowNumber as string)),
+  );
+  expect(shown).toBeNull();
+});
