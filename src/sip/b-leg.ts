@@ -15,8 +15,11 @@ export type LegOutcome =
   | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly cause: string }
   | { readonly kind: "canceled" };
 
-/** After our CANCEL the far side has this long to say 487 (RFC 3261 §9.1: 64*T1); then the attempt is over for us. */
-const CANCEL_SETTLES_MS_MAX = 5_000;
+/**
+ * After our CANCEL a far side that rings has this long to say 487; then the attempt is over for us, and whatever it still answers is told good-bye. One that
+ * never said anything is not waited for: the next target, or the record of a caller who gave up, would wait for a machine that is not there.
+ */
+const CANCEL_SETTLES_MS_MAX = 500;
 
 /** A BYE that nobody answers is retransmitted by the edge for 32 s; nothing here waits for that. */
 const HANG_UP_MS_MAX = 2_000;
@@ -37,6 +40,7 @@ export async function callBusiness(srf: Srf, request: LegRequest): Promise<LegOu
   if (signal.aborted) return { kind: "canceled" };
   const cancel = new Canceler();
   let timedOut = false;
+  let isHeard = false;
   // Some businesses answer the offer in 183 and send an empty 200.
   let earlySdp = "";
   let giveUp: (outcome: LegOutcome) => void = () => undefined;
@@ -46,7 +50,8 @@ export async function callBusiness(srf: Srf, request: LegRequest): Promise<LegOu
   let settleTimer: NodeJS.Timeout | undefined;
   const stop = (outcome: LegOutcome): void => {
     cancel.cancel();
-    settleTimer ??= setTimeout(() => giveUp(outcome), CANCEL_SETTLES_MS_MAX);
+    if (isHeard) settleTimer ??= setTimeout(() => giveUp(outcome), CANCEL_SETTLES_MS_MAX);
+    else giveUp(outcome);
   };
   const onAbort = (): void => stop({ kind: "canceled" });
   signal.addEventListener("abort", onAbort, { once: true });
@@ -60,6 +65,7 @@ export async function callBusiness(srf: Srf, request: LegRequest): Promise<LegOu
       if (sent !== undefined) cancel.sent(sent);
     },
     cbProvisional: (response) => {
+      isHeard = true;
       if (response.body) earlySdp = response.body;
       if (!signal.aborted && !timedOut) request.onProvisional(response);
     },

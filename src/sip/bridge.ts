@@ -35,7 +35,7 @@ export interface BridgeRequest {
 /** Resolves when the call is over. Never rejects. */
 export async function bridgeCall(request: BridgeRequest): Promise<void> {
   const hunt = await huntTargets(request);
-  if (hunt.kind === "answered") return answerCaller(request, hunt.answer);
+  if (hunt.kind === "answered") return answerCaller(request, hunt);
   const at = request.now();
   if (request.ending.signal.aborted) return endUnanswered(request, at);
   const status = finalStatusFor(hunt.failure);
@@ -44,7 +44,7 @@ export async function bridgeCall(request: BridgeRequest): Promise<void> {
 }
 
 type Hunt =
-  | { readonly kind: "answered"; readonly answer: LegAnswer }
+  | { readonly kind: "answered"; readonly answer: LegAnswer; readonly index: number }
   | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly cause: string };
 
 async function huntTargets(request: BridgeRequest): Promise<Hunt> {
@@ -57,7 +57,7 @@ async function huntTargets(request: BridgeRequest): Promise<Hunt> {
     record({ kind: "attempt_started", index, target: target.kind === "sip" ? target.uri : target.number, at: now() });
     const isFull = position === 0 && request.isFirstTargetFull;
     const outcome = isFull ? full() : uri === null ? noOutbound() : await attempt(request, uri);
-    if (outcome.kind === "answered") return outcome;
+    if (outcome.kind === "answered") return { ...outcome, index };
     if (outcome.kind === "canceled") return last;
     const { failure, cause } = outcome;
     record({
@@ -75,23 +75,28 @@ async function huntTargets(request: BridgeRequest): Promise<Hunt> {
 
 async function attempt(request: BridgeRequest, uri: string) {
   const { srf, invite, response, headers, ringTimeoutMs, ending, record, now } = request;
+  const offer = invite.body === "" || invite.body === undefined ? null : invite.body;
+  // A multipart body (RFC 5621) has its boundary there.
+  const type = offer === null ? undefined : invite.get("Content-Type");
   return callBusiness(srf, {
     uri,
-    headers: { ...headers },
-    offer: invite.body === "" || invite.body === undefined ? null : invite.body,
+    headers: { ...headers, ...(type === undefined ? {} : { "Content-Type": type }) },
+    offer,
     ringTimeoutMs,
     signal: ending.signal,
     onProvisional: (provisional) => {
       if (provisional.status <= 100) return;
       record({ kind: "ringing", at: now() });
       if (response.finalResponseSent) return;
-      const body = provisional.body ? { body: provisional.body, headers: { "Content-Type": "application/sdp" } } : {};
+      const type = { "Content-Type": provisional.get("Content-Type") ?? "application/sdp" };
+      const body = provisional.body ? { body: provisional.body, headers: type } : {};
       response.send(provisional.status, body);
     },
   });
 }
 
-async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<void> {
+async function answerCaller(request: BridgeRequest, hunt: Hunt & { kind: "answered" }): Promise<void> {
+  const { answer, index } = hunt;
   const { srf, invite, response, ending, record, now } = request;
   const business = answer.kind === "dialog" ? answer.dialog : answer.leg;
   if (ending.signal.aborted) {
@@ -116,7 +121,7 @@ async function answerCaller(request: BridgeRequest, answer: LegAnswer): Promise<
     );
   }
   const answeredAt = now();
-  record({ kind: "answered", at: answeredAt });
+  record({ kind: "answered", index, at: answeredAt });
   const release = await joinLegs({ caller, answer, ending: ending.signal });
   record(ended("completed", { ...release, at: now() }));
 }

@@ -95,7 +95,10 @@ export function createProxyHunt(input: HuntInput): ProxyHunt {
         // Without a frame that told of the attempt, the answer itself does.
         const step = called().find((one) => one.branch === branch) ?? called()[0] ?? onAttempt("", branch);
         if (step === null) continue;
-        if (status < 300) step.state = "over";
+        if (status < 300) {
+          step.state = "over";
+          if (how === "answered") record({ kind: "answered", index: step.index, at: now() });
+        }
         // The target of a caller who gave up has failed at nothing.
         else if (how === "canceled" && called().length === 1 && final === finals.at(-1)) continue;
         else fail(step, failedBy(final, status));

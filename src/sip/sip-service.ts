@@ -65,6 +65,10 @@ export class SipService {
       for (const method of ["register", "subscribe", "publish", "message", "refer"]) {
         link.srf.use(method, (_request, response) => response.send(405, { headers: { Allow: ALLOW } }));
       }
+      // Of a call that is over, or never was (RFC 3261 §12.2.2).
+      for (const method of ["bye", "info", "update", "prack", "notify"]) {
+        link.srf.use(method, (_request, response) => response.send(481));
+      }
       await link.connect();
     }
   }

@@ -17,7 +17,8 @@ export type CallEvent =
     }
   /** First sign from a target: 180, 183 or the like. */
   | { readonly kind: "ringing"; readonly at: Instant }
-  | { readonly kind: "answered"; readonly at: Instant }
+  /** `index`: which target, where its status was seen by us (200). */
+  | { readonly kind: "answered"; readonly at: Instant; readonly index?: number }
   /** The carrier sent the same call again after a final failure: a further attempt of the same record. */
   | { readonly kind: "retried"; readonly at: Instant }
   | {

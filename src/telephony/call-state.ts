@@ -32,6 +32,8 @@ export interface CallState {
   readonly retriedAt: Instant | null;
 }
 
+const SIP_OK = 200;
+
 export type CallStatus = "ringing" | "in_progress" | TerminalStatus;
 
 export const newCall: CallState = { attempts: [], ringingAt: null, answeredAt: null, end: null, retriedAt: null };
@@ -55,7 +57,7 @@ export function applyCallEvent(state: CallState, event: CallEvent): CallState {
     case "ringing":
       return { ...state, ringingAt: earlier(state.ringingAt, event.at) };
     case "answered":
-      return { ...state, answeredAt: earlier(state.answeredAt, event.at) };
+      return { ...withAnswer(state, event.index), answeredAt: earlier(state.answeredAt, event.at) };
     case "retried":
       return retried(state, event.at);
     case "ended":
@@ -97,6 +99,13 @@ function withAttempt(state: CallState, index: number, change: (known: Attempt | 
   while (attempts.length <= index) attempts.push(null);
   attempts[index] = change(attempts[index] ?? null);
   return { ...state, attempts };
+}
+
+/** A target that was never told of gets no attempt. */
+function withAnswer(state: CallState, index: number | undefined): CallState {
+  const known = index === undefined ? null : (state.attempts[index] ?? null);
+  if (index === undefined || known === null) return state;
+  return withAttempt(state, index, () => ({ ...known, sipStatus: known.sipStatus ?? SIP_OK }));
 }
 
 /** What the other report knew beside the status counts only when both speak of the same end: a busy call has no talk time, whoever was busy. */

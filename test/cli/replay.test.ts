@@ -130,7 +130,11 @@ describe("ringmatch replay", () => {
     const world = await makeWorld(db, 1, { sessionLifetimeS: 60 });
     const account = ["--account", world.account.id];
     const [first, second] = [ids.next("vis"), ids.next("vis")];
-    const page = { touch: { gclid: "g1" }, customData: { plan: "pro" }, context: { url: "https://a.example/x" } };
+    const page = {
+      touch: { gclid: "g1" },
+      customData: { cart: 12, plan: "pro", "a longer name": true, z: 1 },
+      context: { url: "https://a.example/x" },
+    };
     await presentTo(db, world, first, { ...page, at: Date.now() - 700_000 });
     const number = await presentTo(db, world, second, { ...page, at: Date.now() - 600_000 });
     const byPrior = await callTo(db, number);

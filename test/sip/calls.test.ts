@@ -38,7 +38,7 @@ describe("a call over SIP", () => {
     expect(record["pdd_ms"]).toBeGreaterThanOrEqual(0);
     expect(record["ring_ms"]).toBeGreaterThan(0);
     expect(record["confidence"]).toBeGreaterThan(0.5);
-    expect(record.attempts).toMatchObject([{ target: targetAt(callee.port), sipStatus: null }]);
+    expect(record.attempts).toMatchObject([{ target: targetAt(callee.port), sipStatus: 200 }]);
     await nothingLeft(sip);
   });
 

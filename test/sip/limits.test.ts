@@ -83,7 +83,7 @@ describe("over SIP", async () => {
     });
     await Promise.all([ringing.done, first.done, other.done, second.done]);
     const record = await recordOf(db, number, "completed");
-    expect(record.attempts).toMatchObject([{ sipStatus: 486, cause: "max_concurrent_calls" }, { sipStatus: null }]);
+    expect(record.attempts).toMatchObject([{ sipStatus: 486, cause: "max_concurrent_calls" }, { sipStatus: 200 }]);
   });
 
   it("calls beyond the trunk's max_cps get 503 with Retry-After and leave no record", async () => {

@@ -115,7 +115,7 @@ describe("a proxied call that is answered", () => {
     expect(closed).toMatchObject({ released_by: who, hangup_cause: "normal_clearing", attribution: "matched" });
     expect(closed["talk_ms"]).toBeGreaterThan(150);
     expect(closed["talk_ms"]).toBeLessThan(5_000);
-    expect(closed.attempts).toMatchObject([{ target: uriOf(desk), sipStatus: null }]);
+    expect(closed.attempts).toMatchObject([{ target: uriOf(desk), sipStatus: 200 }]);
     await nothingLeft();
   });
 
@@ -210,7 +210,7 @@ describe("the hunt of a proxied call", () => {
     const closed = await recordOf(db, one.number, "completed");
     expect(closed.attempts).toMatchObject([
       { target: uriOf(first), sipStatus: 486, cause: "sip_486" },
-      { target: uriOf(second), sipStatus: null },
+      { target: uriOf(second), sipStatus: 200 },
     ]);
     await nothingLeft();
   });

@@ -54,7 +54,7 @@ describe("a carrier that tries again", () => {
     peer.send(call.inDialog("BYE", ok, 3));
     await peer.response(200, "BYE");
     const record = await recordOf(db, number, "completed");
-    expect(record.attempts.map((attempt) => attempt.sipStatus)).toEqual([486, null]);
+    expect(record.attempts.map((attempt) => attempt.sipStatus)).toEqual([486, 200]);
     expect(await recordCount(number)).toBe(1);
     await nothingLeft(sip);
   });

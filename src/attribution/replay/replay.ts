@@ -3,6 +3,7 @@
  * for every call of a window. The same rule as the match itself (match.ts), from other sources: a match in time reads the number's row, replay never.
  * Pure.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Judgement } from "../judging/judge-call.js";
 import { type AttributionOutcome, matchCall, type NumberStanding, type PresentedTo } from "../match.js";
 
@@ -164,7 +165,7 @@ export function verdictOf(stored: Attributed, recomputed: Attributed | Unverifia
   return fields.length === 0 ? { kind: "equal" } : { kind: "different", fields };
 }
 
-/** Both sides are jsonb of PostgreSQL, which keeps keys in one order. */
+/** Whatever order keys are in: jsonb has one of its own, and what is judged anew has another. */
 export function isSame(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+  return isDeepStrictEqual(a, b);
 }

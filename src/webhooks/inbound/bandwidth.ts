@@ -47,6 +47,8 @@ export const bandwidth: CarrierAdapter = {
   carrier: "bandwidth",
   contentTypes: ["application/json"],
   takesGet: false,
+  // Bandwidth sends its login only to who asked for it (dev.bandwidth.com/docs/numbers/webhooks, "Authentication"), and the event with it.
+  challenge: 'Basic realm="ringmatch", charset="UTF-8"',
   peekCalledNumber: ({ rawBody }) => peekText(parseJsonEvent(rawBody), "to"),
   verify: (request, { credential }) => (isAuthorized(request, credential) ? { nonce: null } : null),
   kindOf,

@@ -159,6 +159,8 @@ export interface CarrierAdapter {
   readonly contentTypes: readonly string[];
   /** Whether webhooks come as GET as well, their fields in the query (Vonage). */
   readonly takesGet: boolean;
+  /** WWW-Authenticate for a request that brings neither credentials nor a body, of a carrier that asks first which credentials are wanted. */
+  readonly challenge?: string;
 
   /**
    * The called number as sent, with its + even where the carrier leaves it out, for choosing the credential; nothing else is read before the signature

@@ -102,6 +102,10 @@ function routesOf(
       const url = `/webhooks/${carrier}/${kind}`;
       const handler = async (request: FastifyRequest, reply: FastifyReply) => {
         const adapter = adapterFor(spoken, request);
+        if (adapter.challenge !== undefined && isProbe(request)) {
+          count(kind, "bad_signature");
+          return reply.code(401).header("www-authenticate", adapter.challenge).send();
+        }
         const { answer, isReplay } = await receive({ ...deps, adapter }, { path: kind, request });
         count(kind, isReplay ? "replayed" : "answered");
         return reply.type(answer.contentType).send(answer.text);
@@ -110,6 +114,11 @@ function routesOf(
       app.route({ method, url, exposeHeadRoute: false, errorHandler, handler });
     }
   };
+}
+
+/** It says nothing yet, so that there is nothing to refuse. */
+function isProbe({ headers, body }: FastifyRequest): boolean {
+  return headers.authorization === undefined && (!Buffer.isBuffer(body) || body.length === 0);
 }
 
 /** The one whose media type it is; a GET, or a body without any type, goes to the first. */

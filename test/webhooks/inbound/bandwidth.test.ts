@@ -273,6 +273,26 @@ describe("a document", () => {
   });
 });
 
+describe("a request that says nothing yet", () => {
+  it.each(["voice", "dial", "status", "whisper"])("of %s is told which credentials are wanted", async (kind) => {
+    const url = `${service.server}/webhooks/bandwidth/${kind}`;
+    const before = await service.counted("bad_signature");
+    for (const headers of [{}, { "content-type": "application/json" }]) {
+      const probe = await fetch(url, { method: "POST", headers: { ...headers } });
+      expect([probe.status, probe.headers.get("www-authenticate")]).toEqual([
+        401,
+        'Basic realm="ringmatch", charset="UTF-8"',
+      ]);
+    }
+    // What says something, or brings a login, is judged by that.
+    const event = { method: "POST", headers: { "content-type": "application/json" }, body: '{"to":"+18885550100"}' };
+    expect((await fetch(url, event)).status).toBe(403);
+    const empty = await fetch(url, { method: "POST", headers: { authorization: "Basic eDp5" } });
+    expect([400, 403]).toContain(empty.status);
+    expect(await service.counted("bad_signature")).toBeGreaterThanOrEqual(before + 3);
+  });
+});
+
 describe("the login of callbacks", () => {
   it("is the credential's own, in the answer and in a repeated one, and in no table", async () => {
     const { world, number } = await presented();

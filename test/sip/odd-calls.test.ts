@@ -1,0 +1,114 @@
+/** Calls as odd equipment makes and takes them: bodies that are not SDP alone, a business that says nothing at all, requests of calls that never were. */
+import { afterAll, describe, expect, it } from "vitest";
+import { freshDatabase } from "../support/database.js";
+import { itOnEdge } from "../support/drachtio-server.js";
+import { nothingLeft, placeOf, presentedNumber, recordOf, startSipWorld, targetAt } from "../support/sip-world.js";
+import { callTexts, field, rawPeer, respondTo, SDP } from "./edge/support/raw-peer.js";
+
+const { db } = await freshDatabase();
+const sip = await startSipWorld(db);
+afterAll(() => sip.stop());
+const edge = placeOf(sip);
+
+const MULTIPART = "multipart/mixed;boundary=unique";
+const ISUP_CALL = [
+  "--unique",
+  "Content-Type: application/sdp",
+  "",
+  SDP,
+  "--unique",
+  "Content-Type: application/ISUP;version=nxv3;base=etsi121",
+  "Content-Disposition: signal;handling=optional",
+  "",
+  "0001",
+  "--unique--",
+  "",
+].join("\r\n");
+
+describe("a body that is not SDP alone", () => {
+  it("reaches the business as it is, with its type, and so does what the business says before it answers", async () => {
+    const business = await rawPeer(edge);
+    const { number } = await presentedNumber(db, [targetAt(business.port)]);
+    const caller = await rawPeer(edge);
+    const call = callTexts(caller, edge, number);
+    caller.send(
+      call.invite({ body: ISUP_CALL }).replace("application/sdp\r\nContent-Length", `${MULTIPART}\r\nContent-Length`),
+    );
+    const invite = await business.request("INVITE");
+    expect(field(invite, "Content-Type")).toBe(MULTIPART);
+    expect(invite.slice(invite.indexOf("\r\n\r\n") + 4)).toBe(ISUP_CALL);
+    const ring = respondTo(invite, 183, "Session Progress", { tag: "desk", body: ISUP_CALL });
+    business.send(ring.replace("application/sdp\r\nContent-Length", `${MULTIPART}\r\nContent-Length`));
+    expect(field(await caller.response(183), "Content-Type")).toBe(MULTIPART);
+    business.send(respondTo(invite, 415, "Unsupported Media Type", { tag: "desk" }));
+    await business.request("ACK");
+    const refused = await caller.response(503);
+    caller.send(call.ack(refused));
+    expect(await recordOf(db, number, "failed")).toMatchObject({ attempts: [{ sipStatus: 415, cause: "sip_415" }] });
+  });
+});
+
+describe("a business's machine that says nothing at all", () => {
+  it("costs the caller its ring timeout and no more, and the next target answers", async () => {
+    const silent = await rawPeer(edge);
+    const business = await rawPeer(edge);
+    const { number } = await presentedNumber(db, [targetAt(silent.port), targetAt(business.port)], 1);
+    const caller = await rawPeer(edge);
+    const call = callTexts(caller, edge, number);
+    caller.send(call.invite({ body: SDP }));
+    await silent.request("INVITE");
+    const invite = await business.request("INVITE");
+    business.send(
+      respondTo(invite, 200, "OK", { tag: "desk", contact: `sip:desk@127.0.0.1:${business.port}`, body: SDP }),
+    );
+    const ok = await caller.response(200);
+    caller.send(call.ack(ok));
+    caller.send(call.inDialog("BYE", ok, 2));
+    business.send(respondTo(await business.request("BYE"), 200, "OK", { tag: "desk" }));
+    const record = await recordOf(db, number, "completed");
+    expect(record.attempts).toMatchObject([{ cause: "ring_timeout" }, { sipStatus: 200 }]);
+    const [first, second] = record.attempts as unknown as { startedAt: number }[];
+    // Not the 5 s that a machine had for its 487.
+    expect((second?.startedAt ?? 0) - (first?.startedAt ?? 0)).toBeLessThan(3_000);
+  });
+
+  it("does not hold up the record of a caller who gave up", async () => {
+    const silent = await rawPeer(edge);
+    const { number } = await presentedNumber(db, [targetAt(silent.port)]);
+    const caller = await rawPeer(edge);
+    const call = callTexts(caller, edge, number);
+    caller.send(call.invite({ body: SDP }));
+    await silent.request("INVITE");
+    caller.send(call.cancel());
+    caller.send(call.ack(await caller.response(487, "INVITE")));
+    const record = await recordOf(db, number, "canceled");
+    const took = (record["ended_at"] as number) - (record["received_at"] as number);
+    expect(took).toBeLessThan(3_000);
+    // The machine wakes up: it is told that nobody waits, and nothing is left of the call.
+    const invite = silent.inbox.find((text) => text.startsWith("INVITE")) ?? (await silent.request("INVITE"));
+    silent.send(respondTo(invite, 180, "Ringing", { tag: "late" }));
+    const cancel = await silent.request("CANCEL");
+    silent.send(respondTo(cancel, 200, "OK", { tag: "late" }));
+    silent.send(respondTo(invite, 487, "Request Terminated", { tag: "late" }));
+    await silent.request("ACK");
+    await nothingLeft(sip);
+  });
+});
+
+describe("a request of a call that is over, or never was", () => {
+  it.each(["BYE", "INFO", "UPDATE", "PRACK"])("%s is answered 481", async (method) => {
+    const peer = await rawPeer(edge);
+    const call = callTexts(peer, edge);
+    peer.send(
+      call.inDialog(method, `To: <sip:+18005550100@${edge.host}>\r\nContact: <sip:nobody@${edge.host}>\r\n`, 2),
+    );
+    await peer.response(481, method);
+  });
+
+  itOnEdge("of a method that nobody knows is answered 405", "501", async () => {
+    const peer = await rawPeer(edge);
+    const call = callTexts(peer, edge);
+    peer.send(call.inDialog("FOO", `To: <sip:+18005550100@${edge.host}>\r\nContact: <sip:nobody@${edge.host}>\r\n`, 2));
+    expect(field(await peer.response(405, "FOO"), "Allow")).toContain("INVITE");
+  });
+});
