@@ -3,7 +3,6 @@
  * for every call of a window. The same rule as the match itself (match.ts), from other sources: a match in time reads the number's row, replay never.
  * Pure.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { Judgement } from "../judging/judge-call.js";
 import { type AttributionOutcome, matchCall, type NumberStanding, type PresentedTo } from "../match.js";
 
@@ -167,5 +166,10 @@ export function verdictOf(stored: Attributed, recomputed: Attributed | Unverifia
 
 /** Whatever order keys are in: jsonb has one of its own, and what is judged anew has another. */
 export function isSame(a: unknown, b: unknown): boolean {
-  return isDeepStrictEqual(a, b);
+  if (Object(a) !== a || Object(b) !== b || Array.isArray(a) !== Array.isArray(b)) return a === b;
+  const [one, other] = [a, b].map((side) => new Map(Object.entries(side as object)));
+  return (
+    one?.size === other?.size &&
+    [...(one ?? [])].every(([key, value]) => other?.has(key) && isSame(value, other.get(key)))
+  );
 }
