@@ -191,6 +191,8 @@ async function finishDraining(tx: Queryable, known: LockedNumber, actor: string)
 
 /** An overflow number whose pool may share none any more, as soon as it is long enough ago that anybody was shown it. */
 async function unshare(tx: Queryable, known: LockedNumber, actor: string): Promise<Advance> {
+  const due = known.nextCheckAt ?? Number.POSITIVE_INFINITY;
+  if (due > known.now) return { kind: "nothing_to_do" };
   const pool = await getPool(tx, { id: known.poolId as string, accountId: null });
   const next = pool.overflow === "overflow_number" ? null : await freeOverflow(tx, known, { ...pool, actor });
   await writeNextCheck(tx, known.id, next);
@@ -277,8 +279,9 @@ function proposalOf({ rule, enteredAt }: Pick<Verdict, "rule" | "enteredAt">): I
 /** Null: nobody was shown it. A static number is shown all the time. */
 async function retainedUntilOf(tx: Queryable, known: LockedNumber, retentionS: number): Promise<Instant | null> {
   if (known.role === "pool") return Number.isFinite(known.retainedUntil) ? known.retainedUntil : null;
-  const shown = known.role === "overflow" ? await readOverflowShown(tx, known) : known.now;
-  return shown === null ? null : shown + retentionS * 1000;
+  const isShared = known.role === "overflow";
+  const { at, isComplete } = isShared ? await readOverflowShown(tx, known) : { at: known.now, isComplete: true };
+  return at === null && isComplete ? null : (at ?? known.now) + retentionS * 1000;
 }
 
 export function checkOf(number: { e164: string; ownershipEpoch: number }, at: Instant, now: Instant): NumberCheck {

@@ -23,7 +23,7 @@ export async function reserveOverflow(tx: Queryable, pool: Pool, actor: string):
 }
 
 /**
- * Gives the overflow number of a pool that shares none any more to visitors.
+ * Gives the overflow number of a pool that shares none any more to visitors. Not before what was shown until the pool changed is written down.
  * @returns when to look again, because it was shown of late; null: it is done
  */
 export async function freeOverflow(
@@ -32,7 +32,7 @@ export async function freeOverflow(
   input: { retentionS: number; actor: string },
 ): Promise<Instant | null> {
   const shown = await readOverflowShown(tx, known);
-  const until = shown === null ? null : shown + input.retentionS * 1000;
+  const until = shown.at === null ? null : shown.at + input.retentionS * 1000;
   if (until !== null && until > known.now) return until;
   await changeRole(tx, known, { role: "pool", reason: "the pool has no overflow number any more", actor: input.actor });
   return null;

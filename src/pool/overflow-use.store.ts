@@ -2,22 +2,40 @@
  * When a pool's overflow number was last shown. Showing it writes nothing of its own, so this is told by what is counted beside: visitors turned away, by
  * the quarter of an hour, and numbers withheld from suspected bots, by account and hour. Both are written down some seconds late.
  */
-import { sql, type Queryable } from "../db/database.js";
+import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { invariant } from "../kernel/invariant.js";
 import type { LockedNumber } from "./numbers.store.js";
 
+/** After this what was shown is written down (bot-tally.ts, exhaustion-counter.ts), but for a process that died before. */
+export const WRITTEN_AFTER_MS = 10_000;
+
 const SELECT_SHOWN = sql(
-  "overflow_shown_until",
+  "overflow_shown",
   `select greatest(
      (select max(t.quarter) + interval '15 minutes' from pool_turned_away t where t.pool_id = $1),
-     (select max(b.hour) + interval '1 hour' from bot_hour b where b.account_id = $2 and b.withheld > 0)) as at`,
+     (select max(b.hour) + interval '1 hour' from bot_hour b where b.account_id = $2 and b.withheld > 0)) as at,
+     -- With a number that nobody held in that time, no visitor can have been turned away.
+     exists (select from promo_number f where f.pool_id = $1 and f.state = 'assigned' and f.role = 'pool'
+       and f.locked_until <= $4::timestamptz and f.state_since <= greatest($3::timestamptz, $4::timestamptz)) as "wasFree"`,
 );
 
-/** @returns not before it was last shown, and not after `now`; null: never, since it is this pool's */
-export async function readOverflowShown(tx: Queryable, number: LockedNumber): Promise<Instant | null> {
-  invariant(number.poolId !== null && number.accountId !== null, "an overflow number is a pool's");
-  const [row] = await tx.query<{ at: Instant | null }>(SELECT_SHOWN, [number.poolId, number.accountId]);
+export interface OverflowShown {
+  /** Not before it was last shown, and not after now; null: never, since it is this pool's. As far as it is written down. */
+  readonly at: Instant | null;
+  /** Nothing can be missing from that. */
+  readonly isComplete: boolean;
+}
+
+export async function readOverflowShown(tx: Queryable, number: LockedNumber): Promise<OverflowShown> {
+  const { poolId, accountId, stateSince, now } = number;
+  invariant(poolId !== null && accountId !== null, "an overflow number is a pool's");
+  const [row] = await tx.query<{ at: Instant | null; wasFree: boolean }>(SELECT_SHOWN, [
+    poolId,
+    accountId,
+    timestamp(stateSince),
+    timestamp(now - WRITTEN_AFTER_MS),
+  ]);
   const at = row?.at ?? null;
-  return at === null || at < number.stateSince ? null : Math.min(at, number.now);
+  return { at: at === null || at < stateSince ? null : Math.min(at, now), isComplete: row?.wasFree === true };
 }

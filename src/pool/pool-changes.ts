@@ -9,7 +9,8 @@ import { describeFitting, fits, fittingNumbers } from "./fitting-numbers.js";
 import { assignNumber, checkOf, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
 import { lockNumbersOfPool, pickAvailable, pickLeastRecentlyPresented } from "./number-picks.store.js";
 import { lockNumber, type LockedNumber, type PromoNumber, writeNextCheck } from "./numbers.store.js";
-import { freeOverflow, reserveOverflow } from "./overflow-number.js";
+import { reserveOverflow } from "./overflow-number.js";
+import { WRITTEN_AFTER_MS } from "./overflow-use.store.js";
 import {
   insertPool,
   getPool,
@@ -160,8 +161,7 @@ async function changeSharing(tx: Queryable, pool: Pool, actor: string): Promise<
   if (pool.overflow === "overflow_number") await reserveOverflow(tx, pool, actor);
   if (pool.overflow === "overflow_number" || pool.overflowNumber === null) return [];
   const known = await lockNumber(tx, pool.overflowNumber);
-  const next = await freeOverflow(tx, known, { retentionS: pool.retentionS, actor });
-  if (next === null) return [];
+  const next = known.now + WRITTEN_AFTER_MS;
   await writeNextCheck(tx, known.id, next);
   return [checkOf(known, next, known.now)];
 }
@@ -268,9 +268,10 @@ export async function drainLeastRecent(
   const shared = isShared ? [await lockNumber(tx, pool.overflowNumber)] : [];
   const count = input.count - shared.length;
   const numbers = await pickLeastRecentlyPresented(tx, { poolId: pool.id, count });
-  return drainAll(tx, pool, [...numbers, ...shared], input);
+  return drainAll(tx, pool, [...shared, ...numbers], input);
 }
 
+/** The shared number first, while the others still tell whether it can have been shown. */
 export async function drainAll(
   tx: Queryable,
   pool: Pool,
@@ -278,7 +279,7 @@ export async function drainAll(
   why: Why,
 ): Promise<NumberCheck[]> {
   const checks: NumberCheck[] = [];
-  for (const number of numbers) {
+  for (const number of [...numbers].sort((a, b) => Number(b.role === "overflow") - Number(a.role === "overflow"))) {
     const { check } = await removeNumber(tx, number, {
       ...why,
       drainS: pool.drainS,

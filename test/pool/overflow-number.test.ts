@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readOverflowShown } from "../../src/pool/overflow-use.store.js";
+import { readOverflowShown, WRITTEN_AFTER_MS } from "../../src/pool/overflow-use.store.js";
 import { advanceNumber } from "../../src/pool/number-moves.js";
 import { findNumber, historyOf, lockNumber, type PromoNumber } from "../../src/pool/numbers.store.js";
 import { deletePool, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
@@ -22,6 +22,8 @@ const edit = (world: World, changes: Partial<PoolSettings>): Promise<Pool> =>
 const scale = async (world: World, size: number): Promise<Pool> =>
   (await scalePool({ ...movesOf(world), canBuy: false }, { poolId: world.pool.id, size, buy: false, actor: "test" }))
     .pool;
+
+const makeDue = (e164: string) => rows(db, "update promo_number set next_check_at = now() where e164 = $1", [e164]);
 
 /** A visitor who found every number taken was shown the shared one, `daysAgo`. */
 async function shared(world: World, daysAgo = 0): Promise<void> {
@@ -73,6 +75,17 @@ describe("an overflow number that leaves its pool", () => {
     expect(number.state).toBe("quarantined");
   });
 
+  it("drains when every number was taken a moment ago: whoever was turned away then is not written down yet", async () => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    const [, turnedAway] = await presentBatch(
+      db,
+      [1, 2].map(() => allocationFor(world)),
+    );
+    expect(turnedAway).toMatchObject({ kind: "exhausted", overflowNumber: world.pool.overflowNumber });
+    await deletePool(movesOf(world), { poolId: world.pool.id, actor: "test" });
+    expect((await numberOf(world.pool.overflowNumber)).state).toBe("draining");
+  });
+
   it("goes before the last visitor's number: a pool of one has no overflow number", async () => {
     const world = await makeWorld(db, 2, { overflow: "overflow_number" });
     for (const agoMs of [2_000, 1_000]) await presentBatch(db, [allocationFor(world)], Date.now() - agoMs);
@@ -80,7 +93,8 @@ describe("an overflow number that leaves its pool", () => {
     expect(pool).toMatchObject({ size: 1, overflowNumber: null });
     const [oldest, latest] = await Promise.all(world.numbers.map(numberOf));
     expect([oldest?.state, latest?.state, latest?.role]).toEqual(["draining", "assigned", "pool"]);
-    expect((await numberOf(world.pool.overflowNumber)).state).toBe("quarantined");
+    // Every number was taken a moment ago: whoever was turned away then may not be written down yet.
+    expect((await numberOf(world.pool.overflowNumber)).state).toBe("draining");
     expect(await scale(world, 0)).toMatchObject({ size: 0 });
   });
 });
@@ -119,7 +133,16 @@ describe("a pool that gets an overflow number by its settings", () => {
 describe("a pool that shares no number any more", () => {
   it("gives to visitors the one that nobody was shown", async () => {
     const world = await makeWorld(db, 1, { overflow: "overflow_number" });
-    expect(await edit(world, { overflow: "reuse_oldest" })).toMatchObject({ size: 2, overflowNumber: null });
+    const shared = world.pool.overflowNumber as string;
+    expect(await edit(world, { overflow: "reuse_oldest" })).toMatchObject({ size: 2, overflowNumber: shared });
+    const { ownershipEpoch, nextCheckAt } = await numberOf(shared);
+    const job = { e164: shared, ownershipEpoch, actor: "job" };
+    expect(world.schedule.checks.at(-1)).toMatchObject({ e164: shared, ownershipEpoch, delayMs: WRITTEN_AFTER_MS });
+    // A job of an earlier change does nothing: what was shown until this one is not written down yet.
+    expect((await advanceNumber(movesOf(world), job)).kind).toBe("nothing_to_do");
+    expect(await numberOf(shared)).toMatchObject({ role: "overflow", nextCheckAt });
+    await makeDue(shared);
+    await advanceNumber(movesOf(world), job);
     const outcomes = await presentBatch(
       db,
       [1, 2].map(() => allocationFor(world)),
@@ -132,12 +155,13 @@ describe("a pool that shares no number any more", () => {
     const e164 = world.pool.overflowNumber as string;
     await shared(world);
     expect((await edit(world, { overflow: "original_number" })).overflowNumber).toBe(e164);
-    const number = await numberOf(e164);
-    expect((number.nextCheckAt as number) - Date.now()).toBeGreaterThan(3 * DAY - 60_000);
-    expect(world.schedule.checks.at(-1)).toMatchObject({ e164, ownershipEpoch: number.ownershipEpoch });
-    const job = { e164, ownershipEpoch: number.ownershipEpoch, actor: "job" };
+    const job = { e164, ownershipEpoch: (await numberOf(e164)).ownershipEpoch, actor: "job" };
+    await makeDue(e164);
     expect((await advanceNumber(movesOf(world), job)).kind).toBe("not_yet");
-    expect((await numberOf(e164)).role).toBe("overflow");
+    const number = await numberOf(e164);
+    expect(number.role).toBe("overflow");
+    expect((number.nextCheckAt as number) - Date.now()).toBeGreaterThan(3 * DAY - 60_000);
+    await makeDue(e164);
     await rows(db, `update pool_turned_away set quarter = quarter - interval '4 days' where pool_id = $1`, [
       world.pool.id,
     ]);
@@ -153,6 +177,7 @@ describe("a pool that shares no number any more", () => {
     expect((await edit(world, { overflow: "overflow_number" })).overflowNumber).toBe(e164);
     const { ownershipEpoch } = await numberOf(e164);
     const job = { e164, ownershipEpoch, actor: "job" };
+    await makeDue(e164);
     expect((await advanceNumber(movesOf(world), job)).kind).toBe("nothing_to_do");
     expect(await numberOf(e164)).toMatchObject({ role: "overflow", nextCheckAt: null });
   });
@@ -164,5 +189,5 @@ it("what another pool's visitors were shown says nothing of a number", async () 
   const shown = await db.transaction(async (tx) =>
     readOverflowShown(tx, await lockNumber(tx, world.pool.overflowNumber as string)),
   );
-  expect(shown).toBeNull();
+  expect(shown).toEqual({ at: null, isComplete: true });
 });
