@@ -95,20 +95,21 @@ describe("a business's machine that says nothing at all", () => {
   });
 });
 
-describe("a request of a call that is over, or never was", () => {
-  it.each(["BYE", "INFO", "UPDATE", "PRACK"])("%s is answered 481", async (method) => {
-    const peer = await rawPeer(edge);
-    const call = callTexts(peer, edge);
-    peer.send(
-      call.inDialog(method, `To: <sip:+18005550100@${edge.host}>\r\nContact: <sip:nobody@${edge.host}>\r\n`, 2),
-    );
-    await peer.response(481, method);
-  });
+/** What such a request would answer to. */
+const NOBODYS = `To: <sip:+18005550100@${edge.host}>\r\nContact: <sip:nobody@${edge.host}>\r\n`;
 
-  itOnEdge("of a method that nobody knows is answered 405", "501", async () => {
+describe("a request of a call that is over, or never was", () => {
+  const isAnswered481 = async (method: string): Promise<void> => {
     const peer = await rawPeer(edge);
-    const call = callTexts(peer, edge);
-    peer.send(call.inDialog("FOO", `To: <sip:+18005550100@${edge.host}>\r\nContact: <sip:nobody@${edge.host}>\r\n`, 2));
+    peer.send(callTexts(peer, edge).inDialog(method, NOBODYS, 2));
+    await peer.response(481, method);
+  };
+  it.each(["BYE", "INFO", "UPDATE"])("%s is answered 481", isAnswered481);
+  itOnEdge("PRACK is answered 481", "says nothing", () => isAnswered481("PRACK"));
+
+  itOnEdge("of a method that nobody takes is answered 405", "answers by itself", async () => {
+    const peer = await rawPeer(edge);
+    peer.send(callTexts(peer, edge).inDialog("FOO", NOBODYS, 2));
     expect(field(await peer.response(405, "FOO"), "Allow")).toContain("INVITE");
   });
 });
