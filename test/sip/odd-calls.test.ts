@@ -106,10 +106,4 @@ describe("a request of a call that is over, or never was", () => {
   };
   it.each(["BYE", "INFO", "UPDATE"])("%s is answered 481", isAnswered481);
   itOnEdge("PRACK is answered 481", "says nothing", () => isAnswered481("PRACK"));
-
-  itOnEdge("of a method that nobody takes is answered 405", "answers by itself", async () => {
-    const peer = await rawPeer(edge);
-    peer.send(callTexts(peer, edge).inDialog("FOO", NOBODYS, 2));
-    expect(field(await peer.response(405, "FOO"), "Allow")).toContain("INVITE");
-  });
 });

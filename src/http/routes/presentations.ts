@@ -60,7 +60,7 @@ function addPresent(app: HttpApp, deps: HttpDeps, { metrics, bots }: Watch): voi
       schema: {
         summary: "Present the visitor's promo numbers",
         description:
-          "Public; application/json or text/plain, 16 kB at most. Fields it does not know are ignored. What is answered as presented is stored. A suspected bot, an exhausted pool or an outage gets overflow or original, with status 200; so does every page while the account's tag is paused (original). 403 origin_not_allowed for pages of other origins than the account lists. Where consent declines ad_storage or ad_user_data, click ids are not kept.",
+          "Public; application/json or text/plain, 16 kB at most. Fields it does not know are ignored. What is answered as presented is stored. Repeated with the same visitor_id it gives the same number; an Idempotency-Key is not looked at, for an old answer would name a number that is somebody else's by now. A suspected bot, an exhausted pool or an outage gets overflow or original, with status 200; so does every page while the account's tag is paused (original). 403 origin_not_allowed for pages of other origins than the account lists. Where consent declines ad_storage or ad_user_data, click ids are not kept.",
         tags,
         consumes: ["application/json", "text/plain"],
         body: presentationsIn,

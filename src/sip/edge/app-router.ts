@@ -10,8 +10,6 @@ export interface AppRouter {
   remove(app: RoutableApp): void;
   /** @param method as in the request line, any case; null when no connected app takes it */
   choose(method: string): AppLink | null;
-  /** Methods that connected apps routed, as in a request line; none while no app is connected. */
-  allowed(): readonly string[];
 }
 
 export function createAppRouter(): AppRouter {
@@ -35,10 +33,6 @@ export function createAppRouter(): AppRouter {
         return app;
       }
       return null;
-    },
-    allowed: () => {
-      const verbs = apps.filter(({ isOpen }) => isOpen).flatMap((app) => [...app.verbs]);
-      return [...new Set(verbs)].map((verb) => verb.toUpperCase());
     },
   };
 }

@@ -60,12 +60,6 @@ function handToApp(ctx: EdgeContext, incoming: Incoming): void {
   const { method } = incoming.request.message;
   const app = ctx.apps.choose(method);
   if (app === null) {
-    const allowed = ctx.apps.allowed();
-    // Nobody will ever take it (§8.2.1): 503 would send the peer on to somebody else with it.
-    if (allowed.includes("INVITE") && !allowed.includes(method)) {
-      ctx.counters.add("refused_method");
-      return refuse(ctx, incoming, 405, [header("Allow", allowed.join(", "))]);
-    }
     ctx.counters.add("refused_no_app");
     return refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
   }
