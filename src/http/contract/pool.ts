@@ -108,7 +108,10 @@ export const poolChanges = z.strictObject({
   session_lifetime_s: settings.session_lifetime_s.optional(),
   retention_s: settings.retention_s.optional(),
   max_size: settings.max_size.optional(),
-  overflow: settings.overflow.optional(),
+  overflow: settings.overflow.optional().meta({
+    description:
+      "overflow_number reserves one of the pool's numbers that no call can be matched to any more; is there none, the next one that is added. With another word the number that was shared goes to visitors after the retention of those it was shown to",
+  }),
   drain_s: settings.drain_s.optional(),
   autoscale: settings.autoscale.optional(),
   npa_fallback: settings.npa_fallback.optional(),
