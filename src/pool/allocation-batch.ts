@@ -9,7 +9,7 @@ import type { Clock, Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import { FairQueue } from "./fair-queue.js";
-import { type Allocation, type AllocationRequest, type BatchOutcome, presentBatch } from "./presentations.store.js";
+import { type Allocation, type AllocationRequest, presentUntil } from "./presentations.store.js";
 
 /** Larger batches gained nothing and lengthen the wait of the first in line. */
 export const BATCH_MAX = 256;
@@ -26,6 +26,13 @@ export const WORTHWHILE_SECOND = 24;
 export const WAITING_MAX = 10_000;
 /** The tag gives up after 1.5 s; who has waited longer than this is answered without a number. */
 export const WAIT_MS_MAX = 1_200;
+/**
+ * A statement that the database takes up later serves nobody: the first of them has gone without a number by the time it is done. What a server that was
+ * stopped finds in its socket would otherwise be presented to visitors who see something else.
+ */
+const TAKEN_UP_WITHIN_MS = WAIT_MS_MAX - 100;
+/** The database's clock is read off answers that came within this time; that is then how wrong it can be. */
+const QUICK_ANSWER_MS = 20;
 /** How often the waiting are looked through while a statement runs: a database that hangs must not keep pages waiting much longer than that. */
 const LOOK_EVERY_MS = 100;
 /** When a batch held only visitors that another process is serving: let it finish. */
@@ -54,6 +61,8 @@ export class AllocationBatch {
   private turnEnd: NodeJS.Immediate | null = null;
   private readonly underWay = new Set<Waiting>();
   private watch: NodeJS.Timeout | null = null;
+  /** The database's clock less our monotonic one, as last seen; null before. */
+  private offset: number | null = null;
 
   constructor(private readonly options: AllocationBatchOptions) {}
 
@@ -139,8 +148,17 @@ export class AllocationBatch {
   }
 
   private async present(batch: readonly Waiting[]): Promise<void> {
-    const requests = batch.map((waiting) => waiting.request);
-    const outcomes: BatchOutcome[] = await presentBatch(this.options.db, requests, this.options.now?.() ?? null);
+    const { clock, db, now } = this.options;
+    const sentAt = clock.monotonicMs();
+    const oldest = batch.reduce((least, { since }) => Math.min(least, since), sentAt);
+    const answer = await presentUntil(
+      db,
+      batch.map(({ request }) => request),
+      { now: now?.() ?? null, until: this.offset === null ? null : oldest + TAKEN_UP_WITHIN_MS + this.offset },
+    );
+    // Taken up too late, because its clock or ours was set, it comes again with what was learned here.
+    const { outcomes, databaseNow } = answer;
+    if (databaseNow !== null && clock.monotonicMs() - sentAt <= QUICK_ANSWER_MS) this.offset = databaseNow - sentAt;
     let served = 0;
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes[index];

@@ -37,7 +37,10 @@ export type Allocation =
 export type BatchOutcome = Allocation | { readonly kind: "busy" };
 
 interface Row {
-  item: number;
+  /** The database's own clock, before anything was done. */
+  now: Instant;
+  /** Null in the only row: the statement came too late, or nobody was served. */
+  item: number | null;
   outcome: "presented" | "renewed" | "exhausted" | "gone";
   visitor_id: string;
   e164: string | null;
@@ -46,10 +49,14 @@ interface Row {
   session_lifetime_s: number;
 }
 
+const ARRAY_TYPES = [...Array<string>(6).fill("text[]"), ...Array<string>(3).fill("jsonb[]")];
+/** The arrays, or as many empty ones: then nobody is served. */
+const IN_TIME = ARRAY_TYPES.map((type, i) => `case when c.is_in_time then $${i + 1}::${type} else '{}' end`).join(", ");
 export const PRESENT_BATCH = sql(
   "present_batch",
-  `select item, outcome, visitor_id, e164, presentation_id, locked_until, session_lifetime_s
-   from present_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+  `select c.now, item, outcome, visitor_id, e164, presentation_id, locked_until, session_lifetime_s
+   from (select clock_timestamp() as now, coalesce(clock_timestamp() < $11::timestamptz, true) as is_in_time offset 0) c
+     left join lateral present_batch(${IN_TIME}, $10) on true`,
 );
 const RENEW = sql(
   "renew_locks",
@@ -67,16 +74,36 @@ const SELECT_PAGE = sql(
    order by presented_at desc, id desc limit $8`,
 );
 
-/** @param now null: the database's clock (always, outside of tests). @returns one outcome a request, in order */
+export interface BatchAnswer {
+  /** One for each request, in order. */
+  readonly outcomes: readonly BatchOutcome[];
+  /** When the database took it up, by its clock. */
+  readonly databaseNow: Instant | null;
+}
+
+/**
+ * @param times.now null: the database's clock (always, outside of tests)
+ * @param times.until by the database's clock: taken up later than that, as by a server that was stopped for a while, it serves nobody; null: whenever
+ */
+export async function presentUntil(
+  db: Queryable,
+  requests: readonly AllocationRequest[],
+  times: { now: Instant | null; until: Instant | null },
+): Promise<BatchAnswer> {
+  const { now, until } = times;
+  const rows = await db.query<Row>(PRESENT_BATCH, [...columnsOf(requests), timestamp(now), timestamp(until)]);
+  const outcomes: BatchOutcome[] = requests.map(() => ({ kind: "busy" }));
+  for (const row of rows) if (row.item !== null) outcomes[row.item - 1] = outcomeOf(row);
+  return { outcomes, databaseNow: rows[0]?.now ?? null };
+}
+
+/** Whenever it is taken up. @returns one outcome a request, in order */
 export async function presentBatch(
   db: Queryable,
   requests: readonly AllocationRequest[],
   now: Instant | null = null,
-): Promise<BatchOutcome[]> {
-  const rows = await db.query<Row>(PRESENT_BATCH, [...columnsOf(requests), timestamp(now)]);
-  const outcomes: BatchOutcome[] = requests.map(() => ({ kind: "busy" }));
-  for (const row of rows) outcomes[row.item - 1] = outcomeOf(row);
-  return outcomes;
+): Promise<readonly BatchOutcome[]> {
+  return (await presentUntil(db, requests, { now, until: null })).outcomes;
 }
 
 /** The arrays present_batch takes, without `now`. */

@@ -223,6 +223,36 @@ describe("fairness and limits", () => {
     expect((await batch.allocate(allocationFor(world))).kind).toMatch(/presented|exhausted/);
   });
 
+  it("nobody is presented what a database takes up when they have gone without: it was stopped, and finds the statement", async () => {
+    const own = await makeWorld(db, 10);
+    let thaw: Promise<void> = Promise.resolve();
+    const query = async <R = Row>(named: NamedQuery, values?: readonly unknown[]): Promise<R[]> => {
+      if (named.name === PRESENT_BATCH.name) await thaw;
+      return db.query<R>(named, values);
+    };
+    const batch = batchOn({ ...db, query });
+    // The first answers tell what time it is there.
+    for (let i = 0; i < 3; i++) await batch.allocate(allocationFor(own));
+    let end = (): void => undefined;
+    thaw = new Promise((resolve) => (end = resolve));
+    const gone = allocationFor(own);
+    expect(await settle(batch.allocate(gone))).toMatchObject({ kind: "refused" });
+    end();
+    expect((await batch.allocate(allocationFor(own))).kind).toBe("presented");
+    expect(await rows(db, "select 1 from presentation where visitor_id = $1", [gone.visitorId])).toEqual([]);
+  });
+
+  it("a clock that is set, the database's or ours, costs nobody their number", async () => {
+    const own = await makeWorld(db, 20);
+    let setMs = 0;
+    const clock = { monotonicMs: () => systemClock.monotonicMs() + setMs };
+    const batch = new AllocationBatch({ db, clock, log: silentLog });
+    for (const jumpMs of [0, -3_600_000, 3_600_000, -5_000]) {
+      setMs += jumpMs;
+      for (let i = 0; i < 3; i++) expect((await batch.allocate(allocationFor(own))).kind).toBe("presented");
+    }
+  });
+
   it("a database that is away is told at once, and served again when it is back", async () => {
     const { proxy, database } = await proxied();
     const batch = batchOn(database);
