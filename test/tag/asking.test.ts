@@ -134,6 +134,21 @@ test.each([
   expect(complaints.filter((text) => !OF_BROWSER.test(text))).toEqual([]);
 });
 
+test("run() asks again for what could not be had, and the page then has it, from whatever page the answer was", async () => {
+  const none = { presentation_id: null, promo_number: null, outcome: "original", renew_after_s: null };
+  service.present = (response) => json(response, { visitor_id: "vis_00000000000000000001", presentations: [none] });
+  const { page } = await visit();
+  await page.goto(service.shop);
+  expect(await page.evaluate(ready)).toEqual({});
+  service.present = presented;
+  await page.evaluate("ringmatch.run()");
+  await service.asked(2);
+  await page.waitForFunction(`document.querySelector("#n").textContent !== "${SALES}"`);
+  // It has a number now: looking again asks for nothing.
+  await page.evaluate("ringmatch.run(); ringmatch.run()");
+  expect(service.asks).toHaveLength(2);
+});
+
 test("a service that is slow leaves the original after 1.5 s, and its answer is not waited for", async () => {
   service.present = hang;
   const { page, complaints } = await visit();

@@ -26,8 +26,8 @@ const LOOK_MS_MAX = 30_000;
  * long; the rest is for clocks that run slow.
  */
 const SHOWN_RENEWALS = 1.9;
-/** For what has no lock: an overflow number, or the page's own. */
-const UNLOCKED_MS = 1_800_000;
+/** For what has no lock: an overflow number, or the page's own. There may be a number by then, or the service be back. */
+const UNLOCKED_MS = 600_000;
 /** A clock that went back further than it may drift between two looks was set: then no age is known any more. */
 const CLOCK_BACK_MS = 1_000;
 const E164 = /^\+\d{7,15}$/;
@@ -119,6 +119,7 @@ export function look(): void {
 }
 
 export function run(): void {
+  for (const destination in held) if (!waiting && !(held[destination] as Held)[0]) delete held[destination];
   if (watch) watch.scan();
   look();
 }
@@ -259,7 +260,8 @@ function remember(): void {
     const known = allowsVisitor() ? recall() : {};
     for (const destination in known) {
       const one = known[destination] as Held;
-      if (one[0]) shownBefore.set(one[0], destination);
+      if (!one[0]) continue;
+      shownBefore.set(one[0], destination);
       if (one[2] > (held[destination] || NOTHING)[2]) held[destination] = one;
     }
   });
