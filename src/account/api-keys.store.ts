@@ -36,11 +36,16 @@ const ANY_ADMIN = sql(
 );
 
 /** @returns the key itself, the only time it is seen */
+export function makeApiKey(random: Random): string {
+  return `rm_${random.bytes(KEY_BYTES).toString("base64url")}`;
+}
+
+/** @param input.key one that makeApiKey made before; else a new one */
 export async function createApiKey(
   deps: { db: Queryable; ids: IdSource; random: Random },
-  input: { accountId: string | null; name: string; scopes: readonly Scope[] },
+  input: { accountId: string | null; name: string; scopes: readonly Scope[]; key?: string },
 ): Promise<{ id: Id<"key">; key: string }> {
-  const key = `rm_${deps.random.bytes(KEY_BYTES).toString("base64url")}`;
+  const { key = makeApiKey(deps.random) } = input;
   const id = deps.ids.next("key");
   await deps.db.query(INSERT, [id, input.accountId, input.name, hashKey(key), input.scopes]);
   return { id, key };

@@ -22,7 +22,7 @@ Prints the key, the only time it is seen. Without --account it is a platform key
       },
     });
     const { name, account } = values;
-    if (name === undefined)
+    if (name === undefined || name.trim() === "")
       throw new AppError("invalid_value", "Give the key a --name, so that you know later which it is.");
     const scopes = values.scopes.split(",").map(scopeOf);
     const created = await withDatabase(async (db) => {

@@ -2,6 +2,9 @@
 import { AppError } from "../kernel/errors.js";
 import type { Command } from "./command.js";
 
+/** SQLSTATE. Not asked of db/database.ts: a command that needs no database loads none. */
+const UNDEFINED_TABLE = "42P01";
+
 interface Entry {
   /** As typed after `ringmatch`: one word or two. */
   readonly name: string;
@@ -79,7 +82,9 @@ export async function runCommand(words: readonly string[]): Promise<void> {
       return;
     }
     // An AppError's sentence says what to do; anything else is ours and wants its stack.
-    console.error(error instanceof AppError ? `ringmatch: ${error.message}` : error);
+    const isEmpty = (error as { code?: unknown } | null)?.code === UNDEFINED_TABLE;
+    const sentence = isEmpty ? "The database has no tables of this version; run `ringmatch migrate` first." : null;
+    console.error(error instanceof AppError ? `ringmatch: ${error.message}` : (sentence ?? error));
     process.exit(EXIT_FAILED);
   }
 }

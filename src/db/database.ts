@@ -152,6 +152,11 @@ async function rollBack(client: pg.PoolClient): Promise<void> {
 function classified(error: unknown): unknown {
   if (error instanceof AppError) return error;
   const state = sqlState(error);
+  if (error instanceof Error && isRefusal(error, state)) {
+    const why = error.message.replace(/[.\s]+$/, "");
+    const sentence = `PostgreSQL refuses the connection (${why}); check user, password and database of DATABASE_URL.`;
+    return new AppError("database_unavailable", sentence, { cause: error });
+  }
   if (state !== null && !/^(08|57P0|53300|25006)/.test(state)) return error;
   if (!(error instanceof Error) || (state === null && !isConnectionFault(error))) return error;
   return new AppError(
@@ -161,6 +166,11 @@ function classified(error: unknown): unknown {
       cause: error,
     },
   );
+}
+
+/** Class 28 and no such database; what pg finds wrong with the password it should prove (RFC 5802) comes without a state. */
+function isRefusal({ message }: Error, state: string | null): boolean {
+  return state === null ? message.startsWith("SASL") : /^(28|3D000)/.test(state);
 }
 
 function isConnectionFault(error: Error): boolean {

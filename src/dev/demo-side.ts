@@ -1,7 +1,7 @@
 /** The demo of embedded mode while the service runs: a business that answers its phone, and on the first start one demonstration call. */
+import { createApiKey, revokeApiKey } from "../account/api-keys.store.js";
 import type { Database } from "../db/database.js";
 import type { Clock } from "../kernel/clock.js";
-import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
 import type { Random } from "../kernel/random.js";
@@ -51,7 +51,7 @@ export async function startDemo(input: DemoInput): Promise<DemoSide> {
   const { host, port } = await business.start();
   try {
     await connectDemoBusiness(deps, { accountId: account.accountId, sipUri: `sip:business@${host}:${port}` });
-    const demonstration = account.isShown ? null : await firstCall(input, account.tagKey);
+    const demonstration = account.isShown ? null : await firstCall(input, account);
     if (demonstration !== null) await markDemoShown(deps, account.accountId);
     return { tagKey: account.tagKey, demonstration, stop: () => business.stop() };
   } catch (error) {
@@ -60,20 +60,22 @@ export async function startDemo(input: DemoInput): Promise<DemoSide> {
   }
 }
 
-async function firstCall(input: DemoInput, tagKey: string): Promise<Demonstration> {
+/** Where the first admin key is another's, a key of the demo account reads the record, and is gone afterwards. */
+async function firstCall(input: DemoInput, account: { tagKey: string; accountId: string }): Promise<Demonstration> {
   const { service, httpUrl, sipAddress, clock, random, log } = input;
-  const { key: adminKey } = service.adminKey;
-  if (adminKey === null) {
-    throw new AppError(
-      "config_invalid",
-      "The first start needs an admin key: set ADMIN_API_KEY, or remove the data directory and start again.",
-    );
-  }
+  const { db } = service.infrastructure;
+  const { accountId, tagKey } = account;
+  const known = service.adminKey.key;
+  const own =
+    known === null
+      ? await createApiKey({ db, ids: service.ids, random }, { accountId, name: "demonstration", scopes: ["read"] })
+      : null;
   const caller = new SipPhone({ host: "127.0.0.1", port: 0, clock, random, log });
   await caller.start();
   try {
-    return await demonstrate({ httpUrl, sipAddress, adminKey, tagKey, caller, log });
+    return await demonstrate({ httpUrl, sipAddress, adminKey: known ?? own?.key ?? "", tagKey, caller, log });
   } finally {
     await caller.stop();
+    if (own !== null) await revokeApiKey(db, { accountId, keyId: own.id });
   }
 }

@@ -22,8 +22,9 @@ export async function runService(config: Config): Promise<void> {
   let demo: DemoSide | null = null;
   let stopping: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
-    await demo?.stop();
+    // Calls with the demo business drain like all others.
     await service?.stop();
+    await demo?.stop();
   };
   const start = async (): Promise<void> => {
     service = await startService(config, ambient);
@@ -31,6 +32,7 @@ export async function runService(config: Config): Promise<void> {
     if (demo?.demonstration) printDemonstration(demo.demonstration);
     service.markReady();
     printBanner({ service, demo });
+    service.adminKey.shown();
     printReady(service);
   };
   const starting = start();
@@ -62,7 +64,8 @@ async function startDemoIfWanted(
   service: Service,
   ambient: Parameters<typeof startService>[1],
 ): Promise<DemoSide | null> {
-  const [sipAddress] = service.sipAddresses.filter((address) => address.startsWith("udp/"));
+  // Its phones speak IPv4; without it there is no demonstration.
+  const sipAddress = service.sipAddresses.find((address) => /^udp\/\d/.test(address));
   if (!config.isEmbedded || service.httpUrl === null || sipAddress === undefined) return null;
   return startDemo({ service, httpUrl: service.httpUrl, sipAddress, ...ambient });
 }

@@ -73,6 +73,20 @@ describe("faults", () => {
     expect(isUnavailable(refused)).toBe(false);
   });
 
+  it.each([
+    ["no such database", (place: URL) => (place.pathname = "/nowhere")],
+    ["no such user", (place: URL) => (place.username = "nobody")],
+  ])("%s: one sentence says where to look", async (_what, spoil) => {
+    const place = new URL(url);
+    spoil(place);
+    const database = openDatabase({ url: place.href, log: silentLog });
+    toStop.push(() => database.close());
+    const message = expect.stringMatching(
+      /^PostgreSQL refuses the connection \(.+\); check user, password and database/,
+    );
+    await expect(database.query(ping)).rejects.toMatchObject({ ...unavailable, message });
+  });
+
   it("a server that is not there is unavailable", async () => {
     const { proxy, database } = await proxied();
     proxy.cut();
