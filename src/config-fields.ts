@@ -49,6 +49,12 @@ function listOf(text: string): string[] {
     .filter((part) => part !== "");
 }
 
+/** Of one at least. */
+function isListOf(text: string, isGood: (part: string) => boolean): boolean {
+  const parts = listOf(text);
+  return parts.length > 0 && parts.every(isGood);
+}
+
 const NETWORKS_MESSAGE = "must be a list of networks like 10.0.0.0/8";
 
 function parseNetworks(text: string): string[] | null {
@@ -86,11 +92,11 @@ export const variables = z.object({
   FALLBACK_BASE_URL: parsedBy(parseBaseUrl, "must be an http(s) URL without query or fragment").optional(),
   DATABASE_URL: parsedBy(urlWith("postgres:", "postgresql:"), "must be a postgres:// URL").optional(),
   REDIS_URL: parsedBy(
-    (text) => (listOf(text).every((url) => urlWith("redis:", "rediss:")(url) !== null) ? text : null),
+    (text) => (isListOf(text, (url) => urlWith("redis:", "rediss:")(url) !== null) ? text : null),
     "must be a redis:// or rediss:// URL, or a comma list of them",
   ).optional(),
   DRACHTIO_URL: parsedBy(
-    (text) => (listOf(text).every((url) => urlWith("drachtio:")(url) !== null) ? listOf(text) : null),
+    (text) => (isListOf(text, (url) => urlWith("drachtio:")(url) !== null) ? listOf(text) : null),
     "must be drachtio://:SECRET@host:9022, or a comma list of them",
   ).optional(),
   SIP_LISTEN: parsedBy(

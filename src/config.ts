@@ -87,7 +87,7 @@ export const VARIABLES: Readonly<Record<string, string>> = {
     "twilio or simulated: what numbers are bought from when an order names no carrier. simulated numbers ring nowhere but here. Default twilio",
 };
 
-const SECRET_VARIABLES = ["DATABASE_URL", "REDIS_URL", "DRACHTIO_URL", "ADMIN_API_KEY", "SECRETS_KEY"] as const;
+export const SECRET_VARIABLES = ["DATABASE_URL", "REDIS_URL", "DRACHTIO_URL", "ADMIN_API_KEY", "SECRETS_KEY"] as const;
 
 export function loadConfig(environment: Environment = process.env): Config {
   const { values, errors } = readVariables(environment);

@@ -28,6 +28,7 @@ Calls over UDP from this machine and prints what happened. --sip defaults to the
     if (to === null || from === null)
       throw new AppError("invalid_value", "Give --to (and --from) as a phone number, e.g. +18885550100.");
     const talkMs = values.talk === undefined ? TALK_MS_DEFAULT : Number(values.talk) * 1000;
+    if (!(talkMs >= 0)) throw new AppError("invalid_value", "--talk must be a number of seconds.");
     const phone = await startCallerPhone();
     try {
       await placeCall(phone, { uri: `sip:${to}@${values.sip ?? udpAddressOf(loadConfig())}`, from, talkMs });

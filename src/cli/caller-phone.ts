@@ -19,11 +19,16 @@ export async function startCallerPhone(): Promise<SipPhone> {
   return phone;
 }
 
+/** As in a URL (RFC 3986 §3.2.2): an IPv6 address stands in brackets. */
+export function authorityOf({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** @returns host:port of the first udp address. @throws AppError("invalid_value") when SIP_LISTEN names no fixed one */
 export function udpAddressOf(config: Config): string {
   const udp = config.sipListen.find(({ transport }) => transport === "udp");
   if (udp === undefined || udp.port === 0) {
     throw new AppError("invalid_value", "SIP_LISTEN names no fixed udp address; give --sip HOST:PORT.");
   }
-  return `${udp.host}:${udp.port}`;
+  return authorityOf(udp);
 }

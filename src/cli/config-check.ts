@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { type Config, loadConfig, VARIABLES } from "../config.js";
+import { type Config, loadConfig, SECRET_VARIABLES, VARIABLES } from "../config.js";
 import type { Command } from "./command.js";
 
 export const configCommand: Command = {
@@ -7,6 +7,9 @@ export const configCommand: Command = {
   run: async (words) => {
     parseArgs({ args: [...words] });
     for (const [name, meaning] of Object.entries(VARIABLES)) console.log(`${name}\n    ${meaning}`);
+    console.log(
+      `${SECRET_VARIABLES.map((name) => `${name}_FILE`).join(", ")}\n    a file that holds it, instead of the variable itself`,
+    );
     console.log("\nIn force:");
     for (const [name, value] of Object.entries(shown(loadConfig()))) console.log(`  ${name.padEnd(20)}${value}`);
   },
@@ -39,6 +42,7 @@ function shown(config: Config): Record<string, string> {
     secrets_key: config.secretsKey === null ? "kept in the data directory" : "set",
     intercept_uri: config.interceptUri ?? "not set: 404",
     trusted_cidrs: config.presentTrustedCidrs.join(", ") || "none",
+    webhook_allow_cidrs: config.webhookAllowCidrs.join(", ") || "none",
     number_carrier: config.numberCarrier ?? "twilio",
     twilio_api_url: config.twilioApiUrl,
     telnyx_api_url: config.telnyxApiUrl,

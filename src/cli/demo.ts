@@ -9,7 +9,7 @@ import { type Tally, Traffic, type TrafficTarget } from "../dev/traffic.js";
 import { systemClock } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import { systemRandom } from "../kernel/random.js";
-import { startCallerPhone, udpAddressOf } from "./caller-phone.js";
+import { authorityOf, startCallerPhone, udpAddressOf } from "./caller-phone.js";
 import type { Command } from "./command.js";
 
 /** Visitors that browse or call at the same moment; one more waits its turn. */
@@ -39,7 +39,7 @@ demo account for these carriers.`,
       throw new AppError("invalid_value", "--rate and --seconds must be numbers above 0.");
     const voices = chooseVoices(CARRIER_VOICES, values.carriers ?? null);
     const config = loadConfig();
-    const httpUrl = values.http ?? `http://${config.httpListen.host}:${config.httpListen.port}`;
+    const httpUrl = values.http ?? `http://${authorityOf(config.httpListen)}`;
     const target = await prepare({
       config,
       httpUrl,

@@ -77,6 +77,8 @@ describe("the configuration", () => {
     ["FALLBACK_BASE_URL", "https://static.example/#top"],
     ["DATABASE_URL", "mysql://db"],
     ["REDIS_URL", "redis://a,http://b"],
+    ["REDIS_URL", ","],
+    ["DRACHTIO_URL", " , "],
     ["DRACHTIO_URL", "host:9022"],
     ["ADMIN_API_KEY", "twenty three characters"],
     ["LOG_LEVEL", "loud"],
