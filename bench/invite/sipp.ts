@@ -82,18 +82,8 @@ export async function placeCalls(dir: string, plan: CallPlan, signal: AbortSigna
   const limitMs = stepMs * SLOWNESS_MAX + FINISH_MS_MAX;
   const child = run(place, [
     plan.to,
-    ...[
-      "-inf",
-      "numbers.csv",
-      "-inf",
-      "callers.csv",
-      "-m",
-      String(plan.calls),
-      "-r",
-      String(plan.rate),
-      "-l",
-      OPEN_CALLS_MAX,
-    ],
+    ...["-inf", "numbers.csv", "-inf", "callers.csv"],
+    ...["-m", String(plan.calls), "-r", String(plan.rate), "-l", OPEN_CALLS_MAX],
     ...["-recv_timeout", String(ANSWER_MS_MAX), "-timeout", `${Math.ceil(limitMs / 1_000)}s`],
     ...["-trace_stat", "-stf", "statistics.csv", "-fd", "250ms"],
     ...(plan.isTimed ? ["-timer_resol", "1", "-trace_rtt", "-rtt_freq", "1"] : []),

@@ -35,12 +35,14 @@ const ANY_ADMIN = sql(
   `select id from api_key where account_id is null and 'admin' = any (scopes) and revoked_at is null limit 1`,
 );
 
-/** @returns the key itself, the only time it is seen */
 export function makeApiKey(random: Random): string {
   return `rm_${random.bytes(KEY_BYTES).toString("base64url")}`;
 }
 
-/** @param input.key one that makeApiKey made before; else a new one */
+/**
+ * @param input.key one that makeApiKey made before; else a new one
+ * @returns the key itself, the only time it is seen
+ */
 export async function createApiKey(
   deps: { db: Queryable; ids: IdSource; random: Random },
   input: { accountId: string | null; name: string; scopes: readonly Scope[]; key?: string },

@@ -64,7 +64,7 @@ export function isTouchParameter(name: string): boolean {
 
 function ownNamesIn(parameters: URLSearchParams): string[] {
   return [...parameters.keys()]
-    .filter((name) => isTouchParameter(name) && !KNOWN.has(name))
+    .filter((name) => OWN_CAMPAIGN_PARAMETER.test(name) && !KNOWN.has(name))
     .slice(0, OWN_PARAMETERS_MAX);
 }
 

@@ -1,4 +1,5 @@
 /** The SIP phone of commands that call a running service, and where that service takes calls. */
+import { authorityOf } from "../kernel/authority.js";
 import type { Config } from "../config.js";
 import { SipPhone } from "../dev/sip-phone.js";
 import { systemClock } from "../kernel/clock.js";
@@ -17,11 +18,6 @@ export async function startCallerPhone(): Promise<SipPhone> {
   });
   await phone.start();
   return phone;
-}
-
-/** As in a URL (RFC 3986 §3.2.2): an IPv6 address stands in brackets. */
-export function authorityOf({ host, port }: { host: string; port: number }): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** @returns host:port of the first udp address. @throws AppError("invalid_value") when SIP_LISTEN names no fixed one */

@@ -6,10 +6,11 @@ import type { CarrierVoice } from "../dev/carrier-voices/carrier-voice.js";
 import { CARRIER_VOICES } from "../dev/carrier-voices/carrier-voices.js";
 import { chooseVoices } from "../dev/demo-carriers.js";
 import { type Tally, Traffic, type TrafficTarget } from "../dev/traffic.js";
+import { authorityOf } from "../kernel/authority.js";
 import { systemClock } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import { systemRandom } from "../kernel/random.js";
-import { authorityOf, startCallerPhone, udpAddressOf } from "./caller-phone.js";
+import { startCallerPhone, udpAddressOf } from "./caller-phone.js";
 import type { Command } from "./command.js";
 
 /** Visitors that browse or call at the same moment; one more waits its turn. */

@@ -10,6 +10,7 @@ import { pages } from "../http/pages.js";
 import { buildHttpServer } from "../http/server.js";
 import { createTrustedAddresses } from "../http/trusted-addresses.js";
 import type { NumberJobs } from "../jobs/number-jobs.js";
+import { authorityOf } from "../kernel/authority.js";
 import { withDeadline } from "../kernel/deadline.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
@@ -163,6 +164,6 @@ async function isTrueInTime(answer: Promise<boolean>): Promise<boolean> {
   }
 }
 
-function urlOf({ family, address, port }: AddressInfo): string {
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+function urlOf({ address, port }: AddressInfo): string {
+  return `http://${authorityOf({ host: address, port })}`;
 }

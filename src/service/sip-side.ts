@@ -1,4 +1,5 @@
 /** The SIP role: the embedded edge, unless a drachtio-server is named, and the app that talks to it. */
+import { authorityOf } from "../kernel/authority.js";
 import type { Config } from "../config.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
@@ -97,8 +98,6 @@ async function startEdge(input: {
     log: ambient.log,
   });
   const { sip, admin } = await edge.start();
-  const listening = sip.map(
-    ({ transport, host, port }) => `${transport}/${host.includes(":") ? `[${host}]` : host}:${port}`,
-  );
+  const listening = sip.map((listener) => `${listener.transport}/${authorityOf(listener)}`);
   return { edge, address: { ...admin, secret }, listening };
 }

@@ -102,10 +102,9 @@ function withAttempt(state: CallState, index: number, change: (known: Attempt | 
 }
 
 /** A target that was never told of gets no attempt. */
-function withAnswer(state: CallState, index: number | undefined): CallState {
-  const known = index === undefined ? null : (state.attempts[index] ?? null);
-  if (index === undefined || known === null) return state;
-  return withAttempt(state, index, () => ({ ...known, sipStatus: known.sipStatus ?? SIP_OK }));
+function withAnswer(state: CallState, index = -1): CallState {
+  const known = state.attempts[index] ?? null;
+  return known === null ? state : withAttempt(state, index, () => ({ ...known, sipStatus: known.sipStatus ?? SIP_OK }));
 }
 
 /** What the other report knew beside the status counts only when both speak of the same end: a busy call has no talk time, whoever was busy. */
