@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Database, openDatabase, type NamedQuery, type Row } from "../../src/db/database.js";
 import { systemClock } from "../../src/kernel/clock.js";
@@ -113,6 +114,27 @@ describe("AllocationBatch", () => {
     const outcomes = await Promise.all(asked);
     expect(sizes()).toEqual([1, WORTHWHILE_SECOND, WORTHWHILE_SECOND]);
     expect(new Set(outcomes.map((o) => o.kind === "presented" && o.promoNumber)).size).toBe(asked.length);
+  });
+
+  it("waits a moment for those whom a batch has answered: two halves of the visitors do not take turns", async () => {
+    let release = (): void => undefined;
+    const { database, batches } = watched(db, new Promise((resolve) => (release = resolve)));
+    const batch = batchOn(database);
+    const ask = (): Promise<Allocation> => batch.allocate(allocationFor(rival));
+    const half = 8;
+    // An answer goes to its page and another page comes: not in the same turn of the event loop.
+    const askedTwice = async (): Promise<Allocation> => {
+      await ask();
+      await delay(1);
+      return ask();
+    };
+    const answeredFirst = Array.from({ length: half }, askedTwice);
+    // A pause is a part of what the batch took.
+    await delay(50);
+    const meanwhile = Array.from({ length: half }, ask);
+    release();
+    await Promise.all([...answeredFirst, ...meanwhile]);
+    expect(batches.map((b) => b.length)).toEqual([half, 2 * half]);
   });
 
   it("has every answered presentation in the log", async () => {
