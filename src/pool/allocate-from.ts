@@ -11,16 +11,17 @@ export interface AllocateDeps {
   readonly ids: IdSource;
 }
 
-export type Visit = Omit<AllocationRequest, "poolId" | "presentationId" | "logId"> & { readonly pool: DirectoryPool };
+export type Visit = Omit<AllocationRequest, "poolId" | "presentationId" | "logId"> & {
+  readonly pool: DirectoryPool;
+  /** As AllocationBatch.allocate takes it: now, where nothing was waited for before. */
+  readonly since?: number;
+};
 
 /** Committed when it is answered. @throws as AllocationBatch.allocate does */
-export async function allocateFrom(deps: AllocateDeps, { pool, ...visit }: Visit): Promise<Allocation> {
-  const allocation = await deps.batch.allocate({
-    ...visit,
-    poolId: pool.id,
-    presentationId: deps.ids.next("prs"),
-    logId: deps.ids.next("prl"),
-  });
+export async function allocateFrom(deps: AllocateDeps, { pool, since, ...visit }: Visit): Promise<Allocation> {
+  const presentationId = deps.ids.next("prs");
+  const logId = deps.ids.next("prl");
+  const allocation = await deps.batch.allocate({ ...visit, poolId: pool.id, presentationId, logId }, since);
   if (allocation.kind === "exhausted") deps.exhaustions.note(pool);
   return allocation;
 }

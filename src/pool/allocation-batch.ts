@@ -83,13 +83,13 @@ export class AllocationBatch {
   }
 
   /**
+   * @param since monotonic, when the visitor began to wait: what a page had to wait for before is a part of its patience
    * @throws AppError("overloaded") when too many wait or the wait grew too long; AppError("database_unavailable"); AppError("invalid_value")
    *   when the database refuses this very request
    */
-  allocate(request: AllocationRequest): Promise<Allocation> {
+  allocate(request: AllocationRequest, since = this.options.clock.monotonicMs()): Promise<Allocation> {
     if (this.queue.size >= WAITING_MAX) return Promise.reject(overloaded());
     return new Promise((resolve, reject) => {
-      const since = this.options.clock.monotonicMs();
       this.queue.push(request.accountId, { request, since, resolve, reject, isOver: false });
       // Not at once: the requests of one turn of the event loop go together.
       this.turnEnd ??= setImmediate(() => {

@@ -4,7 +4,7 @@
  */
 import type { Account } from "../account/accounts.store.js";
 import type { Database } from "../db/database.js";
-import type { Instant } from "../kernel/clock.js";
+import type { Clock, Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import { type IdSource, VISITOR_ID_PATTERN, type VisitorId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
@@ -26,6 +26,7 @@ export interface PresentDeps {
   readonly bots: BotTally;
   readonly exhaustions: Pick<ExhaustionCounter, "note">;
   readonly ids: IdSource;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Log;
 }
 
@@ -61,6 +62,7 @@ export interface PageAnswer {
 
 /** @throws AppError("not_found") for an unknown tag key; what `admit` throws; AppError("invalid_value") when the database cannot hold what the page sent */
 export async function presentPage(deps: PresentDeps, request: PageRequest): Promise<PageAnswer> {
+  const since = deps.clock.monotonicMs();
   const fresh = deps.ids.next("vis");
   const asked = request.visitorId !== null && VISITOR_ID_PATTERN.test(request.visitorId) ? request.visitorId : fresh;
   let account: DirectoryAccount | null;
@@ -91,6 +93,7 @@ export async function presentPage(deps: PresentDeps, request: PageRequest): Prom
         request,
         asked,
         fresh,
+        since,
         isRetry: false,
         onVisitor: (id) => (visitorId = id),
         onWithheld: (pool) => withheld.push(pool),
@@ -114,6 +117,8 @@ interface OneNumber {
   readonly request: PageRequest;
   readonly asked: string;
   readonly fresh: VisitorId;
+  /** Monotonic: when the page began to wait. */
+  readonly since: number;
   readonly isRetry: boolean;
   readonly onVisitor: (visitorId: string) => void;
   readonly onWithheld: (pool: DirectoryPool) => void;
@@ -137,7 +142,7 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
     }
     const { touch, customData, context } = request;
     const visit = { visitorId: asked, freshVisitorId: fresh, touch, customData, context };
-    const allocation = await allocateFrom(deps, { accountId: account.account.id, pool, ...visit });
+    const allocation = await allocateFrom(deps, { accountId: account.account.id, pool, since: input.since, ...visit });
     input.onVisitor(allocation.visitorId);
     if (allocation.kind === "gone" && !input.isRetry) {
       deps.directory.clear();

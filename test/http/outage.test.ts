@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/db/database.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { systemClock } from "../../src/kernel/clock.js";
-import { AllocationBatch } from "../../src/pool/allocation-batch.js";
+import { AllocationBatch, WAIT_MS_MAX } from "../../src/pool/allocation-batch.js";
 import { Directory, LOAD_MS_MAX } from "../../src/pool/directory.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
-import { freshDatabase } from "../support/database.js";
+import { freshDatabase, rows } from "../support/database.js";
 import { until } from "../support/until.js";
 import { makeWorld } from "../support/world.js";
 import { makeHttpWorld, problemIn } from "./support/http-world.js";
@@ -76,6 +76,27 @@ describe("the database is away", () => {
       await proxy.stop();
       await slow.close();
     }
+  });
+
+  it("so does one that has waited for its account for as long as a tag waits: nobody looks at a number any more", async () => {
+    const { account } = await makeWorld(db, 1);
+    let readForMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + readForMs };
+    const directory = new Directory(db);
+    const byTagKey = directory.byTagKey.bind(directory);
+    directory.byTagKey = async (tagKey) => {
+      const found = await byTagKey(tagKey);
+      readForMs += WAIT_MS_MAX + 1;
+      return found;
+    };
+    const batch = new AllocationBatch({ db, clock, log: silentLog });
+    const late = makeHttpWorld(db, { directory, batch, clock });
+    const response = await late.request("POST", "/v1/presentations", {
+      key: null,
+      body: { tag_key: account.tagKey, ...body },
+    });
+    expect([response.statusCode, response.json().presentations[0].outcome]).toEqual([200, "original"]);
+    expect(await rows(db, "select from presentation where account_id = $1", [account.id])).toEqual([]);
   });
 
   it("renewals are lost", async () => {
