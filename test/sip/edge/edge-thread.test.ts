@@ -99,11 +99,12 @@ describe("the edge in a thread", () => {
     );
     const caller = await sipp({ scenario: "uac-answered", remote: `127.0.0.1:${running.port}` });
     await Promise.all([caller.done, callee.done]);
+    // The business's answer to the BYE is still on its way when its sipp has ended.
+    await until("no dialog", async () => (await running.thread.counters())["active_dialogs"] === 0);
     expect(await running.thread.counters()).toMatchObject({
       invites_received: 1,
       invites_sent: 1,
       dialogs_created: 2,
-      active_dialogs: 0,
       thread_restarts: 0,
     });
   });
