@@ -105,6 +105,7 @@ describe("the edge in a thread", () => {
       invites_received: 1,
       invites_sent: 1,
       dialogs_created: 2,
+      active_dialogs: 0,
       thread_restarts: 0,
     });
   });
