@@ -750,13 +750,11 @@ create table promo_number (
   constraint promo_number_state_check CHECK ((state = ANY (ARRAY['ordering'::text, 'porting'::text, 'available'::text, 'assigned'::text, 'draining'::text, 'quarantined'::text, 'retired'::text])))
 ) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX promo_number_account ON public.promo_number USING btree (account_id, e164) WHERE (account_id IS NOT NULL);
-CREATE INDEX promo_number_carrier ON public.promo_number USING btree (carrier, e164) WHERE (carrier IS NOT NULL);
 CREATE INDEX promo_number_due ON public.promo_number USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 CREATE UNIQUE INDEX promo_number_holder ON public.promo_number USING btree (held_by, pool_id) WHERE (held_by IS NOT NULL);
 CREATE INDEX promo_number_inventory ON public.promo_number USING btree (number_type, npa, e164) WHERE (state = 'available'::text);
-CREATE INDEX promo_number_lru ON public.promo_number USING btree (pool_id, last_presented_at, id, locked_until) WHERE ((state = 'assigned'::text) AND (role = 'pool'::text));
+CREATE INDEX promo_number_lru ON public.promo_number USING btree (pool_id, state, role, last_presented_at, id, locked_until) WHERE (pool_id IS NOT NULL);
 CREATE UNIQUE INDEX promo_number_one_overflow ON public.promo_number USING btree (pool_id) WHERE ((state = 'assigned'::text) AND (role = 'overflow'::text));
-CREATE INDEX promo_number_pool ON public.promo_number USING btree (pool_id, e164) WHERE (pool_id IS NOT NULL);
 CREATE INDEX promo_number_proposed ON public.promo_number USING btree (e164) WHERE (retirement_proposed_at IS NOT NULL);
 CREATE TRIGGER legal_move BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.e164 <> new.e164) OR (new.presentation_seq < old.presentation_seq) OR (new.ownership_epoch <> old.ownership_epoch))) EXECUTE FUNCTION refuse_illegal_move();
 CREATE TRIGGER never_deleted BEFORE DELETE ON public.promo_number FOR EACH ROW EXECUTE FUNCTION refuse_delete();
@@ -994,7 +992,6 @@ create table visitor (
   id text not null,
   account_id text not null,
   first_seen_at timestamp with time zone not null,
-  constraint visitor_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   constraint visitor_pkey PRIMARY KEY (id)
 );
 CREATE INDEX visitor_age ON public.visitor USING brin (first_seen_at);
@@ -1573,6 +1570,8 @@ AS $function$
 declare
   v_now timestamptz := coalesce(p_now, now());
   v_visitor text[];
+  v_new boolean[];
+  v_is_taken boolean;
   v_lifetime int[];
   v_retention int[];
   v_reuses boolean[];
@@ -1586,38 +1585,44 @@ begin
     perform set_config('ringmatch.now', p_now::text, true);
   end if;
 
-  -- 1. Visitors: adopt new ids for this account; an id that belongs to another account gives way to the fresh one.
-  select array_agg(case when v.account_id is null or v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
-      count(*) filter (where v.account_id is distinct from i.acc)
-    into v_visitor, v_count
-    from unnest(p_visitor, p_account, p_fresh) with ordinality as i (vid, acc, fresh, ord)
-      left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
-  if v_count > 0 then
-    insert into visitor (id, account_id, first_seen_at)
-      select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
-      on conflict (id) do nothing;
-    -- Somebody else may have taken a new id in this very moment.
-    select array_agg(case when v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
-        count(*) filter (where v.account_id is distinct from i.acc)
-      into v_visitor, v_count
-      from unnest(v_visitor, p_account, p_fresh) with ordinality as i (vid, acc, fresh, ord)
-        left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
-    if v_count > 0 then
-      insert into visitor (id, account_id, first_seen_at)
-        select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account) as i (vid, acc) order by i.vid, i.acc
-        on conflict (id) do nothing;
-    end if;
-  end if;
-
-  -- 2. The pools' settings (no lifetime: the pool is gone). And one transaction at a time serves a visitor of a pool; whoever comes second asks
-  --    again instead of waiting.
+  -- 1. The pools' settings (no lifetime: the pool is gone, or another account's). And one transaction at a time serves a visitor of a pool; whoever
+  --    comes second asks again instead of waiting.
   select array_agg(p.session_lifetime_s order by i.ord), array_agg(p.retention_s order by i.ord), array_agg(p.reuses order by i.ord),
       array_agg(p.session_lifetime_s is not null and pg_try_advisory_xact_lock(hashtextextended(i.pool || i.vid, 0)) order by i.ord)
     into v_lifetime, v_retention, v_reuses, v_open
-    from unnest(p_pool, v_visitor) with ordinality as i (pool, vid, ord)
+    from unnest(p_pool, p_account, p_visitor) with ordinality as i (pool, acc, vid, ord)
       left join lateral (
         select q.session_lifetime_s, q.retention_s, q.overflow = 'reuse_oldest' as reuses
-        from pool q where q.id = i.pool and q.deleted_at is null offset 0) p on true;
+        from pool q where q.id = i.pool and q.account_id = i.acc and q.deleted_at is null offset 0) p on true;
+
+  -- 2. Visitors: adopt new ids for this account; an id that belongs to another account gives way to the fresh one.
+  select array_agg(case when v.account_id is null or v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
+      array_agg(v.account_id is distinct from i.acc and i.lifetime is not null order by i.ord)
+    into v_visitor, v_new
+    from unnest(p_visitor, p_account, p_fresh, v_lifetime) with ordinality as i (vid, acc, fresh, lifetime, ord)
+      left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
+  if true = any (v_new) then
+    with asked as materialized (
+      select distinct i.vid, i.acc from unnest(v_visitor, p_account, v_new) as i (vid, acc, is_new) where i.is_new
+    ), put as (
+      insert into visitor (id, account_id, first_seen_at)
+        select distinct on (a.vid) a.vid, a.acc, v_now from asked a order by a.vid, a.acc
+        on conflict (id) do nothing returning id
+    )
+    select (select count(*) from asked) > (select count(*) from put) into v_is_taken;
+    -- Somebody else took a new id in this very moment, or two accounts sent the same one.
+    if v_is_taken then
+      select array_agg(case when v.account_id is null or v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
+          array_agg(v.account_id is distinct from i.acc and i.lifetime is not null order by i.ord)
+        into v_visitor, v_new
+        from unnest(v_visitor, p_account, p_fresh, v_lifetime) with ordinality as i (vid, acc, fresh, lifetime, ord)
+          left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
+      insert into visitor (id, account_id, first_seen_at)
+        select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account, v_new) as i (vid, acc, is_new)
+        where i.is_new order by i.vid, i.acc
+        on conflict (id) do nothing;
+    end if;
+  end if;
 
   -- 3. A visitor who holds a number keeps it while retention has not passed. A lock that outlives the retention (renewals extend only the lock)
   --    makes a new presentation of the same number; when both are over the number lets go of its visitor.

@@ -195,7 +195,8 @@ function typeParser(oid: number, format?: "text" | "binary"): (text: string) => 
 function parseInstant(text: string): Instant {
   if (text === "-infinity") return Number.NEGATIVE_INFINITY;
   if (text === "infinity") return Number.POSITIVE_INFINITY;
-  // PostgreSQL writes "2026-11-23 17:42:14.123456+00"; the session's time zone may be any.
+  // PostgreSQL writes "2026-11-23 17:42:14.123456+00"; the session's time zone may be any, and is mostly UTC, which is read without a pattern.
+  if (text.endsWith("+00")) return Date.parse(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
   const iso = text.replace(" ", "T").replace(/([+-]\d{2})$/, "$1:00");
   return Date.parse(iso);
 }

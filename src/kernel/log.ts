@@ -24,10 +24,8 @@ export function createLog(level: LogLevel, destination: number | NodeJS.Writable
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "event", formatters },
     stream,
   );
-  const write =
-    (at: "debug" | "info" | "warn" | "error") =>
-    (event: string, fields: LogFields = {}): void =>
-      logger[at](maskFields(fields), event);
+  const write = (at: "debug" | "info" | "warn" | "error"): Log["info"] =>
+    logger.isLevelEnabled(at) ? (event, fields = {}) => logger[at](maskFields(fields), event) : () => {};
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }
 

@@ -18,10 +18,21 @@ export type Visit = Omit<AllocationRequest, "poolId" | "presentationId" | "logId
 };
 
 /** Committed when it is answered. @throws as AllocationBatch.allocate does */
-export async function allocateFrom(deps: AllocateDeps, { pool, since, ...visit }: Visit): Promise<Allocation> {
-  const presentationId = deps.ids.next("prs");
-  const logId = deps.ids.next("prl");
-  const allocation = await deps.batch.allocate({ ...visit, poolId: pool.id, presentationId, logId }, since);
+export async function allocateFrom(deps: AllocateDeps, visit: Visit): Promise<Allocation> {
+  const { pool, since } = visit;
+  const request: AllocationRequest = {
+    // Name by name: a copy by "..." costs more than everything else here, on every page view.
+    accountId: visit.accountId,
+    poolId: pool.id,
+    visitorId: visit.visitorId,
+    freshVisitorId: visit.freshVisitorId,
+    presentationId: deps.ids.next("prs"),
+    logId: deps.ids.next("prl"),
+    touch: visit.touch,
+    customData: visit.customData,
+    context: visit.context,
+  };
+  const allocation = await deps.batch.allocate(request, since);
   if (allocation.kind === "exhausted") deps.exhaustions.note(pool);
   return allocation;
 }

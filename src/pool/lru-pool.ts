@@ -1,5 +1,5 @@
 /**
- * A pool in memory that gives numbers out by the rule of present_batch (migration 0004): a visitor keeps the number they hold while retention or
+ * A pool in memory that gives numbers out by the rule of present_batch (migration 0025): a visitor keeps the number they hold while retention or
  * lock last; else the unlocked number presented longest ago, or, for comparison, any unlocked one; else overflow. For simulations; a test holds it
  * against the database. Pure.
  */

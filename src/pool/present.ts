@@ -140,9 +140,16 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
       input.onWithheld(pool);
       return await withoutVisitor(deps, pool.id, number);
     }
-    const { touch, customData, context } = request;
-    const visit = { visitorId: asked, freshVisitorId: fresh, touch, customData, context };
-    const allocation = await allocateFrom(deps, { accountId: account.account.id, pool, since: input.since, ...visit });
+    const allocation = await allocateFrom(deps, {
+      accountId: account.account.id,
+      pool,
+      since: input.since,
+      visitorId: asked,
+      freshVisitorId: fresh,
+      touch: request.touch,
+      customData: request.customData,
+      context: request.context,
+    });
     input.onVisitor(allocation.visitorId);
     if (allocation.kind === "gone" && !input.isRetry) {
       deps.directory.clear();

@@ -9,6 +9,7 @@ import {
 } from "../../src/pool/presentations.store.js";
 import { findBrokenSequences, findDoubleLeases, findSplitVisitors } from "../support/audit.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { until } from "../support/until.js";
 import { allocationFor, ids, makeWorld, type World } from "../support/world.js";
 
 const { db, url } = await freshDatabase();
@@ -67,6 +68,18 @@ describe("presentBatch", () => {
     const outcomes = await presentBatch(db, batch, T0);
     const [first, second] = worlds as [World, World];
     expect(outcomes.map(given)).toEqual([first.numbers[0], second.numbers[0], first.numbers[1], second.numbers[1]]);
+  });
+
+  it("gives nobody a number of another account's pool, and stores no visitor for it", async () => {
+    const [mine, others] = [await makeWorld(db, 2), await makeWorld(db, 2)];
+    const asked = { ...allocationFor(others), accountId: mine.account.id };
+    const unknown = { ...allocationFor(others), accountId: "acc_missing" };
+    const outcomes = await presentBatch(db, [asked, allocationFor(mine), unknown], T0);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(["gone", "presented", "gone"]);
+    expect(await logOf(others)).toEqual([]);
+    expect(await rows(db, `select 1 from visitor where id in ('${asked.visitorId}', '${unknown.visitorId}')`)).toEqual(
+      [],
+    );
   });
 
   it("logs what it gives: seq 1, touch, custom data, context, lock and retention by the pool's settings", async () => {
@@ -262,6 +275,25 @@ describe("visitor ids", () => {
     const visitors = outcomes.map((o) => (o.kind === "presented" ? o.visitorId : null));
     expect(visitors.filter((v) => v === visitorId)).toHaveLength(1);
     expect(new Set(visitors).size).toBe(2);
+  });
+
+  it("one that another account takes in this very moment gives way to the fresh one", async () => {
+    const [mine, theirs] = [await makeWorld(db, 1), await makeWorld(db, 1)];
+    const request = allocationFor(mine);
+    const { answer } = await db.transaction(async (tx) => {
+      await presentBatch(tx, [{ ...allocationFor(theirs), visitorId: request.visitorId }], T0);
+      // Sees no such visitor yet, and waits for the row that is being written.
+      const answer = presentBatch(db, [request], T0);
+      await until("the second batch waits", async () => {
+        const waiting = await rows(db, "select 1 from pg_locks where locktype = 'transactionid' and not granted");
+        return waiting.length > 0;
+      });
+      return { answer };
+    });
+    expect(await answer).toMatchObject([{ kind: "presented", visitorId: request.freshVisitorId }]);
+    expect(await rows(db, "select account_id from visitor where id = $1", [request.visitorId])).toEqual([
+      { account_id: theirs.account.id },
+    ]);
   });
 
   it("a client-made id is adopted for the account", async () => {
