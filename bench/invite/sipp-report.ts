@@ -1,4 +1,4 @@
-/** Reads what sipp's callers wrote down: the statistics (`-trace_stat`) and the response times (`-trace_rtt`). Pure. */
+/** Reads what sipp's callers wrote down: the statistics (`-trace_stat`) and a line a message (`-trace_shortmsg`). Pure. */
 
 export interface Reading {
   /** Since sipp began to call. */
@@ -63,13 +63,23 @@ export function failedCalls({ calls, placed, made, completed }: CallerCounts & {
   return Math.min(calls, calls - placed + (made - completed));
 }
 
-/** `time;response time in ms;which timer`, one line a response. @returns ms */
-export function readResponseTimes(csv: string): number[] {
-  return csv
-    .split("\n")
-    .slice(1)
-    .map((line) => line.split(";"))
-    .filter((cells) => cells.length === 3)
-    .map(([, ms]) => Number(ms))
-    .filter((ms) => Number.isFinite(ms));
+/**
+ * INVITE sent → 180 received, of each call that rang. Not by sipp's own response times: its timers read the system's coarse clock, which many kernels
+ * move on every 4 ms only. `date TAB time TAB seconds of the epoch TAB S or R TAB Call-ID TAB CSeq TAB first line`, one line a message.
+ * @returns ms, to the microsecond
+ */
+export function readPostDialDelays(messages: string): number[] {
+  /** By Call-ID; null once it has rung. */
+  const sentAt = new Map<string, number | null>();
+  const delaysMs: number[] = [];
+  for (const line of messages.split("\n")) {
+    const [, , seconds, direction, callId = "", , first = ""] = line.split("\t");
+    const at = Number(seconds) * 1_000;
+    if (direction === "S" && first.startsWith("INVITE ") && !sentAt.has(callId)) sentAt.set(callId, at);
+    const sent = sentAt.get(callId) ?? null;
+    if (direction !== "R" || !first.startsWith("SIP/2.0 180 ") || sent === null) continue;
+    delaysMs.push(at - sent);
+    sentAt.set(callId, null);
+  }
+  return delaysMs;
 }

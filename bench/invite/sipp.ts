@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freeUdpPort, untilListening } from "../../test/support/udp-port.js";
-import { type CallerCounts, countCalls, readResponseTimes, readStatistics } from "./sipp-report.js";
+import { type CallerCounts, countCalls, readPostDialDelays, readStatistics } from "./sipp-report.js";
 
 /** Linked beside the compiled bench by scripts/bench.mjs. */
 const SCENARIOS = join(import.meta.dirname, "..", "..", "sipp-scenarios");
@@ -59,7 +59,7 @@ export interface CallPlan {
   readonly numbers: readonly string[];
   readonly rate: number;
   readonly calls: number;
-  /** Delays to 1 ms, at the price of more of the machine's time for sipp. */
+  /** With delays, at the price of more of the machine's time for sipp. */
   readonly isTimed: boolean;
 }
 
@@ -86,7 +86,7 @@ export async function placeCalls(dir: string, plan: CallPlan, signal: AbortSigna
     ...["-m", String(plan.calls), "-r", String(plan.rate), "-l", OPEN_CALLS_MAX],
     ...["-recv_timeout", String(ANSWER_MS_MAX), "-timeout", `${Math.ceil(limitMs / 1_000)}s`],
     ...["-trace_stat", "-stf", "statistics.csv", "-fd", "250ms"],
-    ...(plan.isTimed ? ["-timer_resol", "1", "-trace_rtt", "-rtt_freq", "1"] : []),
+    ...(plan.isTimed ? ["-timer_resol", "1", "-trace_shortmsg"] : []),
   ]);
   await ended(child, limitMs + KILL_AFTER_MS, signal);
   const read = (suffix: string): string => {
@@ -95,7 +95,7 @@ export async function placeCalls(dir: string, plan: CallPlan, signal: AbortSigna
   };
   const statistics = read("statistics.csv");
   if (statistics === "") throw new Error("sipp ended without having placed a call.");
-  const delaysMs = readResponseTimes(read("_rtt.csv"));
+  const delaysMs = readPostDialDelays(read("_shortmessages.log"));
   // A call that never rang is not left out: it waited as long as a caller waits.
   if (plan.isTimed) while (delaysMs.length < plan.calls) delaysMs.push(ANSWER_MS_MAX);
   return { ...countCalls(readStatistics(statistics), stepMs), delaysMs };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countCalls, failedCalls, readResponseTimes, readStatistics } from "../../bench/invite/sipp-report.js";
+import { countCalls, failedCalls, readPostDialDelays, readStatistics } from "../../bench/invite/sipp-report.js";
 import { percentile } from "../../bench/result.js";
 
 const HEADER =
@@ -50,10 +50,44 @@ test("calls that were placed and not completed have failed; never more than ther
   expect(failedCalls({ ...countCalls([], 10_000), calls: 2_000 })).toBe(2_000);
 });
 
-test("response times are read, and their percentiles are those of the calls", () => {
-  const times = Array.from({ length: 100 }, (_, n) => `${10_000 + n};${n + 1};1`);
-  const delaysMs = readResponseTimes(["Date_ms;response_time_ms;rtd_no", ...times, "105"].join("\n"));
-  expect(delaysMs).toHaveLength(100);
+/** A line as sipp 3.6 writes it with -trace_shortmsg. */
+const message = (ms: number, direction: "S" | "R", call: number, first: string): string =>
+  [
+    "2026-01-01",
+    "00:00:00.0",
+    (1_700_000_000 + ms / 1_000).toFixed(6),
+    direction,
+    `${call}-1@127.0.0.1`,
+    "CSeq:1 INVITE",
+    first,
+  ].join("\t");
+
+const INVITE = "INVITE sip:+18882000000@127.0.0.1:5060 SIP/2.0";
+const RINGING = "SIP/2.0 180 Ringing";
+
+test("a call's delay runs from its first INVITE to its first ringing, to the microsecond", () => {
+  const messages = [
+    message(0, "S", 1, INVITE),
+    message(1.5, "S", 2, INVITE),
+    message(2, "R", 1, "SIP/2.0 100 Trying"),
+    message(500, "S", 1, INVITE),
+    message(500.125, "R", 1, RINGING),
+    message(500.5, "R", 1, RINGING),
+    message(501, "R", 1, "SIP/2.0 200 OK"),
+    message(4.25, "R", 2, RINGING),
+    // A call that never rang has no delay, and a line may be cut off by a kill.
+    message(5, "S", 3, INVITE),
+    message(6, "R", 3, "SIP/2.0 503 Service Unavailable"),
+    "2026-01-01\t00:00:00.0\t17000",
+  ];
+  const [first, second, ...others] = readPostDialDelays(messages.join("\n"));
+  expect(first).toBeCloseTo(500.125, 2);
+  expect(second).toBeCloseTo(2.75, 2);
+  expect(others).toEqual([]);
+});
+
+test("the percentiles of delays are those of the calls", () => {
+  const delaysMs = Array.from({ length: 100 }, (_, n) => n + 1);
   expect(percentile(delaysMs, 0.5)).toBe(51);
   expect(percentile(delaysMs, 0.99)).toBe(100);
 });
