@@ -1595,13 +1595,16 @@ begin
         select q.session_lifetime_s, q.retention_s, q.overflow = 'reuse_oldest' as reuses
         from pool q where q.id = i.pool and q.account_id = i.acc and q.deleted_at is null offset 0) p on true;
 
-  -- 2. Visitors: adopt new ids for this account; an id that belongs to another account gives way to the fresh one.
-  select array_agg(case when v.account_id is null or v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
-      array_agg(v.account_id is distinct from i.acc and i.lifetime is not null order by i.ord)
-    into v_visitor, v_new
-    from unnest(p_visitor, p_account, p_fresh, v_lifetime) with ordinality as i (vid, acc, fresh, lifetime, ord)
-      left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
-  if true = any (v_new) then
+  -- 2. Visitors: adopt new ids for this account; an id that belongs to another account gives way to the fresh one. Looked at once more only when
+  --    somebody else took a new id in this very moment, or two accounts sent the same one.
+  v_visitor := p_visitor;
+  for v_look in 1..2 loop
+    select array_agg(case when v.account_id is null or v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
+        array_agg(v.account_id is distinct from i.acc and i.lifetime is not null order by i.ord)
+      into v_visitor, v_new
+      from unnest(v_visitor, p_account, p_fresh, v_lifetime) with ordinality as i (vid, acc, fresh, lifetime, ord)
+        left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
+    exit when (true = any (v_new)) is not true;
     with asked as materialized (
       select distinct i.vid, i.acc from unnest(v_visitor, p_account, v_new) as i (vid, acc, is_new) where i.is_new
     ), put as (
@@ -1610,19 +1613,8 @@ begin
         on conflict (id) do nothing returning id
     )
     select (select count(*) from asked) > (select count(*) from put) into v_is_taken;
-    -- Somebody else took a new id in this very moment, or two accounts sent the same one.
-    if v_is_taken then
-      select array_agg(case when v.account_id is null or v.account_id = i.acc then i.vid else i.fresh end order by i.ord),
-          array_agg(v.account_id is distinct from i.acc and i.lifetime is not null order by i.ord)
-        into v_visitor, v_new
-        from unnest(v_visitor, p_account, p_fresh, v_lifetime) with ordinality as i (vid, acc, fresh, lifetime, ord)
-          left join lateral (select v.account_id from visitor v where v.id = i.vid offset 0) v on true;
-      insert into visitor (id, account_id, first_seen_at)
-        select distinct on (i.vid) i.vid, i.acc, v_now from unnest(v_visitor, p_account, v_new) as i (vid, acc, is_new)
-        where i.is_new order by i.vid, i.acc
-        on conflict (id) do nothing;
-    end if;
-  end if;
+    exit when not v_is_taken;
+  end loop;
 
   -- 3. A visitor who holds a number keeps it while retention has not passed. A lock that outlives the retention (renewals extend only the lock)
   --    makes a new presentation of the same number; when both are over the number lets go of its visitor.

@@ -285,8 +285,8 @@ describe("visitor ids", () => {
       // Sees no such visitor yet, and waits for the row that is being written.
       const answer = presentBatch(db, [request], T0);
       await until("the second batch waits", async () => {
-        const waiting = await rows(db, "select 1 from pg_locks where locktype = 'transactionid' and not granted");
-        return waiting.length > 0;
+        const waits = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        return (await rows(db, waits)).length > 0;
       });
       return { answer };
     });
