@@ -18,13 +18,10 @@ const SHARING: ReadonlySet<string> = new Set(["unit", "store", "http", "tag"]);
 
 const SLOWEST_TEST_MS = 60_000;
 
-/** One more than the smallest machine has cores: many tests wait for a timer, a packet or another process most of the time. */
-const WORKERS = 3;
-
 export default defineConfig({
   test: {
     globalSetup: "test/support/services.ts",
-    maxWorkers: WORKERS,
+    maxWorkers: 2,
     testTimeout: SLOWEST_TEST_MS,
     hookTimeout: SLOWEST_TEST_MS,
     projects: Object.entries(ROOMS).map(([name, folders]) => ({

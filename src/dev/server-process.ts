@@ -69,6 +69,9 @@ const LOG_CHECK_MS = 60_000;
 /** How much of the log's end is looked through for the reason of a failed start. */
 const LOG_TAIL_BYTES = 4_096;
 
+/** Of a server that had ended before we could look when it began; no process that runs has this, and what it said is in its log. */
+const ENDED_AT_ONCE = "";
+
 export class ServerProcess {
   readonly identity: ProcessIdentity;
   /** Settles when the process ends, asked or not. */
@@ -107,8 +110,8 @@ export class ServerProcess {
         ...(command.user === null ? {} : { uid: command.user.uid, gid: command.user.gid }),
       });
       // Only synchronous steps up to the record: a service killed in between would leave a server that nobody knows of.
-      const identity = child.pid === undefined ? null : identityOf(child.pid);
-      if (identity === null) throw notRunnable(place, command, await spawnFailure(child));
+      if (child.pid === undefined) throw notRunnable(place, command, await spawnFailure(child));
+      const identity = identityOf(child.pid) ?? { pid: child.pid, startedAt: ENDED_AT_ONCE };
       writeDurably(place.recordFile, JSON.stringify({ ...identity, directory: place.directory }));
       child.unref();
       return new ServerProcess(place, child, identity, logStart);
@@ -208,10 +211,7 @@ function readRecord(place: ServerPlace): ProcessIdentity | null {
 
 /** `spawn` reports what went wrong by an event of the next turn. */
 function spawnFailure(child: ChildProcess): Promise<Error> {
-  return new Promise((failed) => {
-    child.once("error", failed);
-    child.once("exit", (code, signal) => failed(new Error(`it ended at once (${String(signal ?? code)})`)));
-  });
+  return new Promise((failed) => void child.once("error", failed));
 }
 
 function notRunnable(place: ServerPlace, command: ServerCommand, cause: Error): AppError {

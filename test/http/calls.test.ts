@@ -89,7 +89,11 @@ describe("GET /v1/calls", () => {
     const key = await keyOf(world.account.id, ["read"]);
     const [number = ""] = world.numbers;
     const made: string[] = [];
-    for (let i = 0; i < 7; i++) made.unshift((await call(number)).ref.callId);
+    for (let i = 0; i < 7; i++) {
+      made.unshift((await call(number)).ref.callId);
+      // Calls of one millisecond have no order in time.
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
     const seen: string[] = [];
     for (let cursor: string | null = ""; cursor !== null; ) {
       const query: string = cursor === "" ? "" : `&cursor=${cursor}`;
