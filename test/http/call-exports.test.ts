@@ -10,6 +10,7 @@ import { callPages } from "../../src/attribution/exports/call-pages.js";
 import { readFieldNames } from "../../src/attribution/exports/call-field-names.store.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { parseCsv } from "../support/parse-csv.js";
+import { nextMillisecond } from "../support/next-millisecond.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { allocationFor, ids, inboundCall, makeWorld, secrets, type World } from "../support/world.js";
 import { ADMIN_KEY, makeHttpWorld, problemIn } from "./support/http-world.js";
@@ -180,7 +181,10 @@ describe("an export", () => {
   it("reads page by page, each call once, in the list's order, while calls come", async () => {
     const world = await makeWorld(db, 1);
     const made: string[] = [];
-    for (let i = 0; i < 7; i++) made.unshift(await call(world.numbers[0] ?? ""));
+    for (let i = 0; i < 7; i++) {
+      made.unshift(await call(world.numbers[0] ?? ""));
+      await nextMillisecond();
+    }
     // Three of one millisecond, across a page's end.
     await rows(db, "update call set received_at = (select received_at from call where id = $2) where id = any($1)", [
       made.slice(2, 5),

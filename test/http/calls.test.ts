@@ -3,6 +3,7 @@ import { createSecrets } from "../../src/kernel/secrets.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { type OpenedCall, openCall } from "../../src/routing/open-call.js";
+import { nextMillisecond } from "../support/next-millisecond.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { allocationFor, ids, inboundCall, makeWorld, secrets, type World } from "../support/world.js";
 import { makeHttpWorld, problemIn } from "./support/http-world.js";
@@ -91,8 +92,7 @@ describe("GET /v1/calls", () => {
     const made: string[] = [];
     for (let i = 0; i < 7; i++) {
       made.unshift((await call(number)).ref.callId);
-      // Calls of one millisecond have no order in time.
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await nextMillisecond();
     }
     const seen: string[] = [];
     for (let cursor: string | null = ""; cursor !== null; ) {
