@@ -7,7 +7,7 @@ import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
-import { nodesOf, type PlanNode, planOf } from "../support/plans.js";
+import { nodesOf, type PlanNode, planOf, plansKeptWhile } from "../support/plans.js";
 import { addInventory, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
@@ -192,20 +192,20 @@ describe("hot queries go by index", () => {
     expectByIndex(plans.flat(), ["visitor_pkey", "promo_number_holder", "promo_number_lru"]);
   });
 
-  it("judging: a caller's calls alone, among all the account's", async () => {
+  describe("judging: a caller's calls alone, among all the account's", () => {
     const hash = (i: number): string => `\\\\x${String(i).padStart(8, "0")}`;
-    await rows(
-      db,
-      `insert into call (id, account_id, received_at, ingress, ingress_call_id, promo_number, caller_hash, disposition, status, progress, attribution,
-         judged_at, updated_at)
-       select 'call_' || i, $1, now() - make_interval(secs => i), 'sip', 'x', '+18665000000', decode(lpad((i % 5000)::text, 8, '0'), 'hex'), 'routed',
-         'completed', '{}', 'expired', now(), now() from generate_series(1, ${SIZE}) i`,
-      [world.account.id],
-    );
-    await rows(db, "analyze call");
-    const values = [[world.account.id], [hash(100)], [new Date().toISOString()], ["call_z"], 1000];
-    for (const query of [EARLIER_CALLS, LATER_CALLS]) {
-      const nodes = await planOf(db, query.text, values);
+    /** Of 5,000 callers in turn, each call a second before the last. */
+    const addCalls = (database: Database, accountId: string, { from, to }: { from: number; to: number }) =>
+      rows(
+        database,
+        `insert into call (id, account_id, received_at, ingress, ingress_call_id, promo_number, caller_hash, disposition, status, progress, attribution,
+           judged_at, updated_at)
+         select 'call_' || i, $1, now() - make_interval(secs => i), 'sip', 'x', '+18665000000', decode(lpad((i % 5000)::text, 8, '0'), 'hex'), 'routed',
+           'completed', '{}', 'expired', now(), now() from generate_series($2::int, $3::int) i`,
+        [accountId, from, to],
+      );
+
+    function expectOwnCallsAlone(nodes: readonly PlanNode[]): void {
       const calls = nodes.filter((n) => n["Relation Name"]?.startsWith("call_"));
       expect(calls.filter((n) => n["Node Type"] === "Seq Scan" && (n["Actual Rows"] ?? 0) > 0)).toEqual([]);
       const read = (n: PlanNode): number =>
@@ -213,6 +213,29 @@ describe("hot queries go by index", () => {
       expect(calls.reduce((sum, n) => sum + read(n), 0)).toBeLessThanOrEqual(10);
       expect(nodes.some((n) => /caller_hash/.test(n["Index Name"] ?? ""))).toBe(true);
     }
+    const askedBy = (accountId: string) => [[accountId], [hash(100)], [new Date().toISOString()], ["call_z"], 1000];
+
+    it("by statistics of all of them", async () => {
+      await addCalls(db, world.account.id, { from: 1, to: SIZE });
+      await rows(db, "analyze call");
+      for (const { text } of [EARLIER_CALLS, LATER_CALLS])
+        expectOwnCallsAlone(await planOf(db, text, askedBy(world.account.id)));
+    });
+
+    it("in a session that planned it when statistics knew of the month's first call alone", async () => {
+      const young = await freshDatabase();
+      const { account } = await makeWorld(young.db, 1);
+      await addCalls(young.db, account.id, { from: 1, to: 1 });
+      await rows(young.db, "analyze call");
+      await addCalls(young.db, account.id, { from: 2, to: 500 });
+      const queries = [EARLIER_CALLS, LATER_CALLS];
+      const plans = await plansKeptWhile(young.db, queries, {
+        values: askedBy(account.id),
+        grow: () => addCalls(young.db, account.id, { from: 501, to: SIZE }),
+      });
+      expect(plans.length).toBe(queries.length);
+      plans.forEach(expectOwnCallsAlone);
+    });
   });
 });
 

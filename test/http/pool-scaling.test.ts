@@ -5,6 +5,7 @@ import { ExhaustionCounter } from "../../src/pool/exhaustion-counter.js";
 import { addExhaustions } from "../../src/pool/pool-scaling.store.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { nextMillisecond } from "../support/next-millisecond.js";
 import { addInventory, allocationFor, makeAccount, makeWorld, tollFreeNumbers } from "../support/world.js";
 import { makeHttpWorld, problemIn } from "./support/http-world.js";
 
@@ -56,6 +57,7 @@ describe("POST /v1/pools/:id/autoscale", () => {
     expect(done.json()).toMatchObject({ dry_run: false, decision: { added: 2, size_after: 12, outcome: "done" } });
     expect((await request("GET", url, { key })).json().size).toBe(12);
     await addExhaustions(db, [{ poolId: done.json().decision.pool_id, count: 1, isUrgent: true }]);
+    await nextMillisecond();
     const soon = await request("POST", `${url}/autoscale`, { key, body: {} });
     expect(soon.json().decision).toMatchObject({ outcome: "nothing", code: "too_soon", added: 0 });
     const listed = (await request("GET", `${url}/scale_decisions`, { key })).json();
@@ -118,7 +120,10 @@ describe("a page whose pool has no free number", () => {
 describe("POST /v1/pools/:id/scale", () => {
   it("stores what was asked: done, refused, and ordered when asked to buy", async () => {
     const { key, url } = await exhausted();
-    const scale = (body: object) => buying.request("POST", `${url}/scale`, { key, body });
+    const scale = async (body: object) => {
+      await nextMillisecond();
+      return buying.request("POST", `${url}/scale`, { key, body });
+    };
     expect(problemIn(await scale({ size: 12 })).code).toBe("inventory_short");
     expect((await scale({ size: 8 })).json().size).toBe(8);
     expect((await scale({ size: 9, buy: true })).json().size).toBe(8);
@@ -136,7 +141,10 @@ describe("POST /v1/pools/:id/scale", () => {
 describe("GET /v1/pools/:id/scale_decisions", () => {
   it("pages, newest first", async () => {
     const { key, url } = await exhausted();
-    for (const size of [9, 8, 7, 6, 5]) await request("POST", `${url}/scale`, { key, body: { size } });
+    for (const size of [9, 8, 7, 6, 5]) {
+      await request("POST", `${url}/scale`, { key, body: { size } });
+      await nextMillisecond();
+    }
     const sizes: number[] = [];
     for (let cursor = ""; ; ) {
       const page = (await request("GET", `${url}/scale_decisions?limit=2${cursor}`, { key })).json();

@@ -11,6 +11,7 @@ import { scalePool } from "../../src/pool/scale-pool.js";
 import { takeUpOrders } from "../../src/pool/take-up.js";
 import { atTime } from "../support/at-time.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { nextMillisecond } from "../support/next-millisecond.js";
 import { StandInCarrier } from "../support/stand-in-carrier.js";
 import {
   addInventory,
@@ -171,6 +172,7 @@ describe("scaling to a size", () => {
       actor: "key:1",
     });
     await expect(scale(world.pool.id, 8, true, false)).rejects.toMatchObject({ code: "inventory_short" });
+    await nextMillisecond();
     await expect(scale(world.pool.id, 101, true)).rejects.toMatchObject({ code: "conflict" });
     expect(await latest(world.pool.id)).toMatchObject({ code: "conflict", inputs: { asked_size: 101, max_size: 100 } });
   });

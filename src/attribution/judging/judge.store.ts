@@ -18,8 +18,9 @@ export const CALLS_BEFORE_MAX = 1_000;
 const LATER_CALLS_MAX = 100;
 
 /*
-  A young day of the log has no statistics, and an account's own index on times looks as good as the one on visitors while it reads the whole day. Hence
-  the equalities that are written as ranges: the order they ask for is one that only the index on visitors has (and the primary key, of the match).
+  A young day of the log, or month of calls, has no statistics or those of its first rows, and an account's own index on times looks as good as the one on
+  visitors or callers while it reads the whole day. Hence the equalities that are written as ranges: the order they ask for is one that only the index
+  on visitors has (the primary key, of the match; the one on callers, of their calls).
 */
 const WAY_OF = `from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[])
        with ordinality as asked (account_id, visitor_id, number_id, seq, presented_at, position)
@@ -60,10 +61,10 @@ export const EARLIER_CALLS = sql(
        select count(*)::int as calls, (array_agg(c.id))[1] as previous
        from (
          select c.id from call c
-         where c.caller_hash = asked.caller_hash and c.account_id = asked.account_id and c.received_at <= asked.received_at
-           and c.received_at >= asked.received_at - make_interval(days => a.repeat_caller_days)
-           and (c.received_at, c.id) < (asked.received_at, asked.id)
-         order by c.received_at desc, c.id desc limit $5) c) e`,
+         where c.caller_hash >= asked.caller_hash and (c.caller_hash, c.received_at, c.id) < (asked.caller_hash, asked.received_at, asked.id)
+           and c.received_at >= asked.received_at - make_interval(days => a.repeat_caller_days) and c.received_at <= asked.received_at
+           and c.account_id = asked.account_id
+         order by c.caller_hash desc, c.received_at desc, c.id desc limit $5) c) e`,
 );
 // One that is being written at this moment is left out rather than waited for: two such transactions would wait for one another.
 export const LATER_CALLS = sql(
@@ -73,10 +74,10 @@ export const LATER_CALLS = sql(
      join account a on a.id = asked.account_id and a.repeat_caller_days > 0
      cross join lateral (
        select c.id, c.received_at, c.account_id, c.caller_hash from call c
-       where c.caller_hash = asked.caller_hash and c.account_id = asked.account_id and c.received_at >= asked.received_at
-         and c.received_at <= asked.received_at + make_interval(days => a.repeat_caller_days)
-         and (c.received_at, c.id) > (asked.received_at, asked.id) and c.judged_at is not null
-       order by c.received_at, c.id limit $5 for update skip locked) c`,
+       where c.caller_hash <= asked.caller_hash and (c.caller_hash, c.received_at, c.id) > (asked.caller_hash, asked.received_at, asked.id)
+         and c.received_at >= asked.received_at and c.received_at <= asked.received_at + make_interval(days => a.repeat_caller_days)
+         and c.account_id = asked.account_id and c.judged_at is not null
+       order by c.caller_hash, c.received_at, c.id limit $5 for update skip locked) c`,
 );
 const LINK = sql(
   "judge_link",
