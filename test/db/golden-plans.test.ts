@@ -7,7 +7,7 @@ import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
-import { nodesOf, type PlanNode, planOf, plansKeptWhile } from "../support/plans.js";
+import { keepUnanalyzed, nodesOf, type PlanNode, planOf, plansKeptWhile } from "../support/plans.js";
 import { addInventory, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
@@ -194,14 +194,14 @@ describe("hot queries go by index", () => {
 
   describe("judging: a caller's calls alone, among all the account's", () => {
     const hash = (i: number): string => `\\\\x${String(i).padStart(8, "0")}`;
-    /** Of 5,000 callers in turn, each call a second before the last. */
+    /** Of 5,000 callers in turn, each call a second before the last; as large as calls of some attempts are. */
     const addCalls = (database: Database, accountId: string, { from, to }: { from: number; to: number }) =>
       rows(
         database,
         `insert into call (id, account_id, received_at, ingress, ingress_call_id, promo_number, caller_hash, disposition, status, progress, attribution,
            judged_at, updated_at)
          select 'call_' || i, $1, now() - make_interval(secs => i), 'sip', 'x', '+18665000000', decode(lpad((i % 5000)::text, 8, '0'), 'hex'), 'routed',
-           'completed', '{}', 'expired', now(), now() from generate_series($2::int, $3::int) i`,
+           'completed', jsonb_build_object('room', repeat('x', 1000)), 'expired', now(), now() from generate_series($2::int, $3::int) i`,
         [accountId, from, to],
       );
 
@@ -210,7 +210,7 @@ describe("hot queries go by index", () => {
       expect(calls.filter((n) => n["Node Type"] === "Seq Scan" && (n["Actual Rows"] ?? 0) > 0)).toEqual([]);
       const read = (n: PlanNode): number =>
         ((n["Actual Rows"] ?? 0) + (n["Rows Removed by Filter"] ?? 0)) * (n["Actual Loops"] ?? 1);
-      expect(calls.reduce((sum, n) => sum + read(n), 0)).toBeLessThanOrEqual(10);
+      expect(calls.reduce((sum, n) => sum + read(n), 0)).toBeLessThanOrEqual(20);
       expect(nodes.some((n) => /caller_hash/.test(n["Index Name"] ?? ""))).toBe(true);
     }
     const askedBy = (accountId: string) => [[accountId], [hash(100)], [new Date().toISOString()], ["call_z"], 1000];
@@ -222,16 +222,20 @@ describe("hot queries go by index", () => {
         expectOwnCallsAlone(await planOf(db, text, askedBy(world.account.id)));
     });
 
-    it("in a session that planned it when statistics knew of the month's first call alone", async () => {
+    it.each([
+      { when: "there were no statistics of the month yet", analyze: "", planned: SIZE },
+      { when: "statistics knew of the month's first call alone", analyze: "analyze call", planned: 500 },
+    ])("in a session that planned it when $when", async ({ analyze, planned }) => {
       const young = await freshDatabase();
+      await keepUnanalyzed(young.db, "call");
       const { account } = await makeWorld(young.db, 1);
       await addCalls(young.db, account.id, { from: 1, to: 1 });
-      await rows(young.db, "analyze call");
-      await addCalls(young.db, account.id, { from: 2, to: 500 });
+      await rows(young.db, analyze);
+      await addCalls(young.db, account.id, { from: 2, to: planned });
       const queries = [EARLIER_CALLS, LATER_CALLS];
       const plans = await plansKeptWhile(young.db, queries, {
         values: askedBy(account.id),
-        grow: () => addCalls(young.db, account.id, { from: 501, to: SIZE }),
+        grow: () => addCalls(young.db, account.id, { from: planned + 1, to: planned + SIZE }),
       });
       expect(plans.length).toBe(queries.length);
       plans.forEach(expectOwnCallsAlone);

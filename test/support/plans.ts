@@ -1,5 +1,6 @@
 /** How PostgreSQL runs a query: for tests that hold hot queries to their indexes. */
 import type { Database } from "../../src/db/database.js";
+import { byIndexOnly } from "../../src/db/planner.js";
 import { rows } from "./database.js";
 import { ids } from "./world.js";
 
@@ -33,43 +34,51 @@ export async function planOf(db: Database, text: string, values: readonly unknow
   });
 }
 
-/** Of a session that planned the queries by index (db/planner.ts), ran them, and kept the plans while the tables grew: no statistics came in between. */
+/** No statistics come by themselves to this table's partitions. */
+export async function keepUnanalyzed(db: Database, table: string): Promise<void> {
+  const parts = await rows<{ name: string }>(
+    db,
+    "select inhrelid::regclass::text as name from pg_inherits where inhparent = $1::regclass",
+    [table],
+  );
+  for (const { name } of parts) await rows(db, `alter table ${name} set (autovacuum_enabled = false)`);
+}
+
+/** Of a session that planned the queries by index (db/planner.ts), ran them, and kept the plans while the tables grew. */
 export async function plansKeptWhile(
   db: Database,
   queries: readonly { readonly name: string; readonly text: string }[],
   how: { readonly values: readonly unknown[]; readonly grow: () => Promise<unknown> },
 ): Promise<PlanNode[][]> {
-  await rows(
-    db,
-    `do $$ declare part regclass; begin
-       for part in select inhrelid from pg_inherits loop
-         if exists (select from pg_class where oid = part and relkind = 'r') then
-           execute format('alter table %s set (autovacuum_enabled = false)', part);
-         end if;
-       end loop;
-     end $$`,
-  );
   const client = await db.connect();
+  const byIndex = async (work: () => Promise<void>): Promise<void> => {
+    await client.query("begin");
+    await byIndexOnly({ query: async (query) => (await client.query(query.text)).rows });
+    await work();
+    await client.query("commit");
+  };
+  const literals = how.values.map(literal).join(", ");
+  const plans: PlanNode[][] = [];
   try {
-    const literals = how.values.map(literal).join(", ");
-    await client.query("set plan_cache_mode = force_generic_plan; set enable_seqscan = off");
-    for (const { name, text } of queries) {
-      await client.query(`prepare ${name} as ${text}`);
-      await client.query(`execute ${name} (${literals})`);
-    }
+    await client.query("set plan_cache_mode = force_generic_plan");
+    await byIndex(async () => {
+      for (const { name, text } of queries) {
+        await client.query(`prepare ${name} as ${text}`);
+        await client.query(`execute ${name} (${literals})`);
+      }
+    });
     await how.grow();
-    const plans: PlanNode[][] = [];
-    for (const { name } of queries) {
-      const { rows: explained } = await client.query<{ "QUERY PLAN": [{ Plan: PlanNode }] }>(
-        `explain (analyze, format json) execute ${name} (${literals})`,
-      );
-      const [first] = explained as [{ "QUERY PLAN": [{ Plan: PlanNode }] }];
-      plans.push([...nodesOf(first["QUERY PLAN"][0].Plan)]);
-    }
-    return plans;
+    await byIndex(async () => {
+      for (const { name } of queries) {
+        const explained = await client.query(`explain (analyze, format json) execute ${name} (${literals})`);
+        const [{ "QUERY PLAN": plan }] = explained.rows as [{ "QUERY PLAN": [{ Plan: PlanNode }] }];
+        plans.push([...nodesOf(plan[0].Plan)]);
+      }
+    });
   } finally {
     await client.end();
   }
+  return plans;
 }
 
 function literal(value: unknown): string {

@@ -51,12 +51,12 @@ export async function judgeCalls(tx: Queryable, calls: readonly OverCall[]): Pro
   const earlier = spread(callers, await readEarlierCalls(tx, present(callers)));
   await linkLaterCalls(tx, present(callers.map((caller, i) => (calls[i]?.late === true ? caller : null))));
   return calls.map((call, i) => ({
+    earlierCalls: earlier[i] ?? null,
     ...judge({
-      call: { ...call, outcome: call.attribution, receivedAt: call.ref.receivedAt },
+      call: { outcome: call.attribution, receivedAt: call.ref.receivedAt, ...call },
       model: models.get(call.poolId ?? "") ?? PRIOR_MODEL,
       ...(seen[i] as WhatACallSaw),
     }),
-    earlierCalls: earlier[i] ?? null,
   }));
 }
 
