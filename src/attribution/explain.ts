@@ -57,11 +57,11 @@ export function explainMatch(input: {
   );
   const share = new Map(within.map((p, i) => [p.seq, shares[i] ?? 0]));
   const candidates = latest.map((p) => ({
-    ...p,
     ageMs: Math.max(0, receivedAt - p.presentedAt),
     withinRetention: share.has(p.seq),
     probability: share.get(p.seq) ?? null,
     chosen: p.presentationId === matchedPresentationId,
+    ...p,
   }));
   const chosen = candidates.find((c) => c.chosen) ?? null;
   const runnerUp = candidates.find((c) => !c.chosen && c.withinRetention) ?? null;

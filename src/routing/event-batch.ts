@@ -29,7 +29,7 @@ interface Waiting extends GatheredEvents {
 }
 
 export class EventBatch {
-  private readonly waiting = new Map<CallId, Waiting>();
+  private waiting = new Map<CallId, Waiting>();
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> | null = null;
 
@@ -74,8 +74,11 @@ export class EventBatch {
   private writeNow(): Promise<void> {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    const batch = [...this.waiting.values()].slice(0, BATCH_MAX);
-    for (const { ref } of batch) this.waiting.delete(ref.callId);
+    const waiting = [...this.waiting];
+    const batch = waiting.slice(0, BATCH_MAX).map(([, call]) => call);
+    // A new map instead of deletions: each of V8's tables that a map outgrew or emptied refers to its next one, and keeps what was in it from being
+    // collected until the next collection of everything.
+    this.waiting = new Map(waiting.slice(BATCH_MAX));
     this.writing = this.write(batch).then(() => {
       this.writing = null;
       for (const { onWritten } of batch) for (const written of onWritten) written();

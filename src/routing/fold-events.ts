@@ -43,5 +43,5 @@ async function withJudgements(tx: Queryable, calls: readonly Folded[]): Promise<
 }
 
 function overCall({ ref, locked }: Folded): OverCall {
-  return { ...locked, ref };
+  return { ref, ...locked };
 }

@@ -103,7 +103,7 @@ export async function openLateCalls(deps: OpenCallDeps, calls: readonly LateOpen
 export function decideCall(opening: Opening, seen: SeenNumber & { readonly isLate: boolean }): MatchedCall {
   const { facts, now, isLate } = seen;
   const decision = decide(facts === null ? null : { isRouted: isRouted(facts.state), destination: facts.destination });
-  return { ...opening, receivedAt: now, facts, decision, attribution: attribute(facts, now, isLate) };
+  return { receivedAt: now, facts, decision, attribution: attribute(facts, now, isLate), ...opening };
 }
 
 export function isIntercepted(matched: MatchedCall): matched is MatchedCall & { readonly facts: NumberFacts } {

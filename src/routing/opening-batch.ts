@@ -144,7 +144,7 @@ export class OpeningBatch {
     const matched = new Map<Waiting, MatchedCall>();
     for (const [index, waiting] of batch.entries()) {
       const number = seen[index];
-      if (number !== undefined) matched.set(waiting, decideCall(waiting.opening, { ...number, isLate: false }));
+      if (number !== undefined) matched.set(waiting, decideCall(waiting.opening, { isLate: false, ...number }));
     }
     const open = dropAborted([...matched.keys()]).map((waiting) => ({
       waiting,

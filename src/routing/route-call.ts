@@ -70,8 +70,8 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   const opened = await inTime(deps, opening, waiting);
   if (opened !== null) {
     deps.databaseClock.seen(opened.databaseNow, sentAt);
-    const { databaseNow, ...routed } = opened;
-    return { ...routed, arrivedAt: databaseNow, isLate: false };
+    const { ref, databaseNow: arrivedAt, decision, isRepeat, attemptsBefore, presentationId } = opened;
+    return { ref, arrivedAt, decision, isRepeat, attemptsBefore, presentationId, isLate: false };
   }
   // A match made in time may still be written behind our back; the spool then finds the record under the call's key and leaves it.
   deps.callLog.openLate({ call, callId, receivedAt: arrivedAt });

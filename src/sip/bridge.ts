@@ -57,7 +57,7 @@ async function huntTargets(request: BridgeRequest): Promise<Hunt> {
     record({ kind: "attempt_started", index, target: target.kind === "sip" ? target.uri : target.number, at: now() });
     const isFull = position === 0 && request.isFirstTargetFull;
     const outcome = isFull ? full() : uri === null ? noOutbound() : await attempt(request, uri);
-    if (outcome.kind === "answered") return { ...outcome, index };
+    if (outcome.kind === "answered") return { index, ...outcome };
     if (outcome.kind === "canceled") return last;
     const { failure, cause } = outcome;
     record({
@@ -80,7 +80,7 @@ async function attempt(request: BridgeRequest, uri: string) {
   const type = offer === null ? undefined : invite.get("Content-Type");
   return callBusiness(srf, {
     uri,
-    headers: { ...headers, ...(type === undefined ? {} : { "Content-Type": type }) },
+    headers: type === undefined ? { ...headers } : { "Content-Type": type, ...headers },
     offer,
     ringTimeoutMs,
     signal: ending.signal,
@@ -123,7 +123,7 @@ async function answerCaller(request: BridgeRequest, hunt: Hunt & { kind: "answer
   const answeredAt = now();
   record({ kind: "answered", index, at: answeredAt });
   const release = await joinLegs({ caller, answer, ending: ending.signal });
-  record(ended("completed", { ...release, at: now() }));
+  record(ended("completed", { at: now(), ...release }));
 }
 
 /** A CANCEL was faster than our 200: drachtio-srf then says 487, or, having forgotten the INVITE already, that the 200 was an answer to nothing. */

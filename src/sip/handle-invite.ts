@@ -79,7 +79,7 @@ export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<vo
   deps.live.set(key, { link: deps.link, ending, over });
   try {
     const routed = await routeCall(deps.routing, facts.call);
-    await act(deps, { ...invite, routed, ending, facts });
+    await act(deps, { routed, ending, facts, ...invite });
   } finally {
     deps.live.delete(key);
     admission.release();
@@ -146,8 +146,8 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   if (isProxied(acting)) {
     const onUnreported = (): void => deps.log.warn("sip.proxy_unreported", { callId: routed.ref.callId });
     const headers = proxyHeaders({ hops: facts.hops, business });
-    await proxyCall({ ...common, headers, calls: deps.proxied, onUnreported });
-  } else await bridgeCall({ ...common, headers: legHeaders({ ...facts, business }) });
+    await proxyCall({ headers, calls: deps.proxied, onUnreported, ...common });
+  } else await bridgeCall({ headers: legHeaders({ business, ...facts }), ...common });
   leave?.();
 }
 

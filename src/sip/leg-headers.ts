@@ -24,13 +24,13 @@ export function legHeaders(input: {
 }): Record<string, string> {
   const { caller, hops, business } = input;
   const shown = business?.callerId === "promo_number" ? party(business.promoNumber) : partyOf(caller);
-  return { ...shown, ...proxyHeaders({ hops, business }) };
+  return { ...proxyHeaders({ hops, business }), ...shown };
 }
 
 /** What is added to an INVITE that is passed on as it came (trunk mode `proxy`): who calls stays as the caller's carrier wrote it. */
 export function proxyHeaders(input: { hops: number; business: BusinessView | null }): Record<string, string> {
   const { hops, business } = input;
-  return { ...(business?.passIds === true ? idsOf(business) : {}), [HOPS_HEADER]: String(hops + 1) };
+  return { [HOPS_HEADER]: String(hops + 1), ...(business?.passIds === true ? idsOf(business) : {}) };
 }
 
 /** The host `localhost` is replaced by the edge with its own address. */
