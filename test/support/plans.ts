@@ -1,6 +1,6 @@
 /** How PostgreSQL runs a query: for tests that hold hot queries to their indexes. */
-import type { Database } from "../../src/db/database.js";
-import { byIndexOnly } from "../../src/db/planner.js";
+import type { Database, Queryable } from "../../src/db/database.js";
+import { byIndexOnly, inIndexOrder } from "../../src/db/planner.js";
 import { rows } from "./database.js";
 import { ids } from "./world.js";
 
@@ -53,7 +53,9 @@ export async function plansKeptWhile(
   const client = await db.connect();
   const byIndex = async (work: () => Promise<void>): Promise<void> => {
     await client.query("begin");
-    await byIndexOnly({ query: async (query) => (await client.query(query.text)).rows });
+    const tx: Queryable = { query: async (query) => (await client.query(query.text)).rows };
+    await byIndexOnly(tx);
+    await inIndexOrder(tx);
     await work();
     await client.query("commit");
   };

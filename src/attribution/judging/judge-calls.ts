@@ -3,6 +3,7 @@
  * (routing/fold-events.ts): nothing on the way to the ringing phone reads the log.
  */
 import type { Queryable } from "../../db/database.js";
+import { inIndexOrder } from "../../db/planner.js";
 import type { CallRef } from "../calls.store.js";
 import { PRIOR_MODEL } from "./delay-model.js";
 import { readNewestModels } from "./delay-model.store.js";
@@ -40,8 +41,9 @@ export interface OverCall {
 /** `earlierCalls` null: the caller withheld the number, nobody owns the number called, or the account does not look for repeat callers. */
 export type JudgedCall = Judgement & { readonly earlierCalls: EarlierCalls | null };
 
-/** One for each call, in their order. */
+/** One for each call, in their order. In a transaction that sorts nothing afterwards (db/planner.ts). */
 export async function judgeCalls(tx: Queryable, calls: readonly OverCall[]): Promise<JudgedCall[]> {
+  await inIndexOrder(tx);
   const seen = await readWhatTheySaw(tx, calls);
   const models = await readNewestModels(
     tx,
