@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-/** Both sides get the same. */
+/** Both sides get the same; the service turns pretenuring off by itself (service/lean-heap.ts). */
 const NODE_FLAGS = ["--enable-source-maps", "--max-semi-space-size=64", "--no-allocation-site-pretenuring"];
 /** initdb on a busy machine, and the demonstration. */
 const READY_MS_MAX = 120_000;

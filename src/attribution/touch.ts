@@ -54,7 +54,7 @@ export function touchOf(input: { url: string; given: Touch | undefined }): Touch
     const value = parameters.get(name);
     if (value) touch[name] = value.slice(0, TOUCH_VALUE_CHARS_MAX);
   }
-  return { ...touch, ...input.given };
+  return Object.assign(touch, input.given);
 }
 
 /** Whether a parameter of a page's address tells of the campaign or the click. */

@@ -24,7 +24,7 @@ export function legHeaders(input: {
 }): Record<string, string> {
   const { caller, hops, business } = input;
   const shown = business?.callerId === "promo_number" ? party(business.promoNumber) : partyOf(caller);
-  return { ...proxyHeaders({ hops, business }), ...shown };
+  return Object.assign(proxyHeaders({ hops, business }), shown);
 }
 
 /** What is added to an INVITE that is passed on as it came (trunk mode `proxy`): who calls stays as the caller's carrier wrote it. */
