@@ -28,8 +28,19 @@ const NAME_HASH_CHARS = 12;
 
 export const TAG_FILE_NAME_PATTERN = /^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}-[0-9a-f]{12}$/;
 
+/**
+ * V8 from Chrome 136 on (explicit compile hints; a comment to all others; only as the first line): compiles everything at once. Nearly everything runs at
+ * once, and function by function takes longer.
+ */
+const COMPILED_AT_ONCE = "//# allFunctionsCalledOnLoad\n";
+
+/** @param config JSON that is safe in a script; the immutable file has none */
+export function tagCall(script: string, config = ""): string {
+  return `${COMPILED_AT_ONCE}!${script}(${config});\n`;
+}
+
 export function tagFileOf({ version, text }: TagScript): TagFile {
-  const content = `!${text}();\n`;
+  const content = tagCall(text);
   const hash = createHash("sha384").update(content).digest();
   const name = `${version}-${hash.toString("hex").slice(0, NAME_HASH_CHARS)}`;
   return { name, version, script: text, content, integrity: `sha384-${hash.toString("base64")}` };

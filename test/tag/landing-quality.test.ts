@@ -84,6 +84,8 @@ describe("layout, styles and the first paint", () => {
   test("the recorder can tell: a number of more characters moves what is beside it", async () => {
     const { page } = await openPage();
     await page.goto(`${site.url}/plain`);
+    // What was not painted yet cannot move.
+    await page.waitForFunction(`performance.getEntriesByName("first-contentful-paint").length > 0`);
     await page.evaluate(`document.querySelector("nav a").textContent = "+1 (833) 777-1234 today"`);
     await until("a layout shift", () => page.evaluate<boolean>("shifts.length > 0"));
   });

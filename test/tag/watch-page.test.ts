@@ -77,12 +77,39 @@ describe("watching", () => {
     expect(await text("p")).toBe("Now (800) 555-0100!");
   });
 
+  test.each([
+    ["a text", 'document.querySelector("b").firstChild.nodeValue = "800"'],
+    ["a text node", 'document.querySelector("b").replaceChildren("800")'],
+    ["an element", 'document.querySelector("b").outerHTML = "<b>800</b>"'],
+  ])(
+    "%s of several that make one number is written anew by the page: all of it is swapped again",
+    async (_, script) => {
+      await live("<p>Call <b>800</b>-555-<i>0100</i> now</p>");
+      expect(await text("p")).toBe("Call 888-555-0142 now");
+      await run(script);
+      await settled();
+      expect(await text("p")).toBe("Call 888-555-0142 now");
+      await run("live.watch.show(new Map())");
+      expect(await text("p")).toBe("Call 800-555-0100 now");
+    },
+  );
+
+  test("what stands in other texts before a number belongs to it, or speaks against it", async () => {
+    await live("<p>Call <i>us: +44</i> <b>800-555-0100</b></p><p>Call <i>us: +1</i> <b>800-555-0100</b></p>", {
+      shown: [[D, "+442079460018"]],
+    });
+    expect([await text("p"), await text("p + p")]).toEqual(["Call us: +44 800-555-0100", "Call us: +442079460018"]);
+  });
+
   test("other numbers are written where the first were found, without another look; own writes call for none", async () => {
     await live("<p>Call <b>800</b>-555-0100</p><a href='tel:8005550100'>Call</a>");
     const looks = await run(`(async () => {
       let looks = 0;
       const { createTreeWalker } = document;
-      document.createTreeWalker = (...given) => (looks++, createTreeWalker.apply(document, given));
+      document.createTreeWalker = (...given) => {
+        looks += given[1] === NodeFilter.SHOW_ELEMENT;
+        return createTreeWalker.apply(document, given);
+      };
       live.watch.show(new Map([["${D}", "${OTHER}"]]));
       const shown = document.body.textContent + document.querySelector("a").getAttribute("href");
       for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
@@ -291,8 +318,11 @@ describe("hydration", () => {
       '<div id="__nuxt">800-555-0100</div><astro-island ssr>800-555-0100</astro-island><div data-server-rendered="true">800-555-0100</div>',
       { shown: [] },
     );
+    await run(`live.watch.show(new Map([["${D}", "${PROMO}"]]))`);
     const shown = async (script: string) => {
-      await run(`${script}; live.watch.show(new Map([["${D}", "${PROMO}"]]))`);
+      await run(script);
+      // It is looked 20 times a second.
+      await page.waitForTimeout(150);
       return run(`[...document.body.children].map((child) => child.textContent.startsWith("888"))`);
     };
     expect(await shown("")).toEqual([false, false, false]);

@@ -2,6 +2,7 @@
  * What is delivered for each tag key, in memory: made when it is first asked for, and again after the directory heard of a change. While the database is
  * away, or slow, what was delivered last is delivered again: a page that runs a former configuration is better off than one without.
  */
+import { tagCall } from "../../account/tag-file.js";
 import { findTagDraft } from "../../account/tags.store.js";
 import type { TagSettings } from "../../account/tag-settings.js";
 import type { Queryable } from "../../db/database.js";
@@ -99,7 +100,7 @@ export class TagCache {
     const { config, cut } = tagConfigOf({ ...input, sources });
     if (cut > 0) log.warn("tag.numbers_cut", { accountId, kept: TAG_NUMBERS_MAX, cut });
     return {
-      script: new Rendition(`!${file.script}(${jsonInScript(config)});\n`),
+      script: new Rendition(tagCall(file.script, jsonInScript(config))),
       config: new Rendition(JSON.stringify(config)),
     };
   }

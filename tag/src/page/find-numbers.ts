@@ -42,8 +42,11 @@ export type Place = readonly [number: string, start: number, national: number, e
 export interface NumberBook {
   /** @param number E.164 */
   readonly add: (number: string) => void;
-  /** Whether a number may begin in a text, to be continued in others. A pattern, asked of every text of a page. */
-  readonly begin: () => RegExp;
+  /**
+   * Where the national parts of numbers begin in the texts of a part of the page, read without anything between them, in order. What stands beside a number
+   * there can be of another line: whether it is part of something longer, `find` tells.
+   */
+  readonly within: (texts: string) => readonly number[];
   /**
    * @param slot then any digits that are as long as this number's, E.164, count as a number of its country, too; "" for none
    * @returns in order; they overlap where a number of the book is part of another
@@ -57,7 +60,7 @@ export function makeNumberBook(): NumberBook {
   /** First digits of the numbers; digits in vanity numbers, too. */
   const heads = new Set<string>();
   const lengths = new Set<number>();
-  /** Where a number may begin, then how the numbers of each length look. */
+  /** How the numbers of each length look. */
   let patterns: readonly RegExp[] = [];
 
   const add = (number: string) => {
@@ -69,43 +72,42 @@ export function makeNumberBook(): NumberBook {
     lengths.add(national.length);
     patterns = [];
   };
-  const compiled = () => {
-    if (patterns[0]) return patterns;
-    const head = `(?:${[...heads].join("|")})`;
-    return (patterns = [
-      // Or a digit or two alone: a number may come in pieces of any size.
-      RegExp(`${head}|^\\W*\\d\\d?\\W*$`),
-      ...[...lengths].map((length) => RegExp(`${head}(?:${GAP}[\\da-zA-Z]){${length - 3}}`, "g")),
-    ]);
-  };
-  const find: NumberBook["find"] = (text, slot) => {
-    const places: Place[] = [];
-    const [, country, national] = splitNumber(slot);
-    const search = (pattern: RegExp) => {
+  const search = (text: string, more: readonly RegExp[] = []) => {
+    if (!patterns[0])
+      patterns = [...lengths].map((length) =>
+        RegExp(`(?:${[...heads].join("|")})(?:${GAP}[\\da-zA-Z]){${length - 3}}`, "g"),
+      );
+    const written: (readonly [start: number, text: string, digits: string])[] = [];
+    for (const pattern of [...patterns, ...more]) {
       pattern.lastIndex = 0;
       for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
-        const digits = digitsOf(match[0]);
-        const number = book.get(digits) || (national && !LETTER.test(match[0]) && `+${country}${digits}`);
-        const place = number && delimit(text, match.index, match[0], number);
-        if (place) places.push(place);
+        written.push([match.index, match[0], digitsOf(match[0])]);
         pattern.lastIndex = match.index + 1;
       }
-    };
-    compiled().slice(1).forEach(search);
-    if (national) search(RegExp(`\\d(?:${GAP}\\d){${national.length - 1}}`, "g"));
-    return places.sort((one, other) => one[1] - other[1]);
+    }
+    return written.sort((one, other) => one[0] - other[0]);
   };
-  return { add, begin: () => compiled()[0] as RegExp, find };
+  const within: NumberBook["within"] = (texts) =>
+    search(texts).flatMap(([start, , digits]) => (book.has(digits) ? start : []));
+  const find: NumberBook["find"] = (text, slot) => {
+    const [, country, national] = splitNumber(slot);
+    const inSlot = national ? [RegExp(`\\d(?:${GAP}\\d){${national.length - 1}}`, "g")] : [];
+    return search(text, inSlot).flatMap(([start, written, digits]) => {
+      const number = book.get(digits) || (national && !LETTER.test(written) && `+${country}${digits}`);
+      return number ? delimit(text, start, written, number) : [];
+    });
+  };
+  return { add, within, find };
 }
 
-/** Where the number begins and ends, undefined when it is part of something longer. */
-function delimit(text: string, national: number, written: string, number: string): Place | undefined {
+/** Where the number begins and ends; nothing when it is part of something longer. */
+function delimit(text: string, national: number, written: string, number: string): readonly Place[] {
   const isVanity = LETTER.test(written);
   const rest = text.slice(national + written.length);
   // 1-800-MATTRESS has a letter more than anybody needs to dial.
   const surplus = isVanity ? rest.search(/[^a-z]|$/i) : 0;
   const after = rest.slice(surplus);
-  if (JOINED_AFTER.test(after) || (isVanity && ADDRESS_AFTER.test(after))) return undefined;
+  if (JOINED_AFTER.test(after) || (isVanity && ADDRESS_AFTER.test(after))) return [];
 
   const [, country] = splitNumber(number);
   // The trunk prefix 0, also behind the country code: +44 (0)20. North America has none.
@@ -117,7 +119,7 @@ function delimit(text: string, national: number, written: string, number: string
   for (const length of [prefix, 0]) {
     const outer = before.slice(0, before.length - length);
     if (!JOINED_BEFORE.test(outer) && !(isVanity && ADDRESS_BEFORE.test(outer)))
-      return [number, national - length, national, national + written.length + surplus];
+      return [[number, national - length, national, national + written.length + surplus]];
   }
-  return undefined;
+  return [];
 }

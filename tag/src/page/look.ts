@@ -1,7 +1,7 @@
 /** One look at a part of the page: its slots, its lines of text, its attributes and its shadow roots. Called by watch-page.ts. */
 import { readNumber } from "./phone-number.js";
-import { book, options, settle } from "./settle.js";
-import { eachLine, elementOf, type Part, textsIn } from "./text-runs.js";
+import { book, eachSpot, options, settle } from "./settle.js";
+import { elementOf, lineAt, type Part, textsIn } from "./text-runs.js";
 
 const SLOT = "data-ringmatch-number";
 export const SLOTS = `[${SLOT}]`;
@@ -11,8 +11,8 @@ const READ = ["href", "aria-label", "title", "alt"];
 const WITH_ATTRIBUTES = '[href^="tel:"i],[href^="sms:"i],[aria-label],[title],[alt]';
 const LINK = /^(tel|sms):/i;
 
-/** All but frequent elements that cannot have a shadow root (DOM, "attach a shadow root"): each that is left has to be asked for its own. */
-const HOSTS = ":not(a,b,br,button,em,i,img,input,label,li,link,meta,option,path,script,strong,svg,td,th,tr,ul)";
+/** Text that nobody sees, and slots, which are looked at by themselves. */
+const NO_LINE = `script,style,noscript,${SLOTS}`;
 
 /** What may make a number appear, or forbid it. */
 export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable"];
@@ -22,7 +22,7 @@ export const WATCHED = [...READ, SLOT, "data-ringmatch-ignore", "contenteditable
  * @param onShadow is told of each shadow root in it
  */
 export function look(part: Part, onShadow: (root: ShadowRoot) => void): void {
-  if (!options.slotsOnly) eachLine(part, book.begin(), (texts) => settle(texts, elementOf(texts[0]!), "", "text"));
+  if (!options.slotsOnly) lookAtLines(part);
   each(part, `${SLOTS},${WITH_ATTRIBUTES}`, (element) => {
     const around = element.closest(SLOTS);
     const slot = around ? readNumber(around.getAttribute(SLOT)!) : "";
@@ -34,10 +34,37 @@ export function look(part: Part, onShadow: (root: ShadowRoot) => void): void {
           settle([element.getAttributeNode(name)!], element, slot, name === "href" ? "link" : "attribute");
       }
   });
-  each(part, HOSTS, ({ shadowRoot }) => {
-    if (!shadowRoot) return;
+  // No selector knows them, and to leave out elements which cannot have any takes longer. Thousands: one plain loop.
+  const walker = document.createTreeWalker(part, NodeFilter.SHOW_ELEMENT);
+  for (let node: Node | null = part; node; node = walker.nextNode()) {
+    const { shadowRoot } = node as Element;
+    if (!shadowRoot) continue;
     onShadow(shadowRoot);
     look(shadowRoot, onShadow);
+  }
+}
+
+/** Each line that a number begins in. */
+function lookAtLines(part: Part): void {
+  const due = new Set<Node>();
+  // A number in several texts, of which the page wrote one anew beside ours, is none as it stands.
+  eachSpot(([cells, , slot]) => {
+    if (cells[1] && !slot) cells.forEach((cell) => part.contains(cell) && due.add(cell));
+  });
+  const starts = book.within(part.textContent);
+  const texts = due.size + starts.length ? textsIn(part) : [];
+  let end = 0;
+  let next = 0;
+  texts.forEach((text) => {
+    end += text.length;
+    for (; starts[next]! < end; next++) due.add(text);
+  });
+  due.forEach((text) => {
+    const at = texts.indexOf(text as Text);
+    if (at < 0 || elementOf(text).closest(NO_LINE)) return;
+    const line = lineAt(texts, at);
+    line.forEach((one) => due.delete(one));
+    settle(line, elementOf(text), "", "text");
   });
 }
 

@@ -1,14 +1,14 @@
 /** E.164 numbers taken apart and written, as small as a page can afford: no numbering plan but the lengths of country codes. Pure. */
 
 /** ITU-T E.164, list of assigned country codes: one digit, the two-digit ones, else three. */
-const COUNTRY = /^\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|...)/;
+const COUNTRY = /^\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|...)(.*)/;
 
 /** Letters as on a telephone's keys (ITU-T E.161), from a to z. */
 const KEYS = "22233344455566677778889999";
 
-/** @returns "", the digits of the country code, and those after it */
-export function splitNumber(number: string): readonly [empty: string, country: string, national: string] {
-  return number.split(COUNTRY) as [string, string, string];
+/** @returns the number, the digits of the country code, and those after it; nothing when it is no number */
+export function splitNumber(number: string): readonly [number: string, country: string, national: string] {
+  return (COUNTRY.exec(number) || []) as unknown as [string, string, string];
 }
 
 /** Digits and keypad letters of a written number, as digits: `1-800-FLOWERS` → `18003569377`. */

@@ -39,12 +39,21 @@ function learn(promo: string, destination: string): void {
   else standsFor.set(promo, destination);
 }
 
-/** From now on these are shown, and found when they come back: from a clone, a cache, a script that read the page. */
+/**
+ * From now on these are shown, and found when they come back: from a clone, a cache, a script that read the page. Called at every look at the clock: what
+ * stays the same costs nothing but to forget what has left the page.
+ */
 export function show(numbers: Shown): void {
+  const isSame = `${[...numbers]}` === `${[...shown]}`;
   shown = numbers;
   numbers.forEach((promo, destination) => learn(promo, destination));
+  eachSpot((spot) => isSame || settle(...spot));
+}
+
+/** Forgets those that have left the page. */
+export function eachSpot(visit: (spot: Spot) => void): void {
   spots.forEach((spot, node) => {
-    if ((spot[3] === "text" ? node : spot[1]).isConnected) settle(...spot);
+    if ((spot[3] === "text" ? node : spot[1]).isConnected) visit(spot);
     else spots.delete(node);
   });
 }

@@ -16,8 +16,11 @@ export type AllHeld = Record<string, Held>;
 
 const DAY_S = 86_400;
 
+/** A top-level domain, and the end of an address: no browser takes a cookie for it, and each attempt is a wait for another process. */
+const NO_DOMAIN = /^\.[^.]+$|\d$/;
+
 let visitorId = "";
-/** Whose cookie this page view wrote: once is enough, each one is a wait for another process. */
+/** Whose cookie this page view wrote: once is enough. */
 let inCookie = "";
 
 /** What is known of earlier pages, and of other tabs; what is too old is nothing. It may be of another version of the tag. */
@@ -62,6 +65,7 @@ function writeCookie(value: string, forS: number): void {
     let domain = "";
     for (const label of [...location.hostname.split(".").reverse(), ""]) {
       domain = label && `.${label}${domain}`;
+      if (NO_DOMAIN.test(domain)) continue;
       document.cookie = `${keptAs()}=${value};path=/;max-age=${forS};samesite=lax;domain=${domain}${isSecureContext ? ";secure" : ""}`;
       if (value && document.cookie.includes(value)) break;
     }

@@ -184,7 +184,7 @@ function show(numbers: Numbers): void {
 
 function askFor(due: readonly string[]): void {
   const numbers = found.filter((destination) => !asked[destination]).slice(0, NUMBERS_MAX);
-  if (numbers.length > 0 && asksThisMinute < ASKS_A_MINUTE_MAX) {
+  if (numbers[0] && asksThisMinute < ASKS_A_MINUTE_MAX) {
     asksThisMinute++;
     setTimeout(() => asksThisMinute--, MINUTE_MS);
     for (const destination of numbers) asked[destination] = true;
@@ -196,7 +196,7 @@ function askFor(due: readonly string[]): void {
       custom_data: customData(url),
       consent: consents(),
     });
-  } else if (due.length > 0 && !waiting) void send(RENEW, due, renewal(due));
+  } else if (due[0] && !waiting) void send(RENEW, due, renewal(due));
 }
 
 async function send(path: string, destinations: readonly string[], body: object): Promise<void> {
@@ -240,7 +240,7 @@ function renewal(destinations: readonly string[]): object {
 /** The lock starts anew when the visitor looks away, so that it is theirs for longest while they dial. */
 function leave(): void {
   const own = found.filter((destination) => (held[destination] || NOTHING)[1]);
-  if (watch && !hasLeft && own.length > 0) tell(RENEW, { ...self(), ...renewal(own) });
+  if (watch && !hasLeft && own[0]) tell(RENEW, { ...self(), ...renewal(own) });
   hasLeft = true;
 }
 

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import type { BrowserContextOptions } from "playwright-core";
 import { afterAll, onTestFinished } from "vitest";
 import { buildTag } from "../../../scripts/build-tag.mjs";
+import { tagCall } from "../../../src/account/tag-file.js";
 import type { TagConfig } from "../../../src/http/contract/tag-config.js";
 import { type OpenPage, openPage } from "../../support/browser.js";
 import { until } from "../../support/until.js";
@@ -127,9 +128,9 @@ export async function startStandIn(): Promise<StandIn> {
       case "/tag.js":
         return void response
           .setHeader("content-type", "text/javascript")
-          .end(`!${tag}(${JSON.stringify(standIn.config)});`);
+          .end(tagCall(tag, JSON.stringify(standIn.config)));
       case "/tag/file.js":
-        return void response.setHeader("content-type", "text/javascript").end(`!${tag}();`);
+        return void response.setHeader("content-type", "text/javascript").end(tagCall(tag));
       case "/tag/config":
         return url.searchParams.get("key") === KEY
           ? json(response, standIn.config)

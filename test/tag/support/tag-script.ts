@@ -1,4 +1,5 @@
 /** The tag as `/tag.js?key=` gives it, built from the source at hand, for pages whose service is a stand-in. */
+import { tagCall } from "../../../src/account/tag-file.js";
 import type { TagConfig } from "../../../src/http/contract/tag-config.js";
 import { builtTag } from "../../support/built-tag.js";
 
@@ -16,5 +17,5 @@ const CONFIG: TagConfig = {
 };
 
 export async function tagScript(changes: Partial<TagConfig>): Promise<string> {
-  return `!${await builtTag()}(${JSON.stringify({ ...CONFIG, ...changes })});`;
+  return tagCall(await builtTag(), JSON.stringify({ ...CONFIG, ...changes }));
 }
