@@ -71,7 +71,8 @@ export class AllocationBatch {
   private inFlight = 0;
   private gathering: NodeJS.Timeout | null = null;
   private turnEnd: NodeJS.Immediate | null = null;
-  private readonly underWay = new Set<Waiting>();
+  /** No set of the waiting: it would chain its outgrown tables, as fair-queue.ts says of maps. */
+  private underWay: readonly (readonly Waiting[])[] = [];
   private watch: NodeJS.Timeout | null = null;
   /** The database's clock less our monotonic one, as last seen; null before. */
   private offset: number | null = null;
@@ -106,12 +107,12 @@ export class AllocationBatch {
       if (this.gathering !== null) clearTimeout(this.gathering);
       this.gathering = null;
       this.inFlight++;
-      for (const waiting of batch) this.underWay.add(waiting);
+      this.underWay = [...this.underWay, batch];
       const beganAt = this.options.clock.monotonicMs();
       this.watch ??= setInterval(() => this.endLongWaits(), LOOK_EVERY_MS);
       void this.serve(batch).finally(() => {
         this.inFlight--;
-        for (const waiting of batch) this.underWay.delete(waiting);
+        this.underWay = this.underWay.filter((one) => one !== batch);
         this.gatherAfter(batch.length, this.options.clock.monotonicMs() - beganAt);
         this.pump();
         if (this.inFlight === 0 && this.watch !== null) {
@@ -140,7 +141,7 @@ export class AllocationBatch {
   private endLongWaits(): void {
     const oldest = this.options.clock.monotonicMs() - WAIT_MS_MAX;
     const tooLong = [...this.queue.remove(({ since }) => since < oldest)];
-    for (const waiting of this.underWay) if (waiting.since < oldest && !waiting.isOver) tooLong.push(waiting);
+    for (const waiting of this.underWay.flat()) if (waiting.since < oldest && !waiting.isOver) tooLong.push(waiting);
     for (const waiting of tooLong) {
       waiting.isOver = true;
       waiting.reject(overloaded());

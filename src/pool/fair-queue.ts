@@ -1,7 +1,8 @@
 /** Waiting requests of many accounts: first come first served within an account, turn about between accounts. Pure data structure. */
 
 export class FairQueue<T> {
-  private readonly lanes = new Map<string, T[]>();
+  /** A new one for each batch: one map that accounts enter and leave for ever would chain its outgrown tables, and keep in memory what they held. */
+  private lanes = new Map<string, T[]>();
   private count = 0;
 
   get size(): number {
@@ -43,9 +44,14 @@ export class FairQueue<T> {
   }
 
   private takeUpTo(taken: T[], limit: { max: number; cap: number; fits: (item: T) => boolean }): void {
-    for (const [account, lane] of [...this.lanes]) {
-      // Who had no turn in this batch stays in front of those who had.
-      if (taken.length >= limit.max) return;
+    // Who had no turn in this batch stays in front of those who had: the next one starts with who has waited.
+    const inFront = new Map<string, T[]>();
+    const behind: (readonly [account: string, lane: T[]])[] = [];
+    for (const [account, lane] of this.lanes) {
+      if (taken.length >= limit.max) {
+        inFront.set(account, lane);
+        continue;
+      }
       const kept: T[] = [];
       let mine = 0;
       let seen = 0;
@@ -57,10 +63,10 @@ export class FairQueue<T> {
         } else kept.push(item);
       }
       this.count -= mine;
-      // To the end of the turn, so that the next batch starts with who has waited.
-      this.lanes.delete(account);
       const rest = [...kept, ...lane.slice(seen)];
-      if (rest.length > 0) this.lanes.set(account, rest);
+      if (rest.length > 0) behind.push([account, rest]);
     }
+    for (const [account, lane] of behind) inFront.set(account, lane);
+    this.lanes = inFront;
   }
 }
