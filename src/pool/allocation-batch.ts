@@ -68,10 +68,9 @@ export interface AllocationBatchOptions {
 
 export class AllocationBatch {
   private readonly queue = new FairQueue<Waiting>();
-  private inFlight = 0;
   private gathering: NodeJS.Timeout | null = null;
   private turnEnd: NodeJS.Immediate | null = null;
-  /** No set of the waiting: it would chain its outgrown tables, as fair-queue.ts says of maps. */
+  /** Batches in flight. No set of the waiting: it would chain its outgrown tables, as fair-queue.ts says of maps. */
   private underWay: readonly (readonly Waiting[])[] = [];
   private watch: NodeJS.Timeout | null = null;
   /** The database's clock less our monotonic one, as last seen; null before. */
@@ -106,16 +105,14 @@ export class AllocationBatch {
       if (batch.length === 0) continue;
       if (this.gathering !== null) clearTimeout(this.gathering);
       this.gathering = null;
-      this.inFlight++;
       this.underWay = [...this.underWay, batch];
       const beganAt = this.options.clock.monotonicMs();
       this.watch ??= setInterval(() => this.endLongWaits(), LOOK_EVERY_MS);
       void this.serve(batch).finally(() => {
-        this.inFlight--;
         this.underWay = this.underWay.filter((one) => one !== batch);
         this.gatherAfter(batch.length, this.options.clock.monotonicMs() - beganAt);
         this.pump();
-        if (this.inFlight === 0 && this.watch !== null) {
+        if (this.underWay.length === 0 && this.watch !== null) {
           clearInterval(this.watch);
           this.watch = null;
         }
@@ -124,14 +121,14 @@ export class AllocationBatch {
   }
 
   private mayBegin(): boolean {
-    if (this.inFlight >= IN_FLIGHT_MAX) return false;
-    const waitsForNobody = this.inFlight === 0 && this.gathering === null;
+    if (this.underWay.length >= IN_FLIGHT_MAX) return false;
+    const waitsForNobody = this.underWay.length === 0 && this.gathering === null;
     return this.queue.size >= (waitsForNobody ? 1 : WORTHWHILE_SECOND);
   }
 
   private gatherAfter(size: number, tookMs: number): void {
     const ms = Math.min(GATHER_MS_MAX, tookMs * GATHER_SHARE);
-    if (this.inFlight > 0 || size < BUSY_BATCH || ms < GATHER_MS_MIN) return;
+    if (this.underWay.length > 0 || size < BUSY_BATCH || ms < GATHER_MS_MIN) return;
     this.gathering = setTimeout(() => {
       this.gathering = null;
       this.pump();

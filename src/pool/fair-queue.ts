@@ -46,7 +46,7 @@ export class FairQueue<T> {
   private takeUpTo(taken: T[], limit: { max: number; cap: number; fits: (item: T) => boolean }): void {
     // Who had no turn in this batch stays in front of those who had: the next one starts with who has waited.
     const inFront = new Map<string, T[]>();
-    const behind: (readonly [account: string, lane: T[]])[] = [];
+    const behind = new Map<string, T[]>();
     for (const [account, lane] of this.lanes) {
       if (taken.length >= limit.max) {
         inFront.set(account, lane);
@@ -64,9 +64,8 @@ export class FairQueue<T> {
       }
       this.count -= mine;
       const rest = [...kept, ...lane.slice(seen)];
-      if (rest.length > 0) behind.push([account, rest]);
+      if (rest.length > 0) behind.set(account, rest);
     }
-    for (const [account, lane] of behind) inFront.set(account, lane);
-    this.lanes = inFront;
+    this.lanes = new Map([...inFront, ...behind]);
   }
 }

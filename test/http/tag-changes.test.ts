@@ -70,7 +70,6 @@ describe("another process hears of every change", () => {
 
   it("a file published by a former version is served, byte by byte, by the next one", async () => {
     const former = tagFileOf({ version: "0.0.0-former", text: "function(c){/* ü */}" });
-    expect(former.content).toMatch(/^\/\/# allFunctionsCalledOnLoad\n!function\(c\)\{\/\* ü \*\/\}\(\);\n$/);
     await publishTagFile(db, former);
     await publishTagFile(db, { ...former, content: "something else" });
     const list = (await (await fetch(`${service.httpUrl}/tag/files`)).json()) as { data: { url: string }[] };
@@ -78,7 +77,7 @@ describe("another process hears of every change", () => {
     expect(found).toMatchObject({ url: `https://calls.example.com/tag/${former.name}.js`, version: "0.0.0-former" });
     for (let i = 0; i < 2; i++) {
       const answer = await fetch(`${service.httpUrl}/tag/${former.name}.js`);
-      expect(await answer.text()).toBe(former.content);
+      expect(await answer.text()).toBe("//# allFunctionsCalledOnLoad\n!function(c){/* ü */}();\n");
       expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
     }
     expect(list.data).toHaveLength(2);

@@ -141,7 +141,7 @@ describe("/v1/tag", () => {
     const tag = (await api("POST", "/live")).json();
     expect(tag.file.url).toContain(former.name);
     const script = await request("GET", `/tag.js?key=${account.tagKey}`, { key: null });
-    expect(script.body).toContain("!function(c){globalThis.former=c}({");
+    expect(script.body.startsWith("//# allFunctionsCalledOnLoad\n!function(c){globalThis.former=c}({")).toBe(true);
   });
 
   it.each([

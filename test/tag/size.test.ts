@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { buildTag } from "../../scripts/build-tag.mjs";
 
 /** What the tag has grown to, so that it grows no further; it is to become 4,096, and `bench -- tag` says how far that is (docs/tag.md, Limits). */
-const GZIPPED_BYTES_MAX = 6_260;
+const GZIPPED_BYTES_MAX = 6_200;
 
 test("the tag is small, and one expression without dependencies", async () => {
   const tag = await buildTag();

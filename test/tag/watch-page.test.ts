@@ -106,6 +106,7 @@ describe("watching", () => {
     const looks = await run(`(async () => {
       let looks = 0;
       const { createTreeWalker } = document;
+      // Each look walks the elements once.
       document.createTreeWalker = (...given) => {
         looks += given[1] === NodeFilter.SHOW_ELEMENT;
         return createTreeWalker.apply(document, given);

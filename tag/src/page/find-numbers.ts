@@ -80,7 +80,7 @@ export function makeNumberBook(): NumberBook {
     const written: (readonly [start: number, text: string, digits: string])[] = [];
     for (const pattern of [...patterns, ...more]) {
       pattern.lastIndex = 0;
-      for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
+      for (let match: RegExpExecArray | null; (match = pattern.exec(text)); ) {
         written.push([match.index, match[0], digitsOf(match[0])]);
         pattern.lastIndex = match.index + 1;
       }

@@ -1,8 +1,4 @@
-/**
- * The texts of a page that are read as one line: `(800) <b>555</b>-0100`. All text of a part is read at once and searched as one string; only where
- * numbers are in it are its text nodes counted through, by their lengths alone, and only around a number is it asked what is one line. (Reading each text
- * by itself took twice as long, passing over sections by their own textContent longer than counting: measured.)
- */
+/** The texts of a page that are read as one line: `(800) <b>555</b>-0100`. */
 
 /** Elements that do not end a line. Custom elements are inline unless their style says otherwise. */
 const INLINE = /^([abiqsu]|abbr|bd[io]|em|font|ins|label|mark|nobr|small|span|strong|su[bp]|time|tspan)$|-/;
@@ -17,7 +13,7 @@ export type Part = Element | ShadowRoot;
 export function textsIn(root: Node): readonly Text[] {
   const texts: Text[] = [];
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  for (let text = walker.nextNode(); text; text = walker.nextNode()) texts.push(text as Text);
+  for (let text: Node | null; (text = walker.nextNode()); ) texts.push(text as Text);
   return texts;
 }
 
@@ -42,7 +38,7 @@ export function lineAt(texts: readonly Text[], index: number): readonly Text[] {
   const line = lineOf(texts[index]!);
   const isIn = (text: Text | undefined) => text && lineOf(text) === line;
   let from = index;
-  let to = index + 1;
+  let to = index;
   while (isIn(texts[from - 1])) from--;
   while (isIn(texts[to])) to++;
   return texts.slice(from, to);

@@ -16,9 +16,6 @@ export type AllHeld = Record<string, Held>;
 
 const DAY_S = 86_400;
 
-/** A top-level domain, and the end of an address: no browser takes a cookie for it, and each attempt is a wait for another process. */
-const NO_DOMAIN = /^\.[^.]+$|\d$/;
-
 let visitorId = "";
 /** Whose cookie this page view wrote: once is enough. */
 let inCookie = "";
@@ -26,7 +23,7 @@ let inCookie = "";
 /** What is known of earlier pages, and of other tabs; what is too old is nothing. It may be of another version of the tag. */
 export function recall(): AllHeld {
   // `until`: localStorage has no end of its own.
-  const [id, until, held] = attempt(() => JSON.parse(localStorage[keptAs()] || "[]")) || [];
+  const [id, until, held] = attempt(() => JSON.parse(localStorage[keptAs()])) || [];
   const isFresh = until > Date.now();
   visitorId = (attempt(() => cookie(keptAs())) || (isFresh && id) || visitorId).split(".")[0];
   return isFresh && id === visitorId && held;
@@ -49,7 +46,7 @@ export function keep(id: string, held: AllHeld): void {
 export function forget(): void {
   visitorId = inCookie = "";
   writeCookie("", 0);
-  attempt(() => localStorage.removeItem(keptAs()));
+  attempt(() => delete localStorage[keptAs()]);
 }
 
 function keptAs(): string {
@@ -62,10 +59,11 @@ function keptAs(): string {
  */
 function writeCookie(value: string, forS: number): void {
   attempt(() => {
-    let domain = "";
-    for (const label of [...location.hostname.split(".").reverse(), ""]) {
-      domain = label && `.${label}${domain}`;
-      if (NO_DOMAIN.test(domain)) continue;
+    // From the second label on: nobody has a top-level domain, and each attempt is a wait for another process.
+    const [top, ...labels] = [...location.hostname.split(".").reverse(), ""];
+    let domain = top;
+    for (const label of labels) {
+      domain = label && `${label}.${domain}`;
       document.cookie = `${keptAs()}=${value};path=/;max-age=${forS};samesite=lax;domain=${domain}${isSecureContext ? ";secure" : ""}`;
       if (value && document.cookie.includes(value)) break;
     }
