@@ -621,6 +621,7 @@ create table pool (
   constraint pool_max_size_check CHECK (((max_size >= 1) AND (max_size <= 100000))),
   constraint pool_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
   constraint pool_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
+  constraint pool_of_account UNIQUE (id, account_id),
   constraint pool_overflow_check CHECK ((overflow = ANY (ARRAY['overflow_number'::text, 'original_number'::text, 'reuse_oldest'::text]))),
   constraint pool_pkey PRIMARY KEY (id),
   constraint pool_retention_s_check CHECK ((retention_s <= 259200)),
@@ -745,23 +746,24 @@ create table promo_number (
   constraint promo_number_host_account_id_fkey FOREIGN KEY (host_account_id) REFERENCES account(id),
   constraint promo_number_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
   constraint promo_number_pkey PRIMARY KEY (id),
-  constraint promo_number_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES pool(id),
+  constraint promo_number_pool_of_account FOREIGN KEY (pool_id, account_id) REFERENCES pool(id, account_id),
   constraint promo_number_role_check CHECK ((role = ANY (ARRAY['pool'::text, 'overflow'::text, 'static'::text]))),
   constraint promo_number_state_check CHECK ((state = ANY (ARRAY['ordering'::text, 'porting'::text, 'available'::text, 'assigned'::text, 'draining'::text, 'quarantined'::text, 'retired'::text])))
 ) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0);
-CREATE INDEX promo_number_account ON public.promo_number USING btree (account_id, e164) WHERE (account_id IS NOT NULL);
 CREATE INDEX promo_number_due ON public.promo_number USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 CREATE UNIQUE INDEX promo_number_holder ON public.promo_number USING btree (held_by, pool_id) WHERE (held_by IS NOT NULL);
 CREATE INDEX promo_number_inventory ON public.promo_number USING btree (number_type, npa, e164) WHERE (state = 'available'::text);
 CREATE INDEX promo_number_lru ON public.promo_number USING btree (pool_id, state, role, last_presented_at, id, locked_until) WHERE (pool_id IS NOT NULL);
 CREATE UNIQUE INDEX promo_number_one_overflow ON public.promo_number USING btree (pool_id) WHERE ((state = 'assigned'::text) AND (role = 'overflow'::text));
 CREATE INDEX promo_number_proposed ON public.promo_number USING btree (e164) WHERE (retirement_proposed_at IS NOT NULL);
-CREATE TRIGGER legal_move BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.e164 <> new.e164) OR (new.presentation_seq < old.presentation_seq) OR (new.ownership_epoch <> old.ownership_epoch))) EXECUTE FUNCTION refuse_illegal_move();
+CREATE INDEX promo_number_without_pool ON public.promo_number USING btree (account_id, e164) WHERE ((account_id IS NOT NULL) AND (pool_id IS NULL));
+CREATE TRIGGER legal_move BEFORE UPDATE OF state, account_id, e164, ownership_epoch ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.e164 <> new.e164) OR (new.ownership_epoch <> old.ownership_epoch))) EXECUTE FUNCTION refuse_illegal_move();
 CREATE TRIGGER never_deleted BEFORE DELETE ON public.promo_number FOR EACH ROW EXECUTE FUNCTION refuse_delete();
 CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.ownership_epoch = new.ownership_epoch) AND ((new.locked_until < old.locked_until) OR ((old.visitor_id IS DISTINCT FROM new.visitor_id) AND (NOT ((new.visitor_id IS NULL) AND (old.pool_id IS DISTINCT FROM new.pool_id))))) AND (old.locked_until > ringmatch_now()))) EXECUTE FUNCTION refuse_double_lease();
-CREATE TRIGGER number_moved AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role) OR (old.credential_id IS DISTINCT FROM new.credential_id) OR (old.host_account_id IS DISTINCT FROM new.host_account_id))) EXECUTE FUNCTION notify_number();
+CREATE TRIGGER number_moved AFTER UPDATE OF state, account_id, pool_id, role, credential_id, host_account_id ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role) OR (old.credential_id IS DISTINCT FROM new.credential_id) OR (old.host_account_id IS DISTINCT FROM new.host_account_id))) EXECUTE FUNCTION notify_number();
 CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
-CREATE TRIGGER within_account_limits AFTER UPDATE ON public.promo_number FOR EACH ROW WHEN (((new.account_id IS NOT NULL) AND (old.account_id IS DISTINCT FROM new.account_id))) EXECUTE FUNCTION refuse_over_limit();
+CREATE TRIGGER sequence_never_back BEFORE UPDATE OF presentation_seq ON public.promo_number FOR EACH ROW WHEN ((new.presentation_seq < old.presentation_seq)) EXECUTE FUNCTION refuse_illegal_move();
+CREATE TRIGGER within_account_limits AFTER UPDATE OF account_id ON public.promo_number FOR EACH ROW WHEN (((new.account_id IS NOT NULL) AND (old.account_id IS DISTINCT FROM new.account_id))) EXECUTE FUNCTION refuse_over_limit();
 
 create table report_day (
   cube text not null,
@@ -1350,7 +1352,7 @@ CREATE OR REPLACE FUNCTION public.account_numbers(p_account text, p_now timestam
  STABLE
 AS $function$
   select a.number_limit, a.monthly_number_cap,
-    case when a.number_limit is not null then (select count(*)::int from promo_number n where n.account_id = a.id) end,
+    case when a.number_limit is not null then (select count(*)::int from numbers_of_account(a.id)) end,
     case when a.monthly_number_cap is not null then (
       select count(*)::int from number_event e
       where e.account_id = a.id and e.at >= c.starts_at and e.state = 'assigned' and e.from_state not in ('assigned', 'draining')) end,
@@ -1559,6 +1561,17 @@ begin
   perform pg_notify('ringmatch_routing', 'number ' || n.e164) from promo_number n where n.id = new.number_id;
   return null;
 end $function$;
+
+CREATE OR REPLACE FUNCTION public.numbers_of_account(p_account text)
+ RETURNS SETOF promo_number
+ LANGUAGE sql
+ STABLE
+AS $function$
+  -- "lateral … offset 0": a probe for each pool, however unlike the accounts are.
+  select n.* from pool p cross join lateral (select m.* from promo_number m where m.pool_id = p.id offset 0) n where p.account_id = p_account
+  union all
+  select n.* from promo_number n where n.account_id = p_account and n.pool_id is null
+$function$;
 
 CREATE OR REPLACE FUNCTION public.present_batch(p_account text[], p_pool text[], p_visitor text[], p_fresh text[], p_presentation text[], p_log text[], p_touch jsonb[], p_custom jsonb[], p_context jsonb[], p_now timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS TABLE(item integer, outcome text, visitor_id text, e164 text, presentation_id text, locked_until timestamp with time zone, session_lifetime_s integer)

@@ -6,6 +6,7 @@
  * every commit is durable (fsync and synchronous_commit stay on); nobody connects without the password of the data directory.
  */
 import { chownSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import type { Clock } from "../kernel/clock.js";
@@ -20,6 +21,7 @@ import { commandOf, type EndStep, identityOf, type ProcessIdentity } from "./pro
 import { type EmbeddedServer, endLeftovers, type ServerExit, type ServerPlace } from "./server-process.js";
 import { startServer } from "./server-start.js";
 import { bareEnvironment, isRoot, run } from "./server-user.js";
+import { sharedBuffers } from "./shared-buffers.js";
 
 export interface EmbeddedPostgresOptions {
   readonly dataDir: DataDir;
@@ -41,12 +43,12 @@ const SYSTEM_DIR = "/var/lib/ringmatch";
 const ROLE = "ringmatch";
 const DATABASE = "ringmatch";
 
-/** Sized for one service on a shared machine; storage.md's figures were measured with these. */
+/** For one service on a shared machine. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   max_connections: "100",
-  shared_buffers: "128MB",
+  shared_buffers: sharedBuffers(Math.min(totalmem(), process.constrainedMemory() || Infinity)),
   fsync: "on",
   synchronous_commit: "on",
   timezone: "UTC",
@@ -59,7 +61,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_line_prefix: "%m [%p] ",
 };
 
-/** Fast shutdown writes one checkpoint (128 MB at most); immediate shutdown leaves recovery to the next start. */
+/** Fast shutdown writes one checkpoint (shared_buffers at most); immediate shutdown leaves recovery to the next start. */
 const STOP_STEPS: readonly EndStep[] = [
   { signal: "SIGINT", waitMs: 20_000 },
   { signal: "SIGQUIT", waitMs: 5_000 },

@@ -60,13 +60,14 @@ const LOCK_ONE = sql(
   "number_lock_one",
   `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n where n.e164 = $1 for update`,
 );
-const SELECT_PAGE = sql(
-  "number_select_page",
-  `select ${NUMBER_COLUMNS} from promo_number n
-   where n.e164 > $1 and ($2::text is null or n.account_id = $2) and ($3::text is null or n.state = $3)
-     and ($4::text is null or n.pool_id = $4) and ($5::text is null or n.number_type = $5) and ($6::text is null or n.npa = $6)
-     and (not $8::boolean or n.retirement_proposed_at is not null)
-   order by n.e164 limit $7`,
+const PAGE = `where n.e164 > $1 and ($2::text is null or n.state = $2)
+     and ($3::text is null or n.pool_id = $3) and ($4::text is null or n.number_type = $4) and ($5::text is null or n.npa = $5)
+     and (not $7::boolean or n.retirement_proposed_at is not null)
+   order by n.e164 limit $6`;
+export const SELECT_PAGE = sql("number_select_page", `select ${NUMBER_COLUMNS} from promo_number n ${PAGE}`);
+export const SELECT_PAGE_OF_ACCOUNT = sql(
+  "number_select_page_of_account",
+  `select ${NUMBER_COLUMNS} from numbers_of_account($8) n ${PAGE}`,
 );
 const SELECT_VISIBLE = sql(
   "number_select_visible",
@@ -178,16 +179,11 @@ export interface NumberFilter {
 
 /** Ascending by number. */
 export async function listNumbers(db: Queryable, page: NumberFilter): Promise<PromoNumber[]> {
-  return db.query<PromoNumber>(SELECT_PAGE, [
-    page.after,
-    page.accountId,
-    page.state,
-    page.poolId,
-    page.type,
-    page.npa,
-    page.limit,
-    page.isRetirementProposed ?? false,
-  ]);
+  const { after, accountId, state, poolId, type, npa, limit, isRetirementProposed = false } = page;
+  const values = [after, state, poolId, type, npa, limit, isRetirementProposed];
+  return accountId === null
+    ? db.query<PromoNumber>(SELECT_PAGE, values)
+    : db.query<PromoNumber>(SELECT_PAGE_OF_ACCOUNT, [...values, accountId]);
 }
 
 /** Of the given numbers, those an account may know of when it fills a pool: its own, and the available inventory. */

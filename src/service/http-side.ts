@@ -31,6 +31,12 @@ import type { OutboundSide } from "./outbound-side.js";
 import type { ScalingSide } from "./scaling-side.js";
 import type { SipSide } from "./sip-side.js";
 
+/**
+ * Connections that wait to be accepted. Node accepts one in a turn of its event loop, and asks for 511; whom the kernel has no room for tries again a second
+ * later, when the page is painted. The kernel's own limit (net.core.somaxconn, 4,096 since Linux 5.4) cuts it.
+ */
+const UNACCEPTED_MAX = 4_096;
+
 /** What changes while the service lives. */
 export interface State {
   isReady: boolean;
@@ -100,7 +106,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
   });
   stack.push("http", () => app.close());
   try {
-    await app.listen(config.httpListen);
+    await app.listen({ ...config.httpListen, backlog: UNACCEPTED_MAX });
   } catch (error) {
     throw addressTaken("HTTP_LISTEN", config.httpListen, error);
   }

@@ -5,6 +5,7 @@ import { EARLIER_CALLS, LATER_CALLS, VISITS } from "../../src/attribution/judgin
 import { CANDIDATES } from "../../src/attribution/candidates.store.js";
 import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
+import { SELECT_PAGE_OF_ACCOUNT } from "../../src/pool/numbers.store.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { keepUnanalyzed, nodesOf, type PlanNode, planOf, plansKeptWhile } from "../support/plans.js";
@@ -158,6 +159,14 @@ describe("hot queries go by index", () => {
       expect(calls.length).toBeGreaterThan(0);
       expect(calls.filter((n) => n["Node Type"] === "Seq Scan" && (n["Actual Rows"] ?? 0) > 0)).toEqual([]);
     }
+  });
+
+  it("an account's numbers: by its pools, and those in none by their own index", async () => {
+    const [small] = await Promise.all(Array.from({ length: 40 }, () => makeWorld(db, 3)));
+    await rows(db, "analyze promo_number");
+    const values = ["", null, null, null, null, 100, false, small?.account.id];
+    const nodes = await planOf(db, SELECT_PAGE_OF_ACCOUNT.text, values);
+    expectByIndex(nodes, ["promo_number_lru", "promo_number_without_pool"]);
   });
 
   it("a renewal of locks: the visitor's own numbers", async () => {

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -22,6 +23,7 @@ import { identityOf, processesWorkingIn } from "../../src/dev/process-identity.j
 import type { EmbeddedServer, ServerExit } from "../../src/dev/server-process.js";
 import { freeLoopbackPort } from "../../src/dev/server-start.js";
 import { findServerUser, run } from "../../src/dev/server-user.js";
+import { sharedBuffers } from "../../src/dev/shared-buffers.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { type Compiled, compileSource } from "../support/compiled.js";
 import { startHolder } from "./support/holder.js";
@@ -95,7 +97,7 @@ describe("an embedded PostgreSQL", { timeout: START_MS }, () => {
       server_encoding: "UTF8",
       TimeZone: "UTC",
       max_connections: "100",
-      shared_buffers: "128MB",
+      shared_buffers: sharedBuffers(Math.min(totalmem(), process.constrainedMemory() || Infinity)),
       listen_addresses: "127.0.0.1",
     });
     expect(await query(first.url, "select lower('ÄÖ') as word, 'b' < 'C' as ignores_case")).toEqual([

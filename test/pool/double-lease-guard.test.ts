@@ -26,6 +26,7 @@ async function rogueUpdate(e164: string, set: string, tx: Queryable = db): Promi
 
 const DOUBLE_LEASE = "23P01";
 const BROKEN_RULE = "23514";
+const NO_SUCH_POOL = "23503";
 
 async function lockedNumber(settings = {}): Promise<{ world: World; e164: string }> {
   const world = await makeWorld(db, 1, settings);
@@ -103,6 +104,13 @@ describe("a rogue writer", () => {
       overflow: "reuse_oldest",
     });
     expect(await rogueUpdate(e164, `pool_id = '${reusing.pool.id}', ${otherVisitor}`)).toBe(DOUBLE_LEASE);
+  });
+
+  it("cannot put a number into another account's pool", async () => {
+    const { e164 } = await lockedNumber();
+    const stranger = await makeWorld(db, 1);
+    const set = `pool_id = '${stranger.pool.id}', visitor_id = null, held_by = null, presentation_id = null`;
+    expect(await rogueUpdate(e164, set)).toBe(NO_SUCH_POOL);
   });
 
   it("may extend a lock, and give the number away when the lock is over", async () => {

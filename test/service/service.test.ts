@@ -1,8 +1,9 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { getExpectedTwilioSignature } from "twilio/lib/webhooks/webhooks.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -107,6 +108,22 @@ describe("a first start", () => {
     expect(
       (await twilio(service, "f".repeat(32), "voice", { CallSid: sid, To: promoNumber, From: "+14155550123" })).status,
     ).toBe(403);
+  });
+
+  it("visitors who come all at once while it is busy wait in the kernel: none is told to try again later", async () => {
+    // Less than a second, after which a kernel without room is asked again.
+    const WITHIN_MS = 900;
+    const { port } = new URL(service.ready.http);
+    service.child.kill("SIGSTOP");
+    const visitors = Array.from({ length: 1_000 }, () => connect(Number(port), "127.0.0.1"));
+    try {
+      const connected = Promise.all(visitors.map((visitor) => once(visitor, "connect")));
+      expect(await Promise.race([connected.then(({ length }) => length), setTimeout(WITHIN_MS, 0)])).toBe(1_000);
+    } finally {
+      service.child.kill("SIGCONT");
+      for (const visitor of visitors) visitor.on("error", () => {}).destroy();
+    }
+    expect(await service.api("GET", "/healthz")).toMatchObject({ status: 200 });
   });
 
   it("survives kill -9: the next start recovers, makes no second demonstration, and knows what was answered", async () => {

@@ -181,7 +181,7 @@ const PRESENTATIONS_OF_VISITOR = sql(
 const NUMBERS_OF_VISITOR = sql(
   "erasure_numbers_of_visitor",
   `update promo_number n set visitor_id = $4, held_by = null, touch = '{}', custom_data = '{}'
-   where n.account_id = $1 and n.visitor_id = $2 and n.last_presented_at <= $3`,
+   where n.id in (select a.id from numbers_of_account($1) a) and n.account_id = $1 and n.visitor_id = $2 and n.last_presented_at <= $3`,
 );
 const VISITOR = sql(
   "erasure_visitor",

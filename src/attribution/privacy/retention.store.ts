@@ -65,8 +65,9 @@ const DELETE_PRESENTATIONS = sql(
 // A number that was presented to nobody since keeps its last visitor's.
 const EMPTY_NUMBERS = sql(
   "retention_empty_numbers",
-  `update promo_number set touch = '{}', custom_data = '{}'
-   where account_id = $1 and last_presented_at < $2 and (touch <> '{}' or custom_data <> '{}')`,
+  `update promo_number n set touch = '{}', custom_data = '{}'
+   where n.id in (select a.id from numbers_of_account($1) a) and n.account_id = $1 and n.last_presented_at < $2
+     and (n.touch <> '{}' or n.custom_data <> '{}')`,
 );
 const MARK = sql(
   "retention_mark",
