@@ -146,8 +146,13 @@ function views({ to, world, connections }: Side, dir: string, seconds: number): 
   });
 }
 
-/** Nothing is measured yet, and a late answer of a process that is being compiled on a busy machine ends no bench; but it is told. */
+/** URLs of processes. */
+const warm = new Set<string>();
+
+/** Once for each process. Nothing is measured yet, and a late answer of a process that is being compiled on a busy machine ends no bench; but it is told. */
 async function warmUp(side: Side, dir: string, report: (progress: string) => void): Promise<void> {
+  if (side.to.every((url) => warm.has(url))) return;
+  for (const url of side.to) warm.add(url);
   const { late } = await views(side, dir, WARM_UP_S);
   if (late > 0) report(`${late} answers of a warm-up came after more than 2 s`);
 }
