@@ -49,6 +49,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   unix_socket_directories: "",
   max_connections: "100",
   shared_buffers: sharedBuffers(Math.min(totalmem(), process.constrainedMemory() || Infinity)),
+  // A number's row is written anew with each presentation, and who looks for the pool's oldest number walks over what was there before: of a minute (the
+  // default), in a pool that is asked for 3,000 times a second, that takes 40 % of the rate.
+  autovacuum_naptime: "10s",
   fsync: "on",
   synchronous_commit: "on",
   timezone: "UTC",

@@ -75,8 +75,9 @@ it("only HTTP for the proxy and SIP are published; drachtio's admin port stays i
   expect(service("ringmatch").environment["DRACHTIO_URL"]).toContain(`@${String(ipv4_address)}:9022`);
 });
 
-it("PostgreSQL has more memory for pages than its image gives it, as much as .env says", () => {
-  expect(service("postgres").command).toEqual(["postgres", "-c", "shared_buffers=${POSTGRES_SHARED_BUFFERS:-512MB}"]);
+it("PostgreSQL has as much memory for pages as .env says, and cleans up after presentations as often as the embedded one", () => {
+  const settings = ["shared_buffers=${POSTGRES_SHARED_BUFFERS:-512MB}", "autovacuum_naptime=10s"];
+  expect(service("postgres").command).toEqual(["postgres", ...settings.flatMap((setting) => ["-c", setting])]);
 });
 
 it("Redis writes its log and never evicts, and every image is pinned and every volume declared", () => {

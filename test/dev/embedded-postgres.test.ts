@@ -85,6 +85,7 @@ describe("an embedded PostgreSQL", { timeout: START_MS }, () => {
       "TimeZone",
       "max_connections",
       "shared_buffers",
+      "autovacuum_naptime",
       "listen_addresses",
     ];
     const shown = await query(
@@ -98,6 +99,7 @@ describe("an embedded PostgreSQL", { timeout: START_MS }, () => {
       TimeZone: "UTC",
       max_connections: "100",
       shared_buffers: sharedBuffers(Math.min(totalmem(), process.constrainedMemory() || Infinity)),
+      autovacuum_naptime: "10s",
       listen_addresses: "127.0.0.1",
     });
     expect(await query(first.url, "select lower('ÄÖ') as word, 'b' < 'C' as ignores_case")).toEqual([
