@@ -749,7 +749,7 @@ create table promo_number (
   constraint promo_number_pool_of_account FOREIGN KEY (pool_id, account_id) REFERENCES pool(id, account_id),
   constraint promo_number_role_check CHECK ((role = ANY (ARRAY['pool'::text, 'overflow'::text, 'static'::text]))),
   constraint promo_number_state_check CHECK ((state = ANY (ARRAY['ordering'::text, 'porting'::text, 'available'::text, 'assigned'::text, 'draining'::text, 'quarantined'::text, 'retired'::text])))
-) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0);
+) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=5);
 CREATE INDEX promo_number_due ON public.promo_number USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 CREATE UNIQUE INDEX promo_number_holder ON public.promo_number USING btree (held_by, pool_id) WHERE (held_by IS NOT NULL);
 CREATE INDEX promo_number_inventory ON public.promo_number USING btree (number_type, npa, e164) WHERE (state = 'available'::text);

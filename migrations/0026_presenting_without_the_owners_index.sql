@@ -51,3 +51,7 @@ drop trigger within_account_limits on promo_number;
 create trigger within_account_limits after update of account_id on promo_number for each row
   when (new.account_id is not null and old.account_id is distinct from new.account_id)
   execute function refuse_over_limit();
+
+-- Presentations change nothing that the planner asks statistics for, and an import asks for them itself: not after every tenth of a table that is written
+-- anew several times a minute.
+alter table promo_number set (autovacuum_analyze_scale_factor = 5);
