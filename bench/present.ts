@@ -1,7 +1,7 @@
 /**
- * `bench -- present`: durable presentations over HTTP by one process beside a route that does nothing, each at its maximum; then whether the size of the pool, the number of
- * accounts, the length of the log and further processes change the rate. wrk asks for pages; rounds in turn, medians; a round counts only when what was
- * answered is in the log.
+ * `bench -- present`: durable presentations over HTTP by one process beside a route that does nothing, each at its maximum; then whether the size of the pool,
+ * the number of accounts, the length of the log and further processes change the rate. wrk asks for pages; rounds in turn, medians; a round counts only when
+ * what was answered is in the log.
  */
 import { Agent } from "node:http";
 import { CleanUp } from "./clean-up.js";

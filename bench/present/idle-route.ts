@@ -24,5 +24,6 @@ app.post("/v1/presentations", { schema: { body: presentationsIn, response: { 200
     },
   ],
 }));
+// As many may wait to be accepted as at the service (service/http-side.ts), which this process loads nothing of.
 console.log(JSON.stringify({ http: await app.listen({ host: "127.0.0.1", port: 0, backlog: 4_096 }) }));
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void app.close());

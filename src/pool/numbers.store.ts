@@ -64,7 +64,7 @@ const PAGE = `where n.e164 > $1 and ($2::text is null or n.state = $2)
      and ($3::text is null or n.pool_id = $3) and ($4::text is null or n.number_type = $4) and ($5::text is null or n.npa = $5)
      and (not $7::boolean or n.retirement_proposed_at is not null)
    order by n.e164 limit $6`;
-export const SELECT_PAGE = sql("number_select_page", `select ${NUMBER_COLUMNS} from promo_number n ${PAGE}`);
+const SELECT_PAGE = sql("number_select_page", `select ${NUMBER_COLUMNS} from promo_number n ${PAGE}`);
 export const SELECT_PAGE_OF_ACCOUNT = sql(
   "number_select_page_of_account",
   `select ${NUMBER_COLUMNS} from numbers_of_account($8) n ${PAGE}`,
