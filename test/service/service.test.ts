@@ -26,7 +26,12 @@ describe("a first start", () => {
   beforeAll(async () => {
     service = await startService({ dataDir: data.path });
   });
-  afterAll(() => data.remove());
+  // Stopped by the last test, unless one before it failed or it was left out.
+  afterAll(async () => {
+    service.child.kill("SIGTERM");
+    await service.exit;
+    data.remove();
+  });
 
   it("prints the demonstration's record and explanation, then the ready line, and readyz says 200", async () => {
     expect(service.stdout()).toContain('"outcome": "matched"');
