@@ -1,5 +1,6 @@
 /** Reading call records. Writing: new-calls.store.ts for the record, call-progress.store.ts for events. */
 import { sql, timestamp, type Queryable } from "../db/database.js";
+import { byIndexOnly } from "../db/planner.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
@@ -19,6 +20,11 @@ export const ATTRIBUTIONS = [
 const SELECT_BY_KEY = sql(
   "call_select_by_key",
   `select k.call_id as "callId", k.received_at as "receivedAt" from call_key k where k.ingress_key = $1`,
+);
+const SELECT_BY_KEYS = sql(
+  "call_select_by_keys",
+  `select k.ingress_key as "ingressKey", k.call_id as "callId", k.received_at as "receivedAt"
+   from unnest($1::text[]) as asked (ingress_key) join call_key k on k.ingress_key = asked.ingress_key`,
 );
 const SELECT_STANDING = sql(
   "call_select_standing",
@@ -67,6 +73,13 @@ export interface CallRef {
 export async function findCallByKey(db: Queryable, ingressKey: string): Promise<CallRef | null> {
   const [row] = await db.query<CallRef>(SELECT_BY_KEY, [ingressKey]);
   return row ?? null;
+}
+
+/** By ingress key; without those of which there is no record. */
+export async function findCallsByKeys(tx: Queryable, ingressKeys: readonly string[]): Promise<Map<string, CallRef>> {
+  await byIndexOnly(tx);
+  const rows = await tx.query<CallRef & { ingressKey: string }>(SELECT_BY_KEYS, [ingressKeys]);
+  return new Map(rows.map(({ ingressKey, ...ref }) => [ingressKey, ref]));
 }
 
 export interface CallStanding {

@@ -2,7 +2,7 @@
  * Writes what happens to calls: opens records, folds events into them, and keeps everything in the spool while the database is away. Never throws
  * towards a call and never makes one wait: recording is not what rings the phone.
  */
-import { type CallRef, findCallByKey } from "../attribution/calls.store.js";
+import type { CallRef } from "../attribution/calls.store.js";
 import { isUnavailable, sqlState } from "../db/database.js";
 import { inHalves } from "../db/in-halves.js";
 import type { Clock, Instant } from "../kernel/clock.js";
@@ -11,7 +11,7 @@ import type { CallId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
 import type { CallEvent } from "../telephony/call-event.js";
 import { EventBatch, type GatheredEvents } from "./event-batch.js";
-import { foldEvents } from "./fold-events.js";
+import { foldEvents, foldEventsByKey } from "./fold-events.js";
 import type { InboundCall } from "./inbound-call.js";
 import { type OpenCallDeps, type OpenedCall, openLateCalls } from "./open-call.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
@@ -154,11 +154,10 @@ export class CallLog {
           entries.map(({ call, callId, receivedAt }) => ({ call: fromSpool(secrets, call), callId, receivedAt })),
         ),
       fold: (entries) => db.transaction((tx) => foldEvents(tx, entries)),
-      foldByKey: async ({ ref, ingressKey, events }) => {
-        const known = ingressKey === null ? null : await findCallByKey(db, ingressKey);
-        const written =
-          known !== null && (await db.transaction((tx) => foldEvents(tx, [{ ref: known, events }]))).size > 0;
-        if (!written) log.error("call.events_without_record", { callId: ref.callId });
+      foldByKey: async (entries) => {
+        const written = await db.transaction((tx) => foldEventsByKey(tx, entries));
+        for (const { ref } of entries)
+          if (!written.has(ref.callId)) log.error("call.events_without_record", { callId: ref.callId });
       },
       setAside: (entry, error) => {
         if (!isHopeless(error)) return false;

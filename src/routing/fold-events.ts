@@ -1,6 +1,6 @@
 /** Folds what happened to many calls into their records, in one transaction. Used by the call log, in time and from the spool. */
 import { lockProgress, type LockedProgress, type Progress, writeProgress } from "../attribution/call-progress.store.js";
-import type { CallRef } from "../attribution/calls.store.js";
+import { type CallRef, findCallsByKeys } from "../attribution/calls.store.js";
 import { judgeCalls, type OverCall } from "../attribution/judging/judge-calls.js";
 import type { Queryable } from "../db/database.js";
 import type { CallId } from "../kernel/ids.js";
@@ -26,6 +26,29 @@ export async function foldEvents(tx: Queryable, calls: readonly CallEvents[]): P
   });
   if (folded.length > 0) await writeProgress(tx, await withJudgements(tx, folded));
   return new Set(folded.map(({ ref }) => ref.callId));
+}
+
+export interface KeyedEvents extends CallEvents {
+  readonly ingressKey: string | null;
+}
+
+/** As `foldEvents`, of calls whose records have another id or time than they were told: several of ours may stand for one call, earlier events first. */
+export async function foldEventsByKey(tx: Queryable, calls: readonly KeyedEvents[]): Promise<ReadonlySet<CallId>> {
+  const known = await findCallsByKeys(
+    tx,
+    calls.flatMap(({ ingressKey }) => ingressKey ?? []),
+  );
+  const found = calls.flatMap(({ ref, ingressKey, events }) => {
+    const record = known.get(ingressKey ?? "");
+    return record === undefined ? [] : [{ told: ref.callId, ref: record, events }];
+  });
+  const together = new Map<CallId, CallEvents>();
+  for (const { ref, events } of found) {
+    const earlier = together.get(ref.callId)?.events ?? [];
+    together.set(ref.callId, { ref, events: [...earlier, ...events] });
+  }
+  const written = together.size === 0 ? new Set() : await foldEvents(tx, [...together.values()]);
+  return new Set(found.filter(({ ref }) => written.has(ref.callId)).map(({ told }) => told));
 }
 
 interface Folded {

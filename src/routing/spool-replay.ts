@@ -17,8 +17,8 @@ export interface ReplayWork {
   readonly open: (entries: readonly Opening[]) => Promise<void>;
   /** @returns the calls that were written; the others have no record under that id */
   readonly fold: (entries: readonly Events[]) => Promise<ReadonlySet<CallId>>;
-  /** For events of a call that was opened under another id. */
-  readonly foldByKey: (entry: Events) => Promise<void>;
+  /** For events of calls that were opened under another id, or at another time: matched in time, and answered too late. */
+  readonly foldByKey: (entries: readonly Events[]) => Promise<void>;
   /** @returns false when the fault is not the entry's: the replay ends then, and begins anew later */
   readonly setAside: (entry: SpoolEntry, error: unknown) => boolean;
 }
@@ -66,7 +66,7 @@ export class SpoolReplay {
       const written = await this.work.fold(some);
       unwritten.push(...some.filter(({ ref }) => !written.has(ref.callId)));
     });
-    for (const entry of unwritten) await this.orAside(entry, () => this.work.foldByKey(entry));
+    await this.together(unwritten, this.work.foldByKey);
   }
 
   private async together<E extends SpoolEntry>(
@@ -81,14 +81,5 @@ export class SpoolReplay {
       },
     });
     if (failures.length > 0) throw failures[0];
-  }
-
-  /** One entry that the database will never take must not keep the others waiting. */
-  private async orAside(entry: SpoolEntry, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!this.work.setAside(entry, error)) throw error;
-    }
   }
 }

@@ -1,7 +1,7 @@
 /** Hot queries as the planner runs them on tables of some size: by index, and never through a whole table. */
 import type pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
-import { EARLIER_CALLS, LATER_CALLS, VISITS } from "../../src/attribution/judging/judge.store.js";
+import { EARLIER_CALLS, FIRST_VISITS, LATER_CALLS, VISITS } from "../../src/attribution/judging/judge.store.js";
 import { CANDIDATES } from "../../src/attribution/candidates.store.js";
 import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
@@ -144,6 +144,47 @@ describe("hot queries go by index", () => {
     // Days before the visitor was first seen are not looked into.
     const looked = nodes.filter((n) => /^presentation_/.test(n["Relation Name"] ?? "") && (n["Actual Loops"] ?? 0) > 0);
     expect(new Set(looked.map((n) => n["Relation Name"])).size).toBeLessThanOrEqual(2);
+  });
+
+  it.each([
+    { when: "there were no statistics of the day yet", analyze: "", planned: 1_000 },
+    { when: "statistics knew of the day's first presentation alone", analyze: "analyze presentation", planned: 500 },
+  ])("judging in a session that planned it when $when: the visitor's own way", async ({ analyze, planned }) => {
+    const young = await freshDatabase();
+    await keepUnanalyzed(young.db, "presentation");
+    const { account, pool } = await makeWorld(young.db, 1);
+    const at = (i: number): string => new Date(Date.now() - 60_000 + i).toISOString();
+    const present = ({ from, to }: { from: number; to: number }) =>
+      rows(
+        young.db,
+        `insert into presentation (account_id, number_id, ownership_epoch, seq, presented_at, id, presentation_id, visitor_id, pool_id, promo_number, kind,
+           locked_until, retained_until, touch, custom_data, context)
+         select $1, i, 1, 1, $5::timestamptz + make_interval(secs => i / 1000.0), 'prl_' || i, 'prs_' || i, 'vis_' || i % 500, $2, '+18665000000',
+           'presented', now(), now(), '{}', '{}', '{}' from generate_series($3::int, $4::int) i`,
+        [account.id, pool.id, from, to, at(0)],
+      );
+    await present({ from: 1, to: 1 });
+    await rows(young.db, analyze);
+    await present({ from: 2, to: planned });
+    const shownAt = await rows<{ at: string }>(
+      young.db,
+      "select to_char(presented_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as at from presentation where id = 'prl_300'",
+    );
+    const asked = [[account.id], ["vis_300"], [300], [1], [shownAt[0]?.at ?? ""]];
+    let last = planned;
+    const grow = () => present({ from: last + 1, to: (last += SIZE) });
+    const plans = [
+      ...(await plansKeptWhile(young.db, [VISITS], { values: [...asked, 100], grow })),
+      ...(await plansKeptWhile(young.db, [FIRST_VISITS], { values: asked, grow })),
+    ];
+    expect(plans.length).toBe(2);
+    for (const nodes of plans) {
+      const log = nodes.filter((n) => n["Relation Name"]?.startsWith("presentation_"));
+      const read = (n: PlanNode): number =>
+        ((n["Actual Rows"] ?? 0) + (n["Rows Removed by Filter"] ?? 0)) * (n["Actual Loops"] ?? 1);
+      expect(log.reduce((sum, n) => sum + read(n), 0)).toBeLessThanOrEqual(4);
+      expect(nodes.some((n) => /visitor_id/.test(n["Index Name"] ?? ""))).toBe(true);
+    }
   });
 
   it("a pool's unused numbers: those presented longest ago alone, and each one's latest calls", async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { CallRecord } from "../../src/attribution/call-record.js";
 import { getCall } from "../../src/attribution/calls.store.js";
 import { readNumberFacts } from "../../src/attribution/match.store.js";
@@ -345,6 +345,38 @@ describe("replaying the spool", () => {
     expect(await recordOfKey(call.ingressKey)).toEqual(before);
     expect(await rows(db, "select count(*) from intercept where promo_number = $1", [e164])).toEqual([{ count: 1 }]);
     await callLog.stop();
+  });
+
+  it("folds what became of calls that have their records under another id or time, all of them together and in order", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    const calls = Array.from({ length: 20 }, () => inboundCall(e164));
+    const routed = [];
+    for (const call of calls) routed.push(await routeCall(node.deps, call));
+    for (const [i, { ref }] of routed.entries()) {
+      const [tried, ...rest] = answeredAndEnded(ref.receivedAt);
+      const ingressKey = calls[i]?.ingressKey ?? null;
+      // Matched in time, answered too late: the record has the database's time. The other half's first try had an id of its own as well.
+      const told = { callId: ref.callId, receivedAt: ref.receivedAt - 7 };
+      const first = i % 2 === 0 ? told : { ...told, callId: ids.next("call") };
+      node.spool.append({ kind: "events", ref: first, ingressKey, events: tried === undefined ? [] : [tried] });
+      node.spool.append({ kind: "events", ref: told, ingressKey, events: rest });
+    }
+    const nobodys = { callId: ids.next("call"), receivedAt: Date.now() };
+    node.spool.append({ kind: "events", ref: nobodys, ingressKey: "nobody's", events: answeredAndEnded(Date.now()) });
+    const transactions = vi.spyOn(node.deps.db, "transaction");
+    const log = { ...silentLog, error: vi.fn() };
+    await new CallLog({ ...node.deps, log, spool: node.spool }).replayNow();
+    expect(node.spool.isEmpty).toBe(true);
+    expect(transactions.mock.calls.length).toBeLessThanOrEqual(2);
+    for (const { ref } of routed) {
+      const { progress } = await recordOf(ref.callId);
+      expect(progress).toMatchObject({
+        attempts: [{ target: expect.stringContaining("business") }],
+        end: { status: "completed" },
+      });
+    }
+    expect(log.error.mock.calls).toEqual([["call.events_without_record", { callId: nobodys.callId }]]);
   });
 
   it("takes lines of a version that knew neither the caller's name nor who forwarded a call", async () => {

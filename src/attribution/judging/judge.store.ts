@@ -20,7 +20,8 @@ const LATER_CALLS_MAX = 100;
 /*
   A young day of the log, or month of calls, has no statistics or those of its first rows, and an account's own index on times looks as good as the one on
   visitors or callers while it reads the whole day. Hence the equalities that are written as ranges: the order they ask for is one that only the index
-  on visitors has (the primary key, of the match; the one on callers, of their calls).
+  on visitors has (the primary key, of the match; the one on callers, of their calls). That order in full: asked for one column more, PostgreSQL sorts,
+  and then any index will do. What came at the same moment is put in order afterwards.
 */
 const WAY_OF = `from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[])
        with ordinality as asked (account_id, visitor_id, number_id, seq, presented_at, position)
@@ -42,14 +43,17 @@ export const VISITS = sql(
   `select asked.position::int as position, ${VISIT}, a.custom_data_models as models
    ${WAY_OF}
      join account a on a.id = asked.account_id
-     cross join lateral (${UP_TO_MATCH} order by p.visitor_id desc, p.presented_at desc, p.id desc limit $6) v
+     cross join lateral (
+       select * from (${UP_TO_MATCH} order by p.visitor_id desc, p.presented_at desc fetch first ($6) rows with ties) latest
+       order by latest.presented_at desc, latest.id desc limit $6) v
    order by asked.position, v.presented_at, v.id = matched.id, v.id`,
 );
-const FIRST_VISITS = sql(
+export const FIRST_VISITS = sql(
   "judge_first_visits",
   `select asked.position::int as position, ${VISIT}
    ${WAY_OF}
-     cross join lateral (${UP_TO_MATCH} order by p.visitor_id, p.presented_at, p.id limit 1) v`,
+     cross join lateral (
+       select * from (${UP_TO_MATCH} order by p.visitor_id, p.presented_at fetch first 1 row with ties) first order by first.id limit 1) v`,
 );
 export const EARLIER_CALLS = sql(
   "judge_earlier_calls",
