@@ -14,6 +14,8 @@ export const CANDIDATES = sql(
        from presentation p
        where p.account_id = asked.account_id and p.number_id = asked.number_id and p.ownership_epoch = asked.ownership_epoch
          and p.pool_id = asked.pool_id and p.seq <= asked.seq and p.presented_at >= asked.at - interval '3 days 1 hour'
+         -- The sequence says what the match saw; this, which days are not looked into at all. A late call's time is by this process's clock.
+         and p.presented_at <= asked.at + interval '1 hour'
        order by p.seq desc limit $7
      ) seen
    order by asked.position, seen.seq desc`,

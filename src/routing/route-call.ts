@@ -65,7 +65,7 @@ export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise
   const callId = deps.ids.next("call");
   const sentAt = deps.clock.now();
   const arrivedAt = deps.databaseClock.now();
-  const waiting: Waiting = { aborted: false, reason: new Error("the call waits no more") };
+  const waiting: Waiting = { aborted: false, reason: WAITS_NO_MORE };
   const opening = deps.callLog.open({ call, callId, signal: waiting });
   const opened = await inTime(deps, opening, waiting);
   if (opened !== null) {
@@ -91,6 +91,8 @@ interface Waiting {
   aborted: boolean;
   readonly reason: Error;
 }
+
+const WAITS_NO_MORE = new Error("the call waits no more");
 
 async function inTime(deps: RouteCallDeps, opening: Promise<OpenedCall>, waiting: Waiting): Promise<OpenedCall | null> {
   let timer: NodeJS.Timeout | undefined;
