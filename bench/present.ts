@@ -3,14 +3,11 @@
  * the number of accounts, the length of the log and further processes change the rate. wrk asks for pages; rounds in turn, medians; a round counts only when
  * what was answered is in the log.
  */
-import { Agent } from "node:http";
 import { CleanUp } from "./clean-up.js";
-import { latenciesAtRate } from "./open-loop.js";
-import { viewPage } from "./present/page-view.js";
 import { startIdle, startService } from "./present/sides.js";
 import { databaseNow, makeWorld, storedSince, type World } from "./present/worlds.js";
-import { type Answers, requireWrk, viewPages } from "./present/wrk.js";
-import { type BenchResult, median, percentile } from "./result.js";
+import { type Answers, type PageViews, requireWrk, viewPages } from "./present/wrk.js";
+import { type BenchResult, median } from "./result.js";
 import { startBenchServer } from "./server.js";
 import { makeTempDir } from "./temp-dir.js";
 
@@ -32,7 +29,6 @@ const LOG_LONGER = 50_000_000;
 const STORED_SHARE_MIN = 0.98;
 const CALM_WARM_UP_S = 2;
 const CALM_S = 8;
-const CALM_SOCKETS_MAX = 256;
 const TARGETS = {
   present_to_idle: { atLeast: 0.25 },
   pool_100_to_10000: { atLeast: 0.65 },
@@ -100,17 +96,16 @@ export async function benchPresent(
       dir,
       report,
     );
-    // More sockets would wait in our own agent, not in the service.
-    const agent = new Agent({ keepAlive: true, maxSockets: CALM_SOCKETS_MAX });
-    cleanUp.push(() => agent.destroy());
-    const calm = median(most.present) / 2;
-    const oneOf = (count: number): number => Math.floor(Math.random() * count);
-    const visit = () =>
-      viewPage(agent, { to: all[0] ?? "", tenant: oneOf(many.tenants), visitor: oneOf(many.visitorsATenant) });
-    // Our own code is compiled meanwhile, and the sockets are opened.
-    await latenciesAtRate({ perSecond: calm, seconds: CALM_WARM_UP_S }, visit);
-    const calmMs = await latenciesAtRate({ perSecond: calm, seconds: CALM_S }, visit);
-    return resultOf({ most, rates, processes, calmMs });
+    const calmPace = Math.round(median(most.present) / 2);
+    const calm = async (seconds: number): Promise<Answers> =>
+      viewPages(dir, {
+        ...pagesOf({ ...sides.many, connections: CONNECTIONS_AT_MOST }, seconds),
+        paceASecond: calmPace,
+      });
+    await calm(CALM_WARM_UP_S);
+    const { latencyMs, perSecond } = await calm(CALM_S);
+    report(`at half load: ${perSecond.toFixed(0)} of ${calmPace}/s`);
+    return resultOf({ most, rates, processes, calmMs: latencyMs });
   } finally {
     await cleanUp.run();
   }
@@ -136,14 +131,18 @@ async function inTurn<Name extends string>(
 }
 
 /** Answers without a number count as well: a process that has not read the account yet gives them. */
-function views({ to, world, connections }: Side, dir: string, seconds: number): Promise<Answers> {
-  return viewPages(dir, {
+function views(side: Side, dir: string, seconds: number): Promise<Answers> {
+  return viewPages(dir, pagesOf(side, seconds));
+}
+
+function pagesOf({ to, world, connections }: Side, seconds: number): PageViews {
+  return {
     to,
     tenants: world?.tenants ?? 1,
     visitorsATenant: world?.visitorsATenant ?? 1_000,
     connections,
     seconds,
-  });
+  };
 }
 
 /** URLs of processes. */
@@ -178,13 +177,12 @@ function resultOf(measured: {
   most: Record<"idle" | "present", number[]>;
   rates: Record<"small" | "wide" | "many" | "long", number[]>;
   processes: Record<"one" | "two" | "four", number[]>;
-  calmMs: readonly number[];
+  calmMs: Answers["latencyMs"];
 }): BenchResult {
   const { most, rates, processes, calmMs } = measured;
   /** Of the medians of two sides, the lower to the higher: neither may be much slower than the other. */
   const evenness = (a: readonly number[], b: readonly number[]): number =>
     Math.min(median(a), median(b)) / Math.max(median(a), median(b));
-  const p99 = percentile(calmMs, 0.99);
   return {
     bench: "present",
     figures: {
@@ -197,8 +195,8 @@ function resultOf(measured: {
       processes_1_per_s: median(processes.one),
       processes_2_per_s: median(processes.two),
       processes_4_per_s: median(processes.four),
-      half_load_p50_ms: median(calmMs),
-      half_load_p99_ms: p99,
+      half_load_p50_ms: calmMs.p50,
+      half_load_p99_ms: calmMs.p99,
     },
     ratios: {
       present_to_idle: median(most.present) / median(most.idle),
@@ -209,6 +207,6 @@ function resultOf(measured: {
       processes_4_to_1: median(processes.four) / median(processes.one),
     },
     targets: TARGETS,
-    goals: { p99_ms_at_half_load: { below: GOAL_P99_MS, measured: p99 } },
+    goals: { p99_ms_at_half_load: { below: GOAL_P99_MS, measured: calmMs.p99 } },
   };
 }

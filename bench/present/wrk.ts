@@ -1,4 +1,7 @@
-/** wrk as the pages of `bench -- present`: random visitors of random tenants, each asking for the number of its business, as fast as they are answered. */
+/**
+ * wrk as the pages of `bench -- present`: random visitors of random tenants, each asking for the number of its business, as fast as they are answered or at a
+ * rate of their own.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,16 +15,31 @@ const KILL_AFTER_MS = 10_000;
  */
 const OPENING_S = 1;
 
-/** Ids and numbers as bench/tenants.ts makes them. */
+/**
+ * Ids and numbers as bench/tenants.ts makes them. At a rate of their own, requests are due one after another whether the last was answered or not: the
+ * connection that is free next takes the next one, at once if it is due already.
+ */
 const SCRIPT = `
-local tenants, visitors, opening, opening_ms
+local ffi = require("ffi")
+ffi.cdef("struct timeval { long seconds, microseconds; }; int gettimeofday(struct timeval *time, void *zone);")
+local time = ffi.new("struct timeval")
+local function now_ms()
+  ffi.C.gettimeofday(time, nil)
+  return tonumber(time.seconds) * 1000 + tonumber(time.microseconds) / 1000
+end
+local tenants, visitors, opening, opening_ms, every_ms, due
 local headers = { ["Content-Type"] = "text/plain", ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36" }
 function init(args)
   tenants, visitors = tonumber(args[1]), tonumber(args[2])
   math.randomseed(tonumber(args[3]))
   opening, opening_ms = tonumber(args[4]), tonumber(args[5])
+  if tonumber(args[6]) > 0 then every_ms = 1000 / tonumber(args[6]) end
 end
 function delay()
+  if every_ms then
+    due = due and due + every_ms or now_ms() + opening_ms
+    return math.max(0, due - now_ms())
+  end
   if opening == 0 then return 0 end
   opening = opening - 1
   return opening_ms
@@ -34,8 +52,8 @@ function request()
 end
 function done(summary, latency)
   local errors = summary.errors
-  io.write(string.format('{"requests":%d,"durationUs":%d,"refused":%d,"broken":%d,"late":%d}\\n', summary.requests, summary.duration,
-    errors.status, errors.connect + errors.read + errors.write, errors.timeout))
+  io.write(string.format('{"requests":%d,"durationUs":%d,"refused":%d,"broken":%d,"late":%d,"p50Us":%d,"p99Us":%d}\\n', summary.requests,
+    summary.duration, errors.status, errors.connect + errors.read + errors.write, errors.timeout, latency:percentile(50), latency:percentile(99)))
 end
 `;
 
@@ -55,6 +73,8 @@ export interface PageViews {
   /** In all, shared by the processes; all of them open before the first request. */
   readonly connections: number;
   readonly seconds: number;
+  /** Requests of each process; null: as fast as they are answered. */
+  readonly paceASecond?: number | null;
 }
 
 export interface Answers {
@@ -62,13 +82,15 @@ export interface Answers {
   readonly perSecond: number;
   /** Of them, those that came after more than 2 s (wrk's limit). */
   readonly late: number;
+  /** Of the slowest process, in ms: from sending to the whole answer. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number };
 }
 
 let seed = 1;
 
 /** @throws Error when a request failed, for then the figures mean nothing */
 export async function viewPages(dir: string, views: PageViews): Promise<Answers> {
-  const { to, tenants, visitorsATenant, connections, seconds } = views;
+  const { to, tenants, visitorsATenant, connections, seconds, paceASecond = null } = views;
   const script = join(dir, "pages.lua");
   writeFileSync(script, SCRIPT);
   const each = Math.max(1, Math.floor(connections / to.length));
@@ -77,7 +99,7 @@ export async function viewPages(dir: string, views: PageViews): Promise<Answers>
       runWrk(
         [
           ...["-t", String(THREADS), "-c", String(each), "-d", `${seconds + OPENING_S}s`, "-s", script, url, "--"],
-          ...[tenants, visitorsATenant, seed++, each, OPENING_S * 1_000].map(String),
+          ...[tenants, visitorsATenant, seed++, each, OPENING_S * 1_000, paceASecond ?? 0].map(String),
         ],
         (seconds + OPENING_S) * 1_000 + KILL_AFTER_MS,
       ),
@@ -89,7 +111,9 @@ export async function viewPages(dir: string, views: PageViews): Promise<Answers>
   if (refused > 0 || broken > 0)
     throw new Error(`Requests were not answered with 200: ${refused} refused, ${broken} broken off.`);
   const perSecond = runs.reduce((sum, run) => sum + run.requests / (run.durationUs / 1e6 - OPENING_S), 0);
-  return { requests: sumOf("requests"), perSecond, late: sumOf("late") };
+  const worst = (us: (run: Run) => number): number => Math.max(...runs.map(us)) / 1_000;
+  const latencyMs = { p50: worst(({ p50Us }) => p50Us), p99: worst(({ p99Us }) => p99Us) };
+  return { requests: sumOf("requests"), perSecond, late: sumOf("late"), latencyMs };
 }
 
 interface Run {
@@ -98,6 +122,8 @@ interface Run {
   readonly refused: number;
   readonly broken: number;
   readonly late: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
 }
 
 async function runWrk(words: readonly string[], withinMs: number): Promise<Run> {
