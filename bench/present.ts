@@ -85,7 +85,8 @@ export async function benchPresent(
     const of = async (world: World): Promise<Side> => sideOf([await startService(input, world.url)], world);
     const sides = { small: await of(small), wide: await of(wide), many: await of(many), long: await of(long) };
     const idle: Side = { to: [await startIdle(input)], world: null, connections: CONNECTIONS_AT_MOST };
-    const most = await inTurn({ idle, present: { ...sides.many, connections: CONNECTIONS_AT_MOST } }, dir, report);
+    const present: Side = { ...sides.many, connections: CONNECTIONS_AT_MOST };
+    const most = await inTurn({ idle, present }, dir, report);
     const rates = await inTurn(sides, dir, report);
 
     const further = await Promise.all(Array.from({ length: 3 }, () => startService(input, many.url)));
@@ -97,11 +98,8 @@ export async function benchPresent(
       report,
     );
     const calmPace = Math.round(median(most.present) / 2);
-    const calm = async (seconds: number): Promise<Answers> =>
-      viewPages(dir, {
-        ...pagesOf({ ...sides.many, connections: CONNECTIONS_AT_MOST }, seconds),
-        paceASecond: calmPace,
-      });
+    const calm = (seconds: number): Promise<Answers> =>
+      viewPages(dir, { ...pagesOf(present, seconds), paceASecond: calmPace });
     await calm(CALM_WARM_UP_S);
     const { latencyMs, perSecond } = await calm(CALM_S);
     report(`at half load: ${perSecond.toFixed(0)} of ${calmPace}/s`);

@@ -73,8 +73,8 @@ export interface PageViews {
   /** In all, shared by the processes; all of them open before the first request. */
   readonly connections: number;
   readonly seconds: number;
-  /** Requests of each process; null: as fast as they are answered. */
-  readonly paceASecond?: number | null;
+  /** Requests of each process; left out, they come as fast as they are answered. */
+  readonly paceASecond?: number;
 }
 
 export interface Answers {
@@ -90,7 +90,7 @@ let seed = 1;
 
 /** @throws Error when a request failed, for then the figures mean nothing */
 export async function viewPages(dir: string, views: PageViews): Promise<Answers> {
-  const { to, tenants, visitorsATenant, connections, seconds, paceASecond = null } = views;
+  const { to, tenants, visitorsATenant, connections, seconds, paceASecond = 0 } = views;
   const script = join(dir, "pages.lua");
   writeFileSync(script, SCRIPT);
   const each = Math.max(1, Math.floor(connections / to.length));
@@ -99,7 +99,7 @@ export async function viewPages(dir: string, views: PageViews): Promise<Answers>
       runWrk(
         [
           ...["-t", String(THREADS), "-c", String(each), "-d", `${seconds + OPENING_S}s`, "-s", script, url, "--"],
-          ...[tenants, visitorsATenant, seed++, each, OPENING_S * 1_000, paceASecond ?? 0].map(String),
+          ...[tenants, visitorsATenant, seed++, each, OPENING_S * 1_000, paceASecond].map(String),
         ],
         (seconds + OPENING_S) * 1_000 + KILL_AFTER_MS,
       ),

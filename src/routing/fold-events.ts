@@ -47,7 +47,7 @@ export async function foldEventsByKey(tx: Queryable, calls: readonly KeyedEvents
     const earlier = together.get(ref.callId)?.events ?? [];
     together.set(ref.callId, { ref, events: [...earlier, ...events] });
   }
-  const written = together.size === 0 ? new Set() : await foldEvents(tx, [...together.values()]);
+  const written = await foldEvents(tx, [...together.values()]);
   return new Set(found.filter(({ ref }) => written.has(ref.callId)).map(({ told }) => told));
 }
 

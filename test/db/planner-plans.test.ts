@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { ONE_ACCOUNT } from "../../src/attribution/reports/usage.store.js";
 import { READ_ARRIVALS, READ_DELAYS, READ_VISITS } from "../../src/pool/traffic.store.js";
 import { freshDatabase, rows } from "../support/database.js";
-import { type PlanNode, planOf } from "../support/plans.js";
+import { type PlanNode, planOf, rowsRead } from "../support/plans.js";
 import { writeCalls, writeEvenLog } from "../support/pool-log.js";
 import { makeWorld } from "../support/world.js";
 
@@ -58,10 +58,8 @@ async function scansOf(text: string, values: readonly unknown[]): Promise<PlanNo
 
 function expectFewRows(scans: readonly PlanNode[], index: RegExp): void {
   expect(scans.some((node) => index.test(node["Index Name"] ?? ""))).toBe(true);
-  const read = (node: PlanNode): number =>
-    ((node["Actual Rows"] ?? 0) + (node["Rows Removed by Filter"] ?? 0)) * (node["Actual Loops"] ?? 1);
-  const greedy = scans.filter((node) => read(node) > ROWS_FEW);
-  expect(greedy.map((node) => [node["Node Type"], node["Relation Name"], read(node)])).toEqual([]);
+  const greedy = scans.filter((node) => rowsRead(node) > ROWS_FEW);
+  expect(greedy.map((node) => [node["Node Type"], node["Relation Name"], rowsRead(node)])).toEqual([]);
 }
 
 describe("a small pool beside a large one", () => {

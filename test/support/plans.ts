@@ -19,6 +19,11 @@ export function* nodesOf(node: PlanNode): Generator<PlanNode> {
   for (const child of node.Plans ?? []) yield* nodesOf(child);
 }
 
+/** Rows that a scan touched in all its loops, those it threw away again included. */
+export function rowsRead(node: PlanNode): number {
+  return ((node["Actual Rows"] ?? 0) + (node["Rows Removed by Filter"] ?? 0)) * (node["Actual Loops"] ?? 1);
+}
+
 /** As a prepared statement in a session runs it after a while: with the generic plan. */
 export async function planOf(db: Database, text: string, values: readonly unknown[]): Promise<PlanNode[]> {
   return db.transaction(async (tx) => {
