@@ -192,9 +192,16 @@ test("more numbers than a request takes go in several", async () => {
   service.config = { ...service.config, numbers: many };
   service.pages.set("/", pageWith(service, { body: many.map((number) => `<p>${number}</p>`).join("") }));
   const { page } = await visit();
+  // In the order in which the tag sends them: each has a connection of its own, and may arrive before the one before it.
+  const sent: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/v1/presentations")) sent.push(request.postData() ?? "{}");
+  });
   await page.goto(service.shop);
   expect(Object.keys(await page.evaluate<object>(ready))).toHaveLength(45);
-  expect(service.asks.map(({ body }) => body.numbers.length)).toEqual([20, 20, 5]);
+  expect(sent.map((body) => (JSON.parse(body) as { numbers: string[] }).numbers.length)).toEqual([20, 20, 5]);
+  const heard = service.asks.flatMap(({ body }) => body.numbers);
+  expect(heard.sort()).toEqual(many);
 });
 
 test("no more than ten requests a minute; the rest waits", async () => {
