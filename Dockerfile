@@ -9,7 +9,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY tag ./tag
 COPY dashboard ./dashboard
-COPY scripts/build-tag.mjs scripts/build-dashboard.mjs ./scripts/
+COPY scripts/build-drachtio-srf.mjs scripts/build-tag.mjs scripts/build-dashboard.mjs ./scripts/
 RUN npm run build
 
 FROM node:24-bookworm-slim AS modules

@@ -18,7 +18,7 @@ chromium-headless-shell,chromium:chromium-headless-shell:::test
 "
 
 # A change in any of these makes the build old.
-BUILD_INPUTS="src tag dashboard scripts/build-tag.mjs scripts/build-dashboard.mjs tsconfig.json tsconfig.build.json package.json"
+BUILD_INPUTS="src tag dashboard scripts/build-drachtio-srf.mjs scripts/build-tag.mjs scripts/build-dashboard.mjs tsconfig.json tsconfig.build.json package.json"
 
 # Another run of this script may be installing everything on a slow line.
 LOCK_WAIT_S=1800

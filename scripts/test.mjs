@@ -11,6 +11,7 @@ const CHECKS = [
   ["import direction", "depcruise", ["--config", ".dependency-cruiser.cjs", "src", "tag", "dashboard"]],
   ["types of the tag", "tsc", ["-p", "tag/tsconfig.json"]],
   ["types of the pages", "tsc", ["-p", "dashboard/tsconfig.json"]],
+  ["build of drachtio-srf", "node", ["scripts/build-drachtio-srf.mjs"]],
   ["build of the tag", "node", ["scripts/build-tag.mjs"]],
   ["build of the pages", "node", ["scripts/build-dashboard.mjs"]],
   ["format", "biome", ["format"]],

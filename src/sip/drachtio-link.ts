@@ -2,13 +2,12 @@
  * One connection to a drachtio server (the embedded edge or a real one), for ever: drachtio-srf reconnects by itself, we tell who must know. Dialogs of a
  * lost connection never end on their own (sip notes §3), so whoever holds them is told.
  */
-import { createRequire } from "node:module";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { Srf } from "./drachtio-types.js";
+import { loadDrachtioSrf } from "./load-drachtio-srf.js";
 
-const require = createRequire(import.meta.url);
-const SrfClass = require("drachtio-srf") as new () => Srf;
+const SrfClass = loadDrachtioSrf();
 
 export interface DrachtioAddress {
   readonly host: string;
