@@ -110,7 +110,14 @@ const UPDATE = sql(
   `update destination set name = $2, sip_uri = $3, failover = $4, max_concurrent_calls = $5, ring_timeout_s = $6, caller_id = $7,
      pass_ids = $8, status = $9, whisper = $10, record_announcement = $11, updated_at = now() where id = $1 returning ${COLUMNS}`,
 );
-const DELETE = sql("destination_delete", `delete from destination where id = $1 returning id`);
+// A deleted pool lets go of it once no number of its own drains any more; one in use, or used since this began, is kept by its foreign key.
+const DELETE = sql(
+  "destination_delete",
+  `with freed as (
+     update pool p set destination_id = null
+     where p.destination_id = $1 and p.deleted_at is not null and not exists (select from promo_number n where n.pool_id = p.id))
+   delete from destination where id = $1 returning id`,
+);
 
 /** @throws AppError("already_exists") when the account tracks that number already */
 export async function createDestination(
@@ -231,7 +238,7 @@ export async function updateDestination(
   return row as Destination;
 }
 
-/** @throws AppError("conflict") while a pool or a static number, even a former one with records, points to it */
+/** @throws AppError("conflict") while a pool, a draining number of a deleted pool, or a static number, even a former one, points to it */
 export async function deleteDestination(db: Queryable, known: Destination): Promise<void> {
   try {
     await db.query(DELETE, [known.id]);
@@ -239,7 +246,7 @@ export async function deleteDestination(db: Queryable, known: Destination): Prom
     if (sqlState(error) === "23503") {
       throw new AppError(
         "conflict",
-        "Pools or static numbers point to this destination; set its status to ignored instead.",
+        "Pools, numbers that still drain, or static numbers point to this destination; set its status to ignored instead.",
       );
     }
     throw error;

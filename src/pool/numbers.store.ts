@@ -33,6 +33,8 @@ export interface NumberEvent {
   readonly at: Instant;
   readonly reason: string;
   readonly actor: string;
+  /** Whose it was from then on. */
+  readonly accountId: string | null;
 }
 
 /** Of a promo_number called n. */
@@ -75,7 +77,7 @@ const SELECT_VISIBLE = sql(
 );
 const SELECT_HISTORY = sql(
   "number_select_history",
-  `select state, at, reason, actor from number_event where number_id = $1 order by id`,
+  `select state, at, reason, actor, account_id as "accountId" from number_event where number_id = $1 order by id`,
 );
 const UPDATE_MOVED = sql(
   "number_update_moved",

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { discoverDestination } from "../../src/account/destinations.store.js";
+import { presentBatch } from "../../src/pool/presentations.store.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase } from "../support/database.js";
-import { ids, makeAccount, makeWorld } from "../support/world.js";
+import { allocationFor, ids, makeAccount, makeWorld } from "../support/world.js";
 import { makeHttpWorld, problemIn } from "./support/http-world.js";
 
 const { db } = await freshDatabase();
@@ -97,6 +98,22 @@ describe("/v1/destinations", () => {
     const world = await makeWorld(db, 1);
     const response = await request("DELETE", `/v1/destinations/${world.destination.id}`);
     expect(problemIn(response)).toMatchObject({ status: 409, code: "conflict" });
+  });
+
+  it("can be deleted after its pools, once no number drains to it, and be made again", async () => {
+    const world = await makeWorld(db, 2);
+    await presentBatch(db, [allocationFor(world)]);
+    const url = `/v1/destinations/${world.destination.id}`;
+    expect((await request("DELETE", `/v1/pools/${world.pool.id}`)).statusCode).toBe(204);
+    expect(problemIn(await request("DELETE", url))).toMatchObject({ status: 409, code: "conflict" });
+    expect((await request("GET", url)).statusCode).toBe(200);
+    const draining = (await request("GET", `/v1/numbers?account_id=${world.account.id}&state=draining`)).json().data;
+    const body = { reason: "test" };
+    expect((await request("POST", `/v1/numbers/${draining[0].number}/quarantine`, { body })).statusCode).toBe(200);
+    expect((await request("DELETE", url)).statusCode).toBe(204);
+    expect((await request("GET", url)).statusCode).toBe(404);
+    const again = { number: world.destination.number, account_id: world.account.id };
+    expect((await request("POST", "/v1/destinations", { body: again })).statusCode).toBe(201);
   });
 
   it.each([

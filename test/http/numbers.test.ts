@@ -182,6 +182,33 @@ describe("moves", () => {
     expect(problemIn(await request("GET", `/v1/numbers/${number}`, { key })).code).toBe("not_found");
   });
 
+  it("an account's key reads neither reasons nor keys of the account that had its number before", async () => {
+    const [former, next] = [await makeWorld(db, 1), await makeWorld(db, 1)];
+    const number = former.numbers[0] ?? "";
+    const [formerKey, nextKey] = [await keyOf(former.account.id, ["write"]), await keyOf(next.account.id, ["read"])];
+    const url = `/v1/numbers/${number}`;
+    const mine = { key: formerKey, body: { reason: "our client left" } };
+    expect((await request("POST", `${url}/quarantine`, mine)).statusCode).toBe(200);
+    const forced = { body: { reason: "asked by them", force: true } };
+    expect((await request("POST", `${url}/release`, forced)).statusCode).toBe(200);
+    const roomy = { body: { max_size: 2 } };
+    expect((await request("PATCH", `/v1/pools/${next.pool.id}`, roomy)).statusCode).toBe(200);
+    const taken = await request("POST", `/v1/pools/${next.pool.id}/numbers`, { body: { numbers: [number] } });
+    expect(taken.statusCode).toBe(200);
+    const other = { reason: "another account", actor: "another account" };
+    const seen = (await request("GET", url, { key: nextKey })).json().history;
+    expect(seen).toMatchObject([
+      { state: "available", actor: "key:admin" },
+      { state: "assigned", ...other },
+      { state: "quarantined", ...other },
+      { state: "available", ...other },
+      { state: "assigned", actor: "key:admin" },
+    ]);
+    const all = (await request("GET", url)).json().history;
+    expect(all[2].reason).toContain("our client left");
+    expect(all.map((event: { at: string }) => event.at)).toEqual(seen.map((event: { at: string }) => event.at));
+  });
+
   it("an unknown number is 404", async () => {
     expect(problemIn(await request("GET", "/v1/numbers/+18889999999")).code).toBe("not_found");
     const moved = await request("POST", "/v1/numbers/+18889999999/quarantine", { body: REASON });

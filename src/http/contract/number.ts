@@ -104,7 +104,12 @@ export const numberOut = z.object({
 });
 
 export const numberWithHistoryOut = numberOut.extend({
-  history: z.array(z.object({ state: z.enum(NUMBER_STATES), at: instantOut, reason: z.string(), actor: z.string() })),
+  history: z
+    .array(z.object({ state: z.enum(NUMBER_STATES), at: instantOut, reason: z.string(), actor: z.string() }))
+    .meta({
+      description:
+        "Oldest first. Keys of an account read `another account` for reason and actor of what befell the number in and after another account's time",
+    }),
 });
 
 /** What is known of a quarantined number's time in quarantine. */
@@ -141,8 +146,25 @@ export function showIdle(number: IdleNumber): Required<z.output<typeof numberOut
   };
 }
 
-export function showHistory(history: readonly NumberEvent[]): z.output<typeof numberWithHistoryOut>["history"] {
-  return history.map(({ state, at, reason, actor }) => ({ state, at: toIso(at), reason, actor }));
+const ANOTHER_ACCOUNT = "another account";
+
+/**
+ * A number goes from one account to the next and its history with it, but not what was said of it there, nor by which key.
+ * @param reader the account that asks; null: the platform, which reads all
+ */
+export function showHistory(
+  history: readonly NumberEvent[],
+  reader: string | null,
+): z.output<typeof numberWithHistoryOut>["history"] {
+  let holder: string | null = null;
+  return history.map(({ state, at, reason, actor, accountId }) => {
+    // After it left an account, what is said of it speaks of that one until another takes it.
+    holder = accountId ?? holder;
+    const isOthers = reader !== null && holder !== null && holder !== reader;
+    return isOthers
+      ? { state, at: toIso(at), reason: ANOTHER_ACCOUNT, actor: ANOTHER_ACCOUNT }
+      : { state, at: toIso(at), reason, actor };
+  });
 }
 
 function showQuarantine(number: PromoNumber, facts: QuarantineFacts): z.output<typeof quarantineOut> {

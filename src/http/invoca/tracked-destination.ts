@@ -37,7 +37,7 @@ export async function onlyDestination(deps: HttpDeps, accountId: string): Promis
   return only;
 }
 
-/** One that records and former pools still point to stays, as ignored: pages keep its number. */
+/** One that draining or former static numbers still point to stays, as ignored: pages keep its number. */
 export async function retireDestination(deps: HttpDeps, known: Destination): Promise<void> {
   try {
     await deleteDestination(deps.db, known);

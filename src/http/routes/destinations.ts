@@ -126,6 +126,7 @@ function addDelete(app: HttpApp, deps: HttpDeps): void {
       config: { access: "write" },
       schema: {
         summary: "Delete a destination that no pool points to",
+        description: "409 as well while numbers of a deleted pool still drain, and for one that had static numbers.",
         tags,
         params: idParams,
         response: { 204: z.null() },

@@ -110,7 +110,7 @@ function addReads(app: HttpApp, deps: HttpDeps): void {
         response: { 200: numberWithHistoryOut },
       },
     },
-    async (request) => showOne(deps, await readable(deps, request, request.params.number)),
+    async (request) => showOne(deps, request, await readable(deps, request, request.params.number)),
   );
 }
 
@@ -133,7 +133,7 @@ function addQuarantine(app: HttpApp, deps: HttpDeps): void {
       const { number: e164 } = request.params;
       const { reason } = request.body;
       const { accountId } = principalOf(request);
-      return showOne(deps, await quarantineNumber(deps, { e164, accountId, reason, actor: actorOf(request) }));
+      return showOne(deps, request, await quarantineNumber(deps, { e164, accountId, reason, actor: actorOf(request) }));
     },
   );
 }
@@ -157,7 +157,7 @@ function addRelease(app: HttpApp, deps: HttpDeps): void {
       const { e164 } = await readable(deps, request, request.params.number);
       const { reason } = request.body;
       const force = request.body.force && isAdmin(principalOf(request));
-      return showOne(deps, await releaseNumber(deps, { e164, force, reason, actor: actorOf(request) }));
+      return showOne(deps, request, await releaseNumber(deps, { e164, force, reason, actor: actorOf(request) }));
     },
   );
 }
@@ -178,7 +178,11 @@ function addRetire(app: HttpApp, deps: HttpDeps): void {
     },
     async (request) => {
       const { e164 } = await readable(deps, request, request.params.number);
-      return showOne(deps, await retireNumber(deps, { e164, reason: request.body.reason, actor: actorOf(request) }));
+      return showOne(
+        deps,
+        request,
+        await retireNumber(deps, { e164, reason: request.body.reason, actor: actorOf(request) }),
+      );
     },
   );
 }
@@ -200,7 +204,7 @@ function addActivate(app: HttpApp, deps: HttpDeps): void {
     async (request) => {
       const { number: e164 } = request.params;
       const { reason } = request.body;
-      return showOne(deps, await finishPorting(deps.db, { e164, reason, actor: actorOf(request) }));
+      return showOne(deps, request, await finishPorting(deps.db, { e164, reason, actor: actorOf(request) }));
     },
   );
 }
@@ -223,7 +227,7 @@ function addGiveBack(app: HttpApp, deps: HttpDeps): void {
     async (request) => {
       const { number: e164 } = request.params;
       const { reason } = request.body;
-      return showOne(deps, await giveBackNumber(deps, { e164, reason, actor: actorOf(request) }));
+      return showOne(deps, request, await giveBackNumber(deps, { e164, reason, actor: actorOf(request) }));
     },
   );
 }
@@ -254,7 +258,7 @@ function readable(deps: HttpDeps, request: FastifyRequest, e164: string): Promis
   return getNumber(deps.db, { e164, accountId: principalOf(request).accountId });
 }
 
-async function showOne(deps: HttpDeps, number: PromoNumber) {
+async function showOne(deps: HttpDeps, request: FastifyRequest, number: PromoNumber) {
   const [factsOf, history] = await Promise.all([readQuarantineFacts(deps, [number]), historyOf(deps.db, number.id)]);
-  return { ...showNumber(number, factsOf(number)), history: showHistory(history) };
+  return { ...showNumber(number, factsOf(number)), history: showHistory(history, principalOf(request).accountId) };
 }

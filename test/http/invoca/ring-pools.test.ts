@@ -149,7 +149,7 @@ describe("ring pools", () => {
     await call("DELETE", `${url(first["id_from_network"])}?delete_detected_phone_number=true`);
     expect(await destinationOf("+18883330090")).toMatchObject({ status: "tracked" });
     await call("DELETE", `${url(second["id_from_network"])}?delete_detected_phone_number=1`);
-    expect(await destinationOf("+18883330090")).toMatchObject({ status: "ignored" });
+    expect(await destinationOf("+18883330090")).toBeUndefined();
     expect((await call("GET", url(second["id_from_network"]))).statusCode).toBe(404);
   });
 
