@@ -91,7 +91,7 @@ async function firstFillOf(
 
 /**
  * From the inventory, or, by name, draining numbers of the same account back into service.
- * @throws AppError("inventory_short"); AppError("account_limit"); AppError("conflict") over max_size or for a number of another type;
+ * @throws AppError("inventory_short"); AppError("account_limit"); AppError("conflict") over max_size, for a number of another type or account;
  *   AppError("illegal_transition"); AppError("not_found"). Then nothing was added
  */
 export async function addNumbers(
@@ -229,9 +229,9 @@ async function addAllNamed(
 
 async function lockFitting(tx: Queryable, pool: Pool, e164: string): Promise<LockedNumber> {
   const known = await lockNumber(tx, e164);
-  // Another account's number does not exist for the asker, not even while it drains.
+  // Not even while it drains. Whether the asker may know of it at all has been asked before.
   if (known.accountId !== null && known.accountId !== pool.accountId) {
-    throw new AppError("not_found", `There is no number ${e164}.`);
+    throw new AppError("conflict", `${e164} is another account's; it has to leave that one first.`);
   }
   if (!fits(pool, known)) throw new AppError("conflict", `${known.e164} is not a ${describeFitting(pool)} number.`);
   return known;

@@ -241,6 +241,17 @@ describe("numbers of a pool", () => {
     expect(problem).toMatchObject({ status: 409, code: "conflict" });
   });
 
+  it("another account's number stays there: a conflict for the platform, no number at all for an account's key", async () => {
+    const [holder, { pool, account }] = [await makeWorld(db, 1), await makeWorld(db, 1)];
+    await request("PATCH", `/v1/pools/${pool.id}`, { body: { max_size: 5 } });
+    const add = (key?: string) =>
+      request("POST", `/v1/pools/${pool.id}/numbers`, { body: { numbers: holder.numbers }, ...(key && { key }) });
+    expect(problemIn(await add())).toMatchObject({ status: 409, code: "conflict" });
+    expect(problemIn(await add(await keyOf(account.id, ["write"])))).toMatchObject({ status: 404, code: "not_found" });
+    const [number = ""] = holder.numbers;
+    expect((await request("GET", `/v1/numbers/${number}`)).json()).toMatchObject({ pool_id: holder.pool.id });
+  });
+
   it("a removed one that nobody saw is quarantined at once; one that was presented drains, unless now=true", async () => {
     const world = await makeWorld(db, 3);
     await presentBatch(db, [allocationFor(world), allocationFor(world)]);
