@@ -3,7 +3,7 @@ import { loadConfig } from "../config.js";
 import type { SipPhone } from "../dev/sip-phone.js";
 import { AppError } from "../kernel/errors.js";
 import { normalizeNumber } from "../telephony/e164.js";
-import { startCallerPhone, udpAddressOf } from "./caller-phone.js";
+import { refuseDeadTarget, startCallerPhone, udpAddressOf } from "./caller-phone.js";
 import type { Command } from "./command.js";
 
 const RING_MS_MAX = 40_000;
@@ -29,18 +29,24 @@ Calls over UDP from this machine and prints what happened. --sip defaults to the
       throw new AppError("invalid_value", "Give --to (and --from) as a phone number, e.g. +18885550100.");
     const talkMs = values.talk === undefined ? TALK_MS_DEFAULT : Number(values.talk) * 1000;
     if (!(talkMs >= 0)) throw new AppError("invalid_value", "--talk must be a number of seconds.");
+    const target = values.sip ?? udpAddressOf(loadConfig());
+    await refuseDeadTarget(target);
     const phone = await startCallerPhone();
     try {
-      await placeCall(phone, { uri: `sip:${to}@${values.sip ?? udpAddressOf(loadConfig())}`, from, talkMs });
+      await placeCall(phone, { to, target, from, talkMs });
     } finally {
       await phone.stop();
     }
   },
 };
 
-async function placeCall(phone: SipPhone, input: { uri: string; from: string; talkMs: number }): Promise<void> {
-  console.log(`INVITE ${input.uri} from ${input.from}`);
-  const result = await phone.call({ targetUri: input.uri, fromUser: input.from, ringTimeoutMs: RING_MS_MAX });
+async function placeCall(
+  phone: SipPhone,
+  input: { to: string; target: string; from: string; talkMs: number },
+): Promise<void> {
+  const targetUri = `sip:${input.to}@${input.target}`;
+  console.log(`INVITE ${targetUri} from ${input.from}`);
+  const result = await phone.call({ targetUri, fromUser: input.from, ringTimeoutMs: RING_MS_MAX });
   if (result.kind !== "answered") {
     console.log(result.kind === "refused" ? `refused: ${result.status} ${result.reason}` : result.kind);
     process.exitCode = 1;
