@@ -58,6 +58,30 @@ describe("a carrier that tries again", () => {
     expect(await recordCount(number)).toBe(1);
     await nothingLeft(sip);
   });
+
+  it("right after its 487, while the business has not confirmed the CANCEL yet: a further attempt, no merged request", async () => {
+    const desk = await rawPeer(placeOf(sip));
+    const { number } = await presentedNumber(db, [targetAt(desk.port)]);
+    const { peer, call } = await caller(number);
+    peer.send(call.invite());
+    const first = await desk.request("INVITE");
+    desk.send(respondTo(first, 180, "Ringing", { tag: "desk" }));
+    await peer.response(180);
+    peer.send(call.cancel());
+    peer.send(call.ack(await peer.response(487, "INVITE")));
+    const cancel = await desk.request("CANCEL");
+    peer.send(call.invite({ branch: "z9hG4bKatonce", cseq: 2 }));
+    await peer.response(100);
+    desk.send(respondTo(cancel, 200, "OK", { tag: "desk" }));
+    desk.send(respondTo(first, 487, "Request Terminated", { tag: "desk" }));
+    const second = await desk.request("INVITE");
+    desk.send(respondTo(second, 486, "Busy Here", { tag: "desk2" }));
+    await peer.response(486, "INVITE");
+    const record = await recordOf(db, number, "busy");
+    expect(record.attempts.map((attempt) => attempt.sipStatus)).toEqual([null, 486]);
+    expect(await recordCount(number)).toBe(1);
+    await nothingLeft(sip);
+  });
 });
 
 describe("a hasty caller", () => {
