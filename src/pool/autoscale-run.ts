@@ -28,7 +28,7 @@ import {
   writeLook,
 } from "./pool-scaling.store.js";
 import { getPool, lockPool, type Pool } from "./pools.store.js";
-import { lacksOverflow, smallestSize } from "./ring-pool.js";
+import { smallestSize } from "./ring-pool.js";
 import {
   insertDecision,
   isRepeatOfLast,
@@ -148,12 +148,7 @@ async function carryOut(
     case "none":
       return { added: 0, removed: 0, ordered: 0, checks: [] };
     case "grow": {
-      const withOverflow = lacksOverflow(pool, plan.take);
-      const added = await takeFromInventory(tx, pool, {
-        count: plan.take - (withOverflow ? 1 : 0),
-        withOverflow,
-        ...why,
-      });
+      const added = await takeFromInventory(tx, pool, { count: plan.take, ...why });
       // Another pool may have been quicker.
       return { added, removed: 0, ordered: deps.canBuy ? plan.wanted - added : 0, checks: [] };
     }

@@ -61,12 +61,7 @@ async function firstFillOf(
   const plan = firstFill({ ...input.pool, fillImmediately: input.fillImmediately });
   const wanted = plan.pooled + (plan.overflow ? 1 : 0);
   const room = roomOf(await lockAccountNumbers(tx, pool.accountId));
-  const fill = {
-    count: Math.min(plan.pooled, room.count),
-    withOverflow: plan.overflow && room.count > plan.pooled,
-    reason: "pool created",
-    actor,
-  };
+  const fill = { count: Math.min(wanted, room.count), reason: "pool created", actor };
   const added = await takeFromInventory(tx, pool, fill);
   if (added === wanted) return;
   const isLimited = room.count < wanted && added === room.count;
@@ -198,9 +193,7 @@ export interface Why {
 /** All or none. @throws AppError("account_limit" | "inventory_short") */
 export async function addAny(tx: Queryable, pool: Pool, input: Why & { count: number }): Promise<void> {
   assertAccountRoom(await lockAccountNumbers(tx, pool.accountId), input.count);
-  const withOverflow = lacksOverflow(pool, input.count);
-  const count = input.count - (withOverflow ? 1 : 0);
-  const taken = await takeFromInventory(tx, pool, { ...input, count, withOverflow });
+  const taken = await takeFromInventory(tx, pool, input);
   if (taken < input.count) {
     throw new AppError(
       "inventory_short",
@@ -237,16 +230,15 @@ async function lockFitting(tx: Queryable, pool: Pool, e164: string): Promise<Loc
   return known;
 }
 
-/** Visitors' numbers first, the overflow number last. Whoever calls holds the account's lock and asked for its room. @returns how many there were */
-export async function takeFromInventory(
-  tx: Queryable,
-  pool: Pool,
-  input: Why & { count: number; withOverflow: boolean },
-): Promise<number> {
-  const wanted = input.count + (input.withOverflow ? 1 : 0);
-  const numbers = await pickAvailable(tx, { fitting: fittingNumbers(pool), count: wanted });
+/**
+ * The last one becomes the overflow number that the pool lacks, also when there are fewer than wanted: short of numbers it is needed most. Whoever calls
+ * holds the account's lock and asked for its room. @returns how many there were
+ */
+export async function takeFromInventory(tx: Queryable, pool: Pool, input: Why & { count: number }): Promise<number> {
+  const numbers = await pickAvailable(tx, { fitting: fittingNumbers(pool), count: input.count });
+  const withOverflow = lacksOverflow(pool, numbers.length);
   for (const [index, number] of numbers.entries()) {
-    const role = index < input.count ? "pool" : "overflow";
+    const role = withOverflow && index === numbers.length - 1 ? "overflow" : "pool";
     await assignNumber(tx, number, {
       accountId: pool.accountId,
       poolId: pool.id,

@@ -8,7 +8,6 @@ import type { NumberCheck } from "./number-moves.js";
 import { addAny, assertRoom, drainLeastRecent, type PoolDeps, takeFromInventory, type Why } from "./pool-changes.js";
 import { lockScaling, makeDue } from "./pool-scaling.store.js";
 import { getPool, lockPool, type Pool } from "./pools.store.js";
-import { lacksOverflow } from "./ring-pool.js";
 import { insertDecision, listOnOrder, type NewDecision, type ScaleDecision } from "./scale-decisions.store.js";
 
 export type ScaleDeps = PoolDeps & {
@@ -91,9 +90,7 @@ async function grow(
     return 0;
   }
   assertAccountRoom(account, wanted);
-  const withOverflow = lacksOverflow(pool, wanted);
-  const taken = await takeFromInventory(tx, pool, { count: wanted - (withOverflow ? 1 : 0), withOverflow, ...why });
-  return wanted - taken;
+  return wanted - (await takeFromInventory(tx, pool, { count: wanted, ...why }));
 }
 
 async function storeRefusal(deps: ScaleDeps, input: Scaling, refusal: AppError): Promise<void> {

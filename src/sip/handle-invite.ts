@@ -64,6 +64,9 @@ export async function handleInvite(deps: InviteDeps, invite: Invite): Promise<vo
   if (facts.kind === "malformed") return response.send(400, facts.why);
   if (facts.kind === "loop") return refuse(response, 482);
   const key = facts.call.ingressKey;
+  const former = deps.live.get(key);
+  // Its caller was told 487 and may try again, while the business's leg still settles: a further attempt once that is over.
+  if (former?.ending.signal.aborted === true) await former.over;
   // The same call through another branch (a forking proxy, RFC 3261 §8.2.2.2).
   if (deps.live.has(key)) return refuse(response, 482);
   const admission = deps.limits.admit(trunk);

@@ -77,12 +77,18 @@ async function businessLeg(input: {
 
 /** @param to the other leg, as soon as it stands; null when it never will */
 function passThrough(from: Dialog, to: Promise<Dialog | null>): void {
-  from.on("modify", (request: SipRequest, response: SipResponse) => void passReinvite(to, request, response));
+  from.on("modify", (request: SipRequest, response: SipResponse) => void passOffer(to, request, response));
+  from.on("update", (request: SipRequest, response: SipResponse) => {
+    // Without an offer it refreshes the session or names another Contact (RFC 3311 §5.2), which is between us and its sender.
+    if (request.body) void passOffer(to, request, response);
+    else response.send(200);
+  });
   from.on("info", (request: SipRequest, response: SipResponse) => void passInfo(to, request, response));
   from.on("refer", (_request: SipRequest, response: SipResponse) => response.send(603));
 }
 
-async function passReinvite(to: Promise<Dialog | null>, request: SipRequest, response: SipResponse): Promise<void> {
+/** Of a re-INVITE or an UPDATE; by re-INVITE, which every phone understands. */
+async function passOffer(to: Promise<Dialog | null>, request: SipRequest, response: SipResponse): Promise<void> {
   try {
     const leg = await to;
     if (leg === null) return response.send(GONE);

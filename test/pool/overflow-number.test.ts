@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import { readOverflowShown, WRITTEN_AFTER_MS } from "../../src/pool/overflow-use.store.js";
 import { advanceNumber } from "../../src/pool/number-moves.js";
 import { findNumber, historyOf, lockNumber, type PromoNumber } from "../../src/pool/numbers.store.js";
-import { deletePool, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
+import { createPool, deletePool, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
 import { addExhaustions } from "../../src/pool/pool-scaling.store.js";
 import type { Pool, PoolSettings } from "../../src/pool/pools.store.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { scalePool } from "../../src/pool/scale-pool.js";
+import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase, rows } from "../support/database.js";
-import { allocationFor, ids, makeWorld, type World } from "../support/world.js";
+import { addInventory, allocationFor, ids, makeWorld, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
 const DAY = 24 * 3_600_000;
@@ -46,6 +47,20 @@ async function withheldFromBot(world: World): Promise<void> {
     [world.account.id],
   );
 }
+
+describe("a pool that is made when the inventory is short", () => {
+  it("has its overflow number all the same: one of what there was", async () => {
+    const world = await makeWorld(db, 1);
+    await addInventory(db, ["+19075550101", "+19075550102", "+19075550103"] as E164[]);
+    const local = { numberType: "local", npa: "907", maxSize: 6, overflow: "overflow_number" } as const;
+    const pool = await createPool(movesOf(world), {
+      pool: { ...world.pool, ...local, kind: "campaign", campaign: "short" },
+      fillImmediately: true,
+      actor: "test",
+    });
+    expect(pool).toMatchObject({ size: 3, overflowNumber: "+19075550103" });
+  });
+});
 
 describe("an overflow number that leaves its pool", () => {
   it("is quarantined at once when nobody was ever shown it, with the pool's others", async () => {

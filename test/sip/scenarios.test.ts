@@ -58,6 +58,57 @@ describe("a carrier that tries again", () => {
     expect(await recordCount(number)).toBe(1);
     await nothingLeft(sip);
   });
+
+  it("right after its 487, while the business has not confirmed the CANCEL yet: a further attempt, no merged request", async () => {
+    const desk = await rawPeer(placeOf(sip));
+    const { number } = await presentedNumber(db, [targetAt(desk.port)]);
+    const { peer, call } = await caller(number);
+    peer.send(call.invite());
+    const first = await desk.request("INVITE");
+    desk.send(respondTo(first, 180, "Ringing", { tag: "desk" }));
+    await peer.response(180);
+    peer.send(call.cancel());
+    peer.send(call.ack(await peer.response(487, "INVITE")));
+    const cancel = await desk.request("CANCEL");
+    peer.send(call.invite({ branch: "z9hG4bKatonce", cseq: 2 }));
+    await peer.response(100);
+    desk.send(respondTo(cancel, 200, "OK", { tag: "desk" }));
+    desk.send(respondTo(first, 487, "Request Terminated", { tag: "desk" }));
+    const second = await desk.request("INVITE");
+    desk.send(respondTo(second, 486, "Busy Here", { tag: "desk2" }));
+    await peer.response(486, "INVITE");
+    const record = await recordOf(db, number, "busy");
+    expect(record.attempts.map((attempt) => attempt.sipStatus)).toEqual([null, 486]);
+    expect(await recordCount(number)).toBe(1);
+    await nothingLeft(sip);
+  });
+});
+
+describe("an UPDATE in a call that is up", () => {
+  it("with an offer reaches the other side, whose answer comes back; without one it is answered here", async () => {
+    const desk = await rawPeer(placeOf(sip));
+    const { number } = await presentedNumber(db, [targetAt(desk.port)]);
+    const contact = targetAt(desk.port);
+    const { peer, call } = await caller(number);
+    peer.send(call.invite());
+    desk.send(respondTo(await desk.request("INVITE"), 200, "OK", { tag: "desk", contact, body: SDP }));
+    const ok = await peer.response(200, "INVITE");
+    peer.send(call.ack(ok));
+    await desk.request("ACK");
+    const ours = [`Contact: <sip:caller@127.0.0.1:${peer.port}>`];
+    peer.send(call.inDialog("UPDATE", ok, 2, ours, SDP.replace("40000", "40002")));
+    const offered = await desk.request("INVITE");
+    expect(offered).toContain("m=audio 40002");
+    desk.send(respondTo(offered, 200, "OK", { contact, body: SDP.replace("40000", "40004") }));
+    expect(await peer.response(200, "UPDATE")).toContain("m=audio 40004");
+    await desk.request("ACK");
+    peer.send(call.inDialog("UPDATE", ok, 3, ours));
+    expect(field(await peer.response(200, "UPDATE"), "Content-Length")).toBe("0");
+    peer.send(call.inDialog("BYE", ok, 4));
+    desk.send(respondTo(await desk.request("BYE"), 200, "OK"));
+    await recordOf(db, number, "completed");
+    await nothingLeft(sip);
+  });
 });
 
 describe("a hasty caller", () => {
