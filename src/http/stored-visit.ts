@@ -22,19 +22,29 @@ export function storedVisitOf(body: PresentationsBody): StoredVisit {
 }
 
 /** What is decoded from a URL may be anything; what is cut may end in half a character. */
-function readTouch(body: PresentationsBody): Record<string, string> {
-  const touch = touchOf({ url: body.page.url, given: body.touch ?? undefined });
+function readTouch({ page, touch: given }: PresentationsBody): Record<string, string> {
+  const own = Object.entries(touchOf({ url: page.url, given: given ?? undefined }));
+  // Never mixed: a page with a source of its own has nothing of an earlier one.
+  const touch = own.length > 0 || !page.landing ? own : Object.entries(touchOf({ url: page.landing.url, given: {} }));
   const safe: Record<string, string> = {};
-  for (const [name, value] of Object.entries(touch)) safe[name] = safeTextOf(value);
+  for (const [name, value] of touch) safe[name] = safeTextOf(value);
   return safe;
 }
 
 function readContext(body: PresentationsBody, clean: (url: string) => string): Record<string, unknown> {
-  const { url, referrer } = body.page;
-  const context: Record<string, unknown> = { url: storedUrl(clean(url)) };
-  if (referrer) context["referrer"] = storedUrl(clean(referrer));
+  const context = readAddress(body.page, clean);
+  if (body.page.landing) context["landing"] = readAddress(body.page.landing, clean);
   if (body.consent) context["consent"] = body.consent;
   return context;
+}
+
+function readAddress(
+  { url, referrer }: Pick<PresentationsBody["page"], "url" | "referrer">,
+  clean: (url: string) => string,
+): Record<string, unknown> {
+  const address: Record<string, unknown> = { url: storedUrl(clean(url)) };
+  if (referrer) address["referrer"] = storedUrl(clean(referrer));
+  return address;
 }
 
 /** A fragment never left the browser before the tag did it, and may hold what the page keeps there for itself. */

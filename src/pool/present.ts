@@ -12,11 +12,11 @@ import { normalizeNumber } from "../telephony/e164.js";
 import { allocateFrom } from "./allocate-from.js";
 import type { AllocationBatch } from "./allocation-batch.js";
 import type { BotReason, BotTally } from "./bot-tally.js";
-import type { Directory, DirectoryAccount, DirectoryPool } from "./directory.js";
+import type { Directory, DirectoryAccount, DirectoryDestination, DirectoryPool } from "./directory.js";
 import type { Discover } from "./discovery.js";
 import type { ExhaustionCounter } from "./exhaustion-counter.js";
 import { choosePool, type PresentationOutcome, renewAfterS } from "./presentation.js";
-import type { Allocation } from "./presentations.store.js";
+import { type Allocation, heldPool } from "./presentations.store.js";
 
 export interface PresentDeps {
   readonly db: Database;
@@ -134,7 +134,7 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
       const isServed = await deps.discover({ account: account.account, number, isListed });
       return isServed ? await presentAgain(deps, input) : original(number);
     }
-    const pool = destination.status === "tracked" ? choosePool(destination, request.touch["utm_campaign"]) : null;
+    const pool = destination.status === "tracked" ? await poolFor(deps, destination, request) : null;
     if (pool === null) return original(number);
     if (request.botReason !== null) {
       input.onWithheld(pool);
@@ -161,6 +161,19 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
     deps.log.warn("presentation.fell_back_to_original", { error: messageOf(error) });
     return original(number);
   }
+}
+
+/** A page that says nothing of where its visitor came from is another page of the same visit: what they hold already is theirs, whichever pool it is of. */
+async function poolFor(
+  { db }: PresentDeps,
+  destination: DirectoryDestination,
+  { touch, visitorId, botReason }: PageRequest,
+): Promise<DirectoryPool | null> {
+  const hasChoice = destination.pools.length > 1 && botReason === null;
+  if (!hasChoice || visitorId === null || Object.keys(touch).length > 0)
+    return choosePool(destination, touch["utm_campaign"]);
+  const held = await heldPool(db, { visitorId, poolIds: destination.pools.map(({ id }) => id) });
+  return destination.pools.find(({ id }) => id === held) ?? choosePool(destination, undefined);
 }
 
 /** What the account has changed since the directory was read: look again, once. */

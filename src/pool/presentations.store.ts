@@ -62,6 +62,12 @@ const RENEW = sql(
   "renew_locks",
   `select presentation_id as "presentationId", outcome, locked_until as "lockedUntil" from renew_locks($1, $2, $3, $4)`,
 );
+export const SELECT_HELD_POOL = sql(
+  "presentation_select_held_pool",
+  `select pool_id as "poolId" from promo_number
+   where held_by = $1 and pool_id = any($2) and (retained_until >= coalesce($3, now()) or locked_until > coalesce($3, now()))
+   order by last_presented_at desc limit 1`,
+);
 const SELECT_PAGE = sql(
   "presentation_select_page",
   `select id, presentation_id as "presentationId", visitor_id as "visitorId", promo_number as "promoNumber", seq, kind,
@@ -119,6 +125,16 @@ export function columnsOf(requests: readonly AllocationRequest[]): unknown[] {
     requests.map((r) => r.customData),
     requests.map((r) => r.context),
   ];
+}
+
+/** @returns of these pools the one whose number the visitor was presented last and still holds; null: none */
+export async function heldPool(
+  db: Queryable,
+  input: { visitorId: string; poolIds: readonly string[] },
+  now: Instant | null = null,
+): Promise<string | null> {
+  const [row] = await db.query<{ poolId: string }>(SELECT_HELD_POOL, [input.visitorId, input.poolIds, timestamp(now)]);
+  return row?.poolId ?? null;
 }
 
 export type Renewal =

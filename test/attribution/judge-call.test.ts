@@ -12,9 +12,13 @@ import { landingOf, type Visit } from "../../src/attribution/judging/visit.js";
 
 const SITE = "https://shop.test";
 
-function visit(url: string, changes: Partial<Visit> & { referrer?: string } = {}): Visit {
-  const { referrer, ...rest } = changes;
-  const context = { url: `${SITE}${url}`, ...(referrer === undefined ? {} : { referrer }) };
+function visit(url: string, changes: Partial<Visit> & { referrer?: string; landing?: object } = {}): Visit {
+  const { referrer, landing, ...rest } = changes;
+  const context = {
+    url: `${SITE}${url}`,
+    ...(referrer === undefined ? {} : { referrer }),
+    ...(landing === undefined ? {} : { landing }),
+  };
   return { presentationId: "prs_1", touch: {}, customData: {}, context, ...rest };
 }
 
@@ -40,6 +44,18 @@ describe("the landing page of a call", () => {
       "of the matched presentation alone",
       [visit("/old", { presentationId: "prs_0", referrer: search }), visit("/new"), visit("/next")],
       "/new",
+      null,
+    ],
+    [
+      "that the tag remembers, though the log knows another page",
+      [visit("/a"), visit("/b", { referrer: `${SITE}/a`, landing: { url: `${SITE}/ad`, referrer: search } })],
+      "/ad",
+      search,
+    ],
+    [
+      "that the tag remembers, come to from the site itself",
+      [visit("/b", { landing: { url: `${SITE}/ad`, referrer: `${SITE}/` } })],
+      "/ad",
       null,
     ],
     [

@@ -6,6 +6,7 @@ import { CANDIDATES } from "../../src/attribution/candidates.store.js";
 import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
 import { SELECT_PAGE_OF_ACCOUNT } from "../../src/pool/numbers.store.js";
+import { SELECT_HELD_POOL } from "../../src/pool/presentations.store.js";
 import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { keepUnanalyzed, nodesOf, type PlanNode, planOf, plansKeptWhile, rowsRead } from "../support/plans.js";
@@ -215,6 +216,11 @@ describe("hot queries go by index", () => {
     ]);
     await client.end();
     expectByIndex(plans.flat(), ["promo_number_holder"]);
+  });
+
+  it("what a visitor holds of a destination's pools: that visitor's numbers", async () => {
+    const values = ["vis_100", [world.pool.id, "pool_of_a_campaign"], null];
+    expectByIndex(await planOf(db, SELECT_HELD_POOL.text, values), ["promo_number_holder"]);
   });
 
   it("an allocation: visitors, holders and the longest-unseen numbers, each by its index", async () => {

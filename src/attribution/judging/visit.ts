@@ -9,7 +9,7 @@ export interface Visit {
   readonly presentationId: string;
   readonly touch: Readonly<Record<string, unknown>>;
   readonly customData: Readonly<Record<string, unknown>>;
-  /** Page, referrer and consent as the page gave them (http/routes/presentations.ts). */
+  /** Page, referrer, landing and consent as the page gave them (http/stored-visit.ts). */
   readonly context: Readonly<Record<string, unknown>>;
 }
 
@@ -20,34 +20,52 @@ export interface Landing {
 }
 
 /**
- * The landing page is the first page view of the touch that led to the call: going back from the matched presentation, through its own renewals, to
- * where the visitor came with this touch or from another site.
+ * The landing page is the first page view of the touch that led to the call: what the tag remembers as such, since pages without our numbers leave no
+ * presentation. Where nobody remembered, going back from the matched presentation, through its own renewals, to where the visitor came with this touch
+ * or from another site.
  * @param visits oldest first; the last one is what the call was matched to
  */
 export function landingOf(visits: readonly Visit[]): Landing {
   const matched = visits[visits.length - 1];
   if (matched === undefined) return { landingPage: null, referrer: null };
+  const remembered = matched.context["landing"];
+  if (isFields(remembered)) return shownLanding(remembered);
   const own = visits.filter(({ presentationId }) => presentationId === matched.presentationId);
   let at = own.length - 1;
-  while (at > 0 && externalReferrerOf(own[at] as Visit) === null && hasSameTouch(own[at - 1] as Visit, matched)) at--;
-  const landing = own[at] as Visit;
-  return { landingPage: textOf(landing, "url"), referrer: externalReferrerOf(landing) };
+  while (
+    at > 0 &&
+    externalReferrerOf((own[at] as Visit).context) === null &&
+    hasSameTouch(own[at - 1] as Visit, matched)
+  )
+    at--;
+  return shownLanding((own[at] as Visit).context);
 }
 
 /** As the page gave it; null: it gave none. */
 export function consentOf(visits: readonly Visit[]): Readonly<Record<string, unknown>> | null {
   const consent = visits[visits.length - 1]?.context["consent"];
-  return typeof consent === "object" && consent !== null && !Array.isArray(consent) ? { ...consent } : null;
+  return isFields(consent) ? { ...consent } : null;
 }
 
-function externalReferrerOf(visit: Visit): string | null {
-  const referrer = textOf(visit, "referrer");
+type Fields = Readonly<Record<string, unknown>>;
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** @param address `url` and `referrer` of a page */
+function shownLanding(address: Fields): Landing {
+  return { landingPage: textOf(address, "url"), referrer: externalReferrerOf(address) };
+}
+
+function externalReferrerOf(address: Fields): string | null {
+  const referrer = textOf(address, "referrer");
   const from = hostOf(referrer);
-  return from === null || from === hostOf(textOf(visit, "url")) ? null : referrer;
+  return from === null || from === hostOf(textOf(address, "url")) ? null : referrer;
 }
 
-function textOf({ context }: Visit, name: "url" | "referrer"): string | null {
-  const value = context[name];
+function textOf(address: Fields, name: "url" | "referrer"): string | null {
+  const value = address[name];
   return typeof value === "string" && value !== "" ? value : null;
 }
 

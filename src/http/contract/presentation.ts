@@ -45,9 +45,17 @@ const consentIn = z
   .record(fieldName, z.union([z.string().max(FIELD_NAME_CHARS_MAX), z.number(), z.boolean(), z.null()]))
   .refine(fewFields(CONSENT_FIELDS_MAX), `must have at most ${CONSENT_FIELDS_MAX} fields`);
 
-const page = {
+const address = {
   url: z.string().meta({ description: `Kept without its fragment, ${URL_CHARS_MAX} characters at most` }),
   referrer: z.string().nullish(),
+};
+
+const page = {
+  ...address,
+  landing: z.looseObject(address).nullish().meta({
+    description:
+      "Where the visit began that led here, when that was another page: the latest with a campaign, a click id or another site's referrer",
+  }),
   visible: z.boolean().nullish(),
 };
 
@@ -63,7 +71,10 @@ const body = {
     .max(NUMBERS_PER_PAGE_MAX)
     .meta({ description: "As found on the page", examples: [["+18005550100", "(800) 555-0100"]] }),
   page: z.looseObject(page),
-  touch: touchIn.nullish().meta({ description: "Wins over the utm_* and click ids of page.url" }),
+  touch: touchIn.nullish().meta({
+    description:
+      "Wins over the utm_* and click ids of page.url; those of page.landing count where neither says anything",
+  }),
   custom_data: customDataIn.nullish(),
   consent: consentIn.nullish(),
 };
