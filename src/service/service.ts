@@ -6,6 +6,7 @@ import { Registry } from "prom-client";
 import type { TagScript } from "../account/tag-file.js";
 import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
+import { SECRETS_KEY } from "../dev/kept-secret.js";
 import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
 import { keepPrivacy } from "../jobs/privacy-chores.js";
 import { keepReportCells } from "../jobs/report-cells.js";
@@ -68,7 +69,7 @@ async function startOn(
   const { db, dataDir, redisUrl, stack } = infrastructure;
   const { clock, random, log } = ambient;
   const ids = createIdSource(clock, random);
-  const secrets = createSecrets(config.secretsKey ?? dataDir.secret("secrets-key", 32), random);
+  const secrets = createSecrets(config.secretsKey ?? dataDir.secret(...SECRETS_KEY), random);
   const adminKey = await prepareAdminKey({ config, dataDir, db, ids, random });
   if (config.isEmbedded) await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });
   const node = dataDir.secret("node-id", 16);
