@@ -2,6 +2,7 @@
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { LOG_LEVELS } from "./kernel/log.js";
+import { DRACHTIO_URL_FORM, type DrachtioAddress, parseDrachtioUrl } from "./sip/drachtio-url.js";
 
 export interface HostPort {
   readonly host: string;
@@ -71,6 +72,15 @@ function parsedBy<T>(parse: (text: string) => T | null, message: string) {
   });
 }
 
+/** Not by parsedBy: what is wrong differs from one to the next, and none of it may show a secret. */
+function readDrachtioUrls(text: string, context: z.RefinementCtx): DrachtioAddress[] {
+  const read = listOf(text).map(parseDrachtioUrl);
+  const wrong = read.length === 0 ? DRACHTIO_URL_FORM : read.find((one) => typeof one === "string");
+  if (wrong === undefined) return read.filter((one) => typeof one !== "string");
+  context.addIssue({ code: "custom", message: wrong });
+  return z.NEVER;
+}
+
 function urlWith(...protocols: string[]) {
   return (text: string): string | null =>
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null;
@@ -95,10 +105,7 @@ export const variables = z.object({
     (text) => (isListOf(text, (url) => urlWith("redis:", "rediss:")(url) !== null) ? text : null),
     "must be a redis:// or rediss:// URL, or a comma list of them",
   ).optional(),
-  DRACHTIO_URL: parsedBy(
-    (text) => (isListOf(text, (url) => urlWith("drachtio:")(url) !== null) ? listOf(text) : null),
-    "must be drachtio://:SECRET@host:9022, or a comma list of them",
-  ).optional(),
+  DRACHTIO_URL: z.string().transform(readDrachtioUrls).optional(),
   SIP_LISTEN: parsedBy(
     parseSipListen,
     "must be a list like udp/127.0.0.1:5060,tcp/127.0.0.1:5060,tls/127.0.0.1:5061",

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { type HostPort, type Role, ROLES, type SipAddress, variables } from "./config-fields.js";
 import { AppError, type FieldError, messageOf } from "./kernel/errors.js";
 import { LOG_LEVELS, type LogLevel } from "./kernel/log.js";
+import type { DrachtioAddress } from "./sip/drachtio-url.js";
 
 export interface Config {
   readonly httpListen: HostPort;
@@ -16,7 +17,7 @@ export interface Config {
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
   /** Empty: the service starts its own SIP edge. */
-  readonly drachtioUrls: readonly string[];
+  readonly drachtioServers: readonly DrachtioAddress[];
   readonly sipListen: readonly SipAddress[];
   /** PEM texts; never null when sipListen has a tls address. */
   readonly sipTls: { readonly cert: string; readonly key: string } | null;
@@ -112,7 +113,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     fallbackBaseUrl: v.FALLBACK_BASE_URL ?? null,
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
-    drachtioUrls: v.DRACHTIO_URL ?? [],
+    drachtioServers: v.DRACHTIO_URL ?? [],
     sipListen: v.SIP_LISTEN,
     sipTls,
     dataDir: v.RINGMATCH_DATA_DIR,

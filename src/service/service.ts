@@ -16,7 +16,6 @@ import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
 import { POOLS_SWEEP_EVERY_MS } from "../jobs/scale-jobs.js";
 import { createIdSource, type IdSource } from "../kernel/ids.js";
 import { createSecrets, type Secrets } from "../kernel/secrets.js";
-import { parseDrachtioUrl } from "../sip/drachtio-link.js";
 import { type AdminKey, prepareAdminKey } from "./admin-key.js";
 import type { Ambient } from "./ambient.js";
 import { createIdleGauge, watchGauges } from "./gauges.js";
@@ -51,7 +50,6 @@ export async function startService(
   ambient: Ambient,
   readTag: () => TagScript = readTagScript,
 ): Promise<Service> {
-  for (const url of config.drachtioUrls) parseDrachtioUrl(url);
   await checkListenAddresses(config);
   const infrastructure = await startInfrastructure({ config, ...ambient });
   try {

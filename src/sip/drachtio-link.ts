@@ -5,43 +5,15 @@
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { Srf } from "./drachtio-types.js";
+import type { DrachtioAddress } from "./drachtio-url.js";
 import { loadDrachtioSrf } from "./load-drachtio-srf.js";
 
 const SrfClass = loadDrachtioSrf();
 
-export interface DrachtioAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly secret: string;
-}
-
-/** The secret in every copy of drachtio-server's sample configuration. */
-const SAMPLE_SECRET = "cymru";
 /** The first connection of a start; later ones are retried silently. */
 const CONNECT_MS_MAX = 10_000;
 /** Left alone, drachtio-srf waits 1.7 times longer after each attempt, without end: after an hour without a server, half an hour more. */
 const RECONNECT_MS_MAX = 2_000;
-
-/** `drachtio://:SECRET@host:9022`. @throws AppError("config_invalid") naming DRACHTIO_URL */
-export function parseDrachtioUrl(text: string): DrachtioAddress {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch (error) {
-    throw new AppError("config_invalid", "DRACHTIO_URL must look like drachtio://:SECRET@host:9022.", { cause: error });
-  }
-  const secret = decodeURIComponent(url.password);
-  if (url.protocol !== "drachtio:" || url.hostname === "" || secret === "") {
-    throw new AppError("config_invalid", "DRACHTIO_URL must look like drachtio://:SECRET@host:9022.");
-  }
-  if (secret === SAMPLE_SECRET) {
-    throw new AppError(
-      "config_invalid",
-      "DRACHTIO_URL uses the secret of drachtio-server's sample configuration; set another on both sides.",
-    );
-  }
-  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? 9022 : Number(url.port), secret };
-}
 
 export interface DrachtioLinkOptions {
   readonly address: DrachtioAddress;

@@ -59,8 +59,13 @@ describe("the configuration", () => {
     [{ ROLES: "http, jobs,http" }, { roles: ["http", "jobs"] }],
     [{ ROLES: "all" }, { roles: ["sip", "http", "jobs"] }],
     [
-      { DRACHTIO_URL: "drachtio://:s@a:1,drachtio://:s@b:2" },
-      { drachtioUrls: ["drachtio://:s@a:1", "drachtio://:s@b:2"] },
+      { DRACHTIO_URL: "drachtio://:s@a:1, drachtio://:%25%40@[::1]" },
+      {
+        drachtioServers: [
+          { host: "a", port: 1, secret: "s" },
+          { host: "::1", port: 9022, secret: "%@" },
+        ],
+      },
     ],
     [{ INTERCEPT_URI: "sip:announce@media.example" }, { interceptUri: "sip:announce@media.example" }],
   ])("reads %j", (environment, expected) => {
@@ -80,6 +85,11 @@ describe("the configuration", () => {
     ["REDIS_URL", ","],
     ["DRACHTIO_URL", " , "],
     ["DRACHTIO_URL", "host:9022"],
+    ["DRACHTIO_URL", "drachtio://host:9022"],
+    ["DRACHTIO_URL", "drachtio://:s@a,drachtio://:@b"],
+    ["DRACHTIO_URL", "drachtio://:%zz@host"],
+    ["DRACHTIO_URL", "drachtio://:cymru@host:9022"],
+    ["DRACHTIO_URL", "drachtio://:c%79mru@host:9022"],
     ["ADMIN_API_KEY", "twenty three characters"],
     ["LOG_LEVEL", "loud"],
     ["ROLES", "all,http"],

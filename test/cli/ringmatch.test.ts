@@ -47,6 +47,13 @@ describe("ringmatch", () => {
     const { code, stdout } = await ringmatch("config", "check");
     expect(code).toBe(0);
     expect(stdout).toMatch(/mode\s+embedded/);
+    const env = { DRACHTIO_URL: "drachtio://:s3cret@127.0.0.1:9022,drachtio://:cymru@127.0.0.1:9022" };
+    const refused = await runRingmatch({ words: ["config", "check"], dataDir: data.path, env });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/DRACHTIO_URL uses the secret of .* sample/),
+    });
+    expect(refused.stdout + refused.stderr).not.toContain("s3cret");
   });
 
   it("migrates, makes keys and imports numbers on the service's own database", async () => {
