@@ -47,8 +47,9 @@ export async function startSip(input: {
     onSources: async (cidrs) => embedded?.edge.allowSources(cidrs),
   });
   try {
-    await service.start();
+    await service.start(ambient.stopping);
   } catch (error) {
+    await service.stop();
     await embedded?.edge.stop();
     throw error;
   }

@@ -33,21 +33,27 @@ export class DrachtioLink {
     return this.up;
   }
 
-  /** Resolves when connected and authenticated. @throws AppError("config_invalid") when refused or not reachable in time */
-  connect(): Promise<void> {
+  /**
+   * Resolves when connected and authenticated.
+   * @throws AppError("config_invalid") when refused or not reachable in time; AppError("draining") when `stopping` was aborted before that
+   */
+  connect(stopping?: AbortSignal): Promise<void> {
     const { address, log, onLost } = this.options;
     const where = `${address.host}:${address.port}`;
     return new Promise((resolve, reject) => {
-      const fail = (why: string): void => {
+      const giveUp = (error: AppError): void => {
         clearTimeout(timer);
-        reject(
-          new AppError(
-            "config_invalid",
-            `drachtio-server at ${where} cannot be used (${why}); check DRACHTIO_URL and that it runs.`,
-          ),
-        );
+        reject(error);
+      };
+      const fail = (why: string): void => {
+        const sentence = `drachtio-server at ${where} cannot be used (${why}); check DRACHTIO_URL and that it runs.`;
+        giveUp(new AppError("config_invalid", sentence));
       };
       const timer = setTimeout(() => fail("no connection"), CONNECT_MS_MAX);
+      const stop = (): void =>
+        giveUp(new AppError("draining", `Stopped while waiting for drachtio-server at ${where}.`));
+      if (stopping?.aborted) return stop();
+      stopping?.addEventListener("abort", stop, { once: true });
       this.srf.on("connect", (error: unknown) => {
         if (error) return fail(messageOf(error));
         if (this.stopped) return this.srf.disconnect();

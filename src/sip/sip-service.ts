@@ -57,7 +57,8 @@ export class SipService {
     });
   }
 
-  async start(): Promise<void> {
+  /** @throws AppError("config_invalid") for a drachtio-server that cannot be used; AppError("draining") when `stopping` was aborted before all are connected */
+  async start(stopping?: AbortSignal): Promise<void> {
     await this.reloadTrunks();
     for (const link of this.links) {
       link.srf.invite((request, response) => void this.onInvite(link, request, response));
@@ -70,7 +71,7 @@ export class SipService {
       for (const method of ["bye", "info", "update", "prack", "notify"]) {
         link.srf.use(method, (_request, response) => response.send(481));
       }
-      await link.connect();
+      await link.connect(stopping);
     }
   }
 
