@@ -18,6 +18,9 @@ export const ROLES = ["sip", "http", "jobs"] as const;
 export type Role = (typeof ROLES)[number];
 
 const PORT_MAX = 65_535;
+/** Node takes 16 kB for all headers of a request; 2 are left for the others. */
+const KEY_BYTES_MAX = 14_000;
+const KEY_TOO_LONG = `must be ${KEY_BYTES_MAX} bytes at most: a longer one does not fit into the headers of a request`;
 
 function parseHostPort(text: string): HostPort | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text);
@@ -113,10 +116,11 @@ export const variables = z.object({
   SIP_TLS_CERT_FILE: z.string().optional(),
   SIP_TLS_KEY_FILE: z.string().optional(),
   RINGMATCH_DATA_DIR: z.string().default(".ringmatch"),
-  ADMIN_API_KEY: parsedBy(
-    (text) => (/^[\x21-\x7e]{24,512}$/.test(text) ? text : null),
-    "must be 24 or more printable characters without spaces",
-  ).optional(),
+  ADMIN_API_KEY: z
+    .string()
+    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{24,}$/u, "must be 24 or more printable characters, in one line")
+    .refine((text) => Buffer.byteLength(text) <= KEY_BYTES_MAX, KEY_TOO_LONG)
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   ROLES: parsedBy(parseRoles, `must be all, or a list of ${ROLES.join(",")}`).prefault("all"),
   SECRETS_KEY: parsedBy(

@@ -67,7 +67,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   SIP_TLS_CERT_FILE: "PEM file with the certificate of the tls/ addresses, then those that lead to its root",
   SIP_TLS_KEY_FILE: "PEM file with its private key, not encrypted",
   RINGMATCH_DATA_DIR: "where the service keeps its files. Default .ringmatch",
-  ADMIN_API_KEY: "the first admin key, 24 or more printable characters; unset in embedded mode: made and shown once",
+  ADMIN_API_KEY:
+    "the first admin key, 24 or more printable characters, sent as UTF-8; unset in embedded mode: made and shown once",
   LOG_LEVEL: `one of ${LOG_LEVELS.join(", ")}. Default info`,
   ROLES: `all, or a list of ${ROLES.join(",")}. Default all`,
   SECRETS_KEY:
