@@ -2,6 +2,7 @@
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { LOG_LEVELS } from "./kernel/log.js";
+import { DRACHTIO_URL_FORM, type DrachtioAddress, parseDrachtioUrl } from "./sip/drachtio-url.js";
 
 export interface HostPort {
   readonly host: string;
@@ -17,6 +18,9 @@ export const ROLES = ["sip", "http", "jobs"] as const;
 export type Role = (typeof ROLES)[number];
 
 const PORT_MAX = 65_535;
+/** Node takes 16 kB for all headers of a request; 2 are left for the others. */
+const KEY_BYTES_MAX = 14_000;
+const KEY_TOO_LONG = `must be ${KEY_BYTES_MAX} bytes at most: a longer one does not fit into the headers of a request`;
 
 function parseHostPort(text: string): HostPort | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text);
@@ -71,6 +75,15 @@ function parsedBy<T>(parse: (text: string) => T | null, message: string) {
   });
 }
 
+/** Not by parsedBy: what is wrong differs from one to the next, and none of it may show a secret. */
+function readDrachtioUrls(text: string, context: z.RefinementCtx): DrachtioAddress[] {
+  const read = listOf(text).map(parseDrachtioUrl);
+  const wrong = read.length === 0 ? DRACHTIO_URL_FORM : read.find((one) => typeof one === "string");
+  if (wrong === undefined) return read.filter((one) => typeof one !== "string");
+  context.addIssue({ code: "custom", message: wrong });
+  return z.NEVER;
+}
+
 function urlWith(...protocols: string[]) {
   return (text: string): string | null =>
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null;
@@ -95,10 +108,7 @@ export const variables = z.object({
     (text) => (isListOf(text, (url) => urlWith("redis:", "rediss:")(url) !== null) ? text : null),
     "must be a redis:// or rediss:// URL, or a comma list of them",
   ).optional(),
-  DRACHTIO_URL: parsedBy(
-    (text) => (isListOf(text, (url) => urlWith("drachtio:")(url) !== null) ? listOf(text) : null),
-    "must be drachtio://:SECRET@host:9022, or a comma list of them",
-  ).optional(),
+  DRACHTIO_URL: z.string().transform(readDrachtioUrls).optional(),
   SIP_LISTEN: parsedBy(
     parseSipListen,
     "must be a list like udp/127.0.0.1:5060,tcp/127.0.0.1:5060,tls/127.0.0.1:5061",
@@ -106,10 +116,11 @@ export const variables = z.object({
   SIP_TLS_CERT_FILE: z.string().optional(),
   SIP_TLS_KEY_FILE: z.string().optional(),
   RINGMATCH_DATA_DIR: z.string().default(".ringmatch"),
-  ADMIN_API_KEY: parsedBy(
-    (text) => (/^[\x21-\x7e]{24,512}$/.test(text) ? text : null),
-    "must be 24 or more printable characters without spaces",
-  ).optional(),
+  ADMIN_API_KEY: z
+    .string()
+    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{24,}$/u, "must be 24 or more printable characters, in one line")
+    .refine((text) => Buffer.byteLength(text) <= KEY_BYTES_MAX, KEY_TOO_LONG)
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   ROLES: parsedBy(parseRoles, `must be all, or a list of ${ROLES.join(",")}`).prefault("all"),
   SECRETS_KEY: parsedBy(

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { type HostPort, type Role, ROLES, type SipAddress, variables } from "./config-fields.js";
 import { AppError, type FieldError, messageOf } from "./kernel/errors.js";
 import { LOG_LEVELS, type LogLevel } from "./kernel/log.js";
+import type { DrachtioAddress } from "./sip/drachtio-url.js";
 
 export interface Config {
   readonly httpListen: HostPort;
@@ -16,7 +17,7 @@ export interface Config {
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
   /** Empty: the service starts its own SIP edge. */
-  readonly drachtioUrls: readonly string[];
+  readonly drachtioServers: readonly DrachtioAddress[];
   readonly sipListen: readonly SipAddress[];
   /** PEM texts; never null when sipListen has a tls address. */
   readonly sipTls: { readonly cert: string; readonly key: string } | null;
@@ -66,7 +67,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   SIP_TLS_CERT_FILE: "PEM file with the certificate of the tls/ addresses, then those that lead to its root",
   SIP_TLS_KEY_FILE: "PEM file with its private key, not encrypted",
   RINGMATCH_DATA_DIR: "where the service keeps its files. Default .ringmatch",
-  ADMIN_API_KEY: "the first admin key, 24 or more printable characters; unset in embedded mode: made and shown once",
+  ADMIN_API_KEY:
+    "the first admin key, 24 or more printable characters, sent as UTF-8; unset in embedded mode: made and shown once",
   LOG_LEVEL: `one of ${LOG_LEVELS.join(", ")}. Default info`,
   ROLES: `all, or a list of ${ROLES.join(",")}. Default all`,
   SECRETS_KEY:
@@ -112,7 +114,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     fallbackBaseUrl: v.FALLBACK_BASE_URL ?? null,
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
-    drachtioUrls: v.DRACHTIO_URL ?? [],
+    drachtioServers: v.DRACHTIO_URL ?? [],
     sipListen: v.SIP_LISTEN,
     sipTls,
     dataDir: v.RINGMATCH_DATA_DIR,

@@ -68,6 +68,7 @@ export async function hasAdminKey(db: Queryable): Promise<boolean> {
   return (await db.query(ANY_ADMIN)).length > 0;
 }
 
-export function hashKey(key: string): Buffer {
+/** @param key bytes as they are; text as UTF-8 */
+export function hashKey(key: string | Buffer): Buffer {
   return createHash("sha256").update(key).digest();
 }

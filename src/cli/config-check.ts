@@ -25,13 +25,13 @@ function fallbackShown({ fallbackBaseUrl, publicBaseUrl }: Config): string {
 }
 
 function shown(config: Config): Record<string, string> {
-  const { httpListen, sipListen, drachtioUrls } = config;
+  const { httpListen, sipListen, drachtioServers } = config;
   return {
     mode: config.isEmbedded ? "embedded (own PostgreSQL)" : "with DATABASE_URL",
     http: `${httpListen.host}:${httpListen.port}`,
     sip:
-      drachtioUrls.length > 0
-        ? `${drachtioUrls.length} drachtio-server`
+      drachtioServers.length > 0
+        ? `${drachtioServers.length} drachtio-server`
         : sipListen.map((a) => `${a.transport}/${a.host}:${a.port}`).join(", "),
     redis: config.redisUrl === null ? "own" : "with REDIS_URL",
     roles: config.roles.join(", "),

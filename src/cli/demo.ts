@@ -7,6 +7,7 @@ import { CARRIER_VOICES } from "../dev/carrier-voices/carrier-voices.js";
 import { chooseVoices } from "../dev/demo-carriers.js";
 import { type Tally, Traffic, type TrafficTarget } from "../dev/traffic.js";
 import { authorityOf } from "../kernel/authority.js";
+import { bearer } from "../kernel/bearer.js";
 import { systemClock } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import { systemRandom } from "../kernel/random.js";
@@ -104,7 +105,7 @@ async function api(
   try {
     response = await fetch(where.httpUrl + path, {
       method,
-      headers: { authorization: `Bearer ${where.key}`, "content-type": "application/json" },
+      headers: { authorization: bearer(where.key), "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (error) {

@@ -32,9 +32,9 @@ and for each touch and custom data field that occurs. FILE is complete or not th
 
   --from, --to TIME   ISO 8601, or a date; --to is exclusive
   --account ID        only this account's calls
-  --reveal-callers    callers' numbers and names, too: needs SECRETS_KEY, and is noted in the log
+  --reveal-callers    callers' numbers and names, too: needs SECRETS_KEY (or the data directory's), and is noted in the log
 
-With an embedded database (no DATABASE_URL) the service must be stopped; GET /v1/calls.csv and .ndjson answer the same while it runs.`,
+GET /v1/calls.csv and .ndjson answer the same.`,
   run: async (words) => {
     const { values } = parseArgs({ args: [...words], options: OPTIONS });
     const window = windowOptions(values);

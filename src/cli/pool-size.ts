@@ -50,7 +50,7 @@ no number (Erlang B), the share of calls matched to somebody else (retention hor
   --seed N           of the simulation's randomness (1)
   --json             for programs
 
-With an embedded database (no DATABASE_URL) --pool needs the service to be stopped; GET /v1/pools/:id/sizing answers the same while it runs.`,
+GET /v1/pools/:id/sizing answers the same as --pool.`,
   run: async (words) => {
     const { values } = parseArgs({ args: [...words], options: OPTIONS });
     const query = readQuery(values);

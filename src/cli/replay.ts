@@ -48,9 +48,7 @@ With --pool and any setting to try: what that pool's visits and calls would have
   --order ORDER       lru: presented longest ago first, as the service does; random: any free number
   --page-time SECONDS how long open pages keep a number beyond its lifetime (0)
   --seed N            of the random order (1)
-  --json              for programs
-
-With an embedded database (no DATABASE_URL) the service must be stopped.`,
+  --json              for programs`,
   run: async (words) => {
     const { values } = parseArgs({ args: [...words], options: OPTIONS });
     const window = windowOptions(values);

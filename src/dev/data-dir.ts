@@ -8,17 +8,7 @@
  * the directory but no process table are outside this lock.
  */
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -27,7 +17,8 @@ import { AppError } from "../kernel/errors.js";
 import { invariant } from "../kernel/invariant.js";
 import type { Log } from "../kernel/log.js";
 import { type Random, systemRandom } from "../kernel/random.js";
-import { readIfThere, writeDurably } from "./durable-file.js";
+import { readIfThere } from "./durable-file.js";
+import { makeOwn, readOrMakeSecret } from "./kept-secret.js";
 import { identityOf, isAlive, type ProcessIdentity } from "./process-identity.js";
 
 export interface DataDir {
@@ -80,17 +71,6 @@ function makeDirectory(path: string): { readonly real: string; readonly created:
     return { real: realpathSync(path), created };
   } catch (error) {
     throw error instanceof AppError ? error : unusable(path, error);
-  }
-}
-
-/** False when something of that name is there already. */
-function makeOwn(path: string): boolean {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
   }
 }
 
@@ -224,41 +204,4 @@ function locked(path: string, holder: ProcessIdentity | null): AppError {
     "data_dir_locked",
     `RINGMATCH_DATA_DIR: ${path} is used by ${who}; stop it, or set RINGMATCH_DATA_DIR to another directory.`,
   );
-}
-
-interface SecretRequest {
-  readonly directory: string;
-  readonly name: string;
-  readonly bytes: number;
-  readonly random: Random;
-  readonly log: Log;
-}
-
-function readOrMakeSecret({ directory, name, bytes, random, log }: SecretRequest): string {
-  invariant(/^[a-z][a-z0-9-]*$/.test(name) && bytes >= 16, "a secret has a plain name and at least 128 bits");
-  const secrets = join(directory, "secrets");
-  makeOwn(secrets);
-  const file = join(secrets, name);
-  const stored = readIfThere(file);
-  if (stored === null) {
-    const made = random.bytes(bytes).toString("hex");
-    writeDurably(file, `${made}\n`);
-    return made;
-  }
-  const text = stored.trim();
-  if (text.length !== bytes * 2 || !/^[0-9a-f]+$/.test(text)) {
-    throw new AppError(
-      "secret_unreadable",
-      `${file} does not hold the secret that was kept there: restore it from a backup; what it encrypted cannot be read without it.`,
-    );
-  }
-  tighten(file, log);
-  return text;
-}
-
-/** A copy of the directory may have lost the modes. */
-function tighten(file: string, log: Log): void {
-  if ((statSync(file).mode & 0o077) === 0) return;
-  log.warn("data_dir.secret_was_readable_by_others", { file });
-  chmodSync(file, 0o600);
 }

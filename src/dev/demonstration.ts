@@ -2,6 +2,7 @@
  * The demonstration of the first start, over the same doors that everybody uses: a visitor is presented a number over HTTP, a SIP phone calls it, the
  * business answers, and the record is read back with its explanation.
  */
+import { bearer } from "../kernel/bearer.js";
 import { AppError } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import { DEMO_BUSINESS_NUMBER } from "./demo-account.js";
@@ -82,7 +83,7 @@ async function completedRecord(input: DemonstrationInput, promoNumber: string): 
 }
 
 async function getJson({ httpUrl, adminKey }: DemonstrationInput, path: string): Promise<Record<string, unknown>> {
-  const response = await fetch(httpUrl + path, { headers: { authorization: `Bearer ${adminKey}` } });
+  const response = await fetch(httpUrl + path, { headers: { authorization: bearer(adminKey) } });
   if (!response.ok) throw failed("read", `${path} answered ${response.status}`);
   return (await response.json()) as Record<string, unknown>;
 }

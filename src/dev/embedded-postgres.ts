@@ -15,6 +15,7 @@ import type { Log } from "../kernel/log.js";
 import { type Random, systemRandom } from "../kernel/random.js";
 import type { DataDir } from "./data-dir.js";
 import { flushDirectory, readIfThere } from "./durable-file.js";
+import { POSTGRES_PASSWORD } from "./kept-secret.js";
 import { findPostgresBinaries, type PostgresBinaries } from "./postgres-binaries.js";
 import { dataOf, type PostgresPlace, placePostgres } from "./postgres-place.js";
 import { commandOf, type EndStep, identityOf, type ProcessIdentity } from "./process-identity.js";
@@ -83,7 +84,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     server: "postgres",
     directory: place.home,
     processNames: ["postgres", "initdb"],
-    recordFile: join(dataDir.path, "postgres.pid.json"),
+    recordFile: postgresRecordOf(dataDir.path),
     logFile: join(dataDir.path, "postgres.log"),
     stopSteps: STOP_STEPS,
     clock,
@@ -102,7 +103,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     random,
     log,
   });
-  const password = dataDir.secret("postgres-password", 24);
+  const password = dataDir.secret(...POSTGRES_PASSWORD);
   if (neededMajor === null) await initialise({ place, binaries, password, searchPath, random });
   const server = await startServer({
     place: serverPlace,
@@ -114,7 +115,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     }),
     isReady: (port) => isReady(urlOf(port, password, "postgres"), dataDir),
     readyWithinMs: READY_MS_MAX,
-    urlFor: (port) => urlOf(port, password, DATABASE),
+    urlFor: (port) => urlOf(port, password),
     onExit: options.onExit ?? (() => {}),
     pickPort: options.pickPort,
   });
@@ -125,7 +126,11 @@ function settingArguments(settings: Readonly<Record<string, string>>): string[] 
   return Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
-const urlOf = (port: number, password: string, database: string): string =>
+/** In the data directory while the server runs. */
+export const postgresRecordOf = (dataDir: string): string => join(dataDir, "postgres.pid.json");
+
+/** Of the service's own database, unless told which. */
+export const urlOf = (port: number, password: string, database = DATABASE): string =>
   `postgres://${ROLE}:${password}@127.0.0.1:${String(port)}/${database}`;
 
 /** The version that made the data, null when initdb never finished. */

@@ -49,7 +49,14 @@ export async function placePostgres(request: PlaceRequest): Promise<PostgresPlac
 }
 
 /** Where the data itself lies; absent until initdb has finished. */
-export const dataOf = (place: PostgresPlace): string => join(place.home, "data");
+export const dataOf = (place: Pick<PostgresPlace, "home">): string => join(place.home, "data");
+
+/** Where a service that holds the data directory has its database; null when what is recorded belongs to another directory, which this one is a copy of. */
+export function findPlace(dataDir: string): Pick<PostgresPlace, "home"> | null {
+  const record = readRecord({ path: dataDir });
+  if (record === null) return { home: join(dataDir, "postgres") };
+  return readOwner(record) === dataDir ? { home: record.home } : null;
+}
 
 function placeAsOrdinaryUser(inside: string, record: PlaceRecord | null): PostgresPlace {
   if (record !== null) {

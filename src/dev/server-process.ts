@@ -189,15 +189,17 @@ export async function endLeftovers(place: ServerPlace, alsoSuspected: readonly P
 
 function findLeftovers(place: ServerPlace, alsoSuspected: readonly ProcessIdentity[]): FoundProcess[] {
   const found = processesWorkingIn(place.directory, place.processNames);
-  const recorded = readRecord(place);
+  const recorded = readServerRecord(place);
   for (const suspect of [...(recorded === null ? [] : [recorded]), ...alsoSuspected]) {
     if (isAlive(suspect) && !found.some((one) => one.pid === suspect.pid)) found.push({ ...suspect, parentPid: 0 });
   }
   return found;
 }
 
-/** A record that names another directory came with a copy of ours: its process serves the original. */
-function readRecord(place: ServerPlace): ProcessIdentity | null {
+/** Who was started, whether it lives or not. A record that names another directory came with a copy of ours: its process serves the original. */
+export function readServerRecord(
+  place: Pick<ServerPlace, "server" | "directory" | "recordFile" | "log">,
+): ProcessIdentity | null {
   const text = readIfThere(place.recordFile);
   if (text === null) return null;
   try {

@@ -91,10 +91,15 @@ function assertAccess(principal: Principal, access: Access): void {
   }
 }
 
+/** A key may have spaces inside; those around the header's value are gone already (RFC 9110 §5.5). */
 function bearerOf(header: string | undefined): string | null {
-  return /^Bearer +(\S+) *$/i.exec(header ?? "")?.[1] ?? null;
+  return /^Bearer +([^ ].*)$/i.exec(header ?? "")?.[1] ?? null;
 }
 
+/** Node reads headers as Latin-1. Beyond ASCII, most clients send UTF-8, whose bytes are got back here; browsers' fetch sends Latin-1. */
 function isBootstrapKey(adminKeyHash: Buffer | null, key: string): boolean {
-  return adminKeyHash !== null && timingSafeEqual(adminKeyHash, hashKey(key));
+  return (
+    adminKeyHash !== null &&
+    [key, Buffer.from(key, "latin1")].some((sent) => timingSafeEqual(adminKeyHash, hashKey(sent)))
+  );
 }

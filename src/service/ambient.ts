@@ -7,4 +7,6 @@ export interface Ambient {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Aborted when the process is told to stop: a start that waits for somebody else gives up. */
+  readonly stopping?: AbortSignal;
 }

@@ -8,7 +8,7 @@ import { AppError, messageOf } from "../kernel/errors.js";
 /** @throws AppError("address_taken") naming HTTP_LISTEN or SIP_LISTEN */
 export async function checkListenAddresses(config: Config): Promise<void> {
   if (config.roles.includes("http")) await check("HTTP_LISTEN", config.httpListen, bindTcp);
-  if (!config.roles.includes("sip") || config.drachtioUrls.length > 0) return;
+  if (!config.roles.includes("sip") || config.drachtioServers.length > 0) return;
   for (const address of config.sipListen)
     await check("SIP_LISTEN", address, address.transport === "udp" ? bindUdp : bindTcp);
 }

@@ -17,15 +17,18 @@ const EXIT_FORCED = 130;
 /** Runs until it is told to stop. Called by `npm start` and `ringmatch start`. @throws AppError when it cannot start; nothing is left running then */
 export async function runService(config: Config): Promise<void> {
   keepHeapLean();
-  const ambient = { clock: systemClock, random: systemRandom, log: createLog(config.logLevel) };
+  const told = new AbortController();
+  const stopping = told.signal;
+  const ambient = { clock: systemClock, random: systemRandom, log: createLog(config.logLevel), stopping };
   let service: Service | null = null;
   let demo: DemoSide | null = null;
-  let stopping: Promise<void> | null = null;
-  const stop = async (): Promise<void> => {
+  let stopped: Promise<void> | null = null;
+  const stopAll = async (): Promise<void> => {
     // Calls with the demo business drain like all others.
     await service?.stop();
     await demo?.stop();
   };
+  const stop = (): Promise<void> => (stopped ??= stopAll());
   const start = async (): Promise<void> => {
     service = await startService(config, ambient);
     demo = await startDemoIfWanted(config, service, ambient);
@@ -40,8 +43,9 @@ export async function runService(config: Config): Promise<void> {
     clock: systemClock,
     onFirst: (signal) => {
       ambient.log.info("service.stopping", { signal });
+      told.abort();
       // Whatever is half started is finished first: stopping it in the middle would leave servers behind.
-      stopping = starting.then(stop, stop).then(
+      void starting.then(stop, stop).then(
         () => process.exit(0),
         (error: unknown) => {
           ambient.log.error("service.stop_failed", { error: messageOf(error) });
@@ -54,8 +58,10 @@ export async function runService(config: Config): Promise<void> {
   try {
     await starting;
   } catch (error) {
-    if (stopping === null) await stop();
-    throw error;
+    await stop();
+    if (!stopping.aborted) throw error;
+    // Asked for: what did not start is no failure any more, and the exit code is the signal's.
+    ambient.log.info("service.start_given_up", { error: messageOf(error) });
   }
 }
 

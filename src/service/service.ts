@@ -6,6 +6,7 @@ import { Registry } from "prom-client";
 import type { TagScript } from "../account/tag-file.js";
 import { ensureTrunk } from "../account/trunks.store.js";
 import type { Config } from "../config.js";
+import { SECRETS_KEY } from "../dev/kept-secret.js";
 import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
 import { keepPrivacy } from "../jobs/privacy-chores.js";
 import { keepReportCells } from "../jobs/report-cells.js";
@@ -15,7 +16,6 @@ import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
 import { POOLS_SWEEP_EVERY_MS } from "../jobs/scale-jobs.js";
 import { createIdSource, type IdSource } from "../kernel/ids.js";
 import { createSecrets, type Secrets } from "../kernel/secrets.js";
-import { parseDrachtioUrl } from "../sip/drachtio-link.js";
 import { type AdminKey, prepareAdminKey } from "./admin-key.js";
 import type { Ambient } from "./ambient.js";
 import { createIdleGauge, watchGauges } from "./gauges.js";
@@ -50,7 +50,6 @@ export async function startService(
   ambient: Ambient,
   readTag: () => TagScript = readTagScript,
 ): Promise<Service> {
-  for (const url of config.drachtioUrls) parseDrachtioUrl(url);
   await checkListenAddresses(config);
   const infrastructure = await startInfrastructure({ config, ...ambient });
   try {
@@ -68,7 +67,7 @@ async function startOn(
   const { db, dataDir, redisUrl, stack } = infrastructure;
   const { clock, random, log } = ambient;
   const ids = createIdSource(clock, random);
-  const secrets = createSecrets(config.secretsKey ?? dataDir.secret("secrets-key", 32), random);
+  const secrets = createSecrets(config.secretsKey ?? dataDir.secret(...SECRETS_KEY), random);
   const adminKey = await prepareAdminKey({ config, dataDir, db, ids, random });
   if (config.isEmbedded) await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });
   const node = dataDir.secret("node-id", 16);

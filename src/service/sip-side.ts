@@ -4,7 +4,7 @@ import type { Config } from "../config.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
-import { type DrachtioAddress, parseDrachtioUrl } from "../sip/drachtio-link.js";
+import type { DrachtioAddress } from "../sip/drachtio-url.js";
 import { EdgeThread } from "../sip/edge/edge-thread.js";
 import { SipService } from "../sip/sip-service.js";
 import type { Infrastructure } from "./infrastructure.js";
@@ -34,9 +34,9 @@ export async function startSip(input: {
 }): Promise<SipSide> {
   const { config, infrastructure, routing, node, isReady, ambient } = input;
   const { clock, log } = ambient;
-  const embedded = config.drachtioUrls.length === 0 ? await startEdge({ config, ambient }) : null;
+  const embedded = config.drachtioServers.length === 0 ? await startEdge({ config, ambient }) : null;
   const service = new SipService({
-    addresses: embedded === null ? config.drachtioUrls.map(parseDrachtioUrl) : [embedded.address],
+    addresses: embedded === null ? config.drachtioServers : [embedded.address],
     db: infrastructure.db,
     routing,
     clock,
@@ -47,8 +47,9 @@ export async function startSip(input: {
     onSources: async (cidrs) => embedded?.edge.allowSources(cidrs),
   });
   try {
-    await service.start();
+    await service.start(ambient.stopping);
   } catch (error) {
+    await service.stop();
     await embedded?.edge.stop();
     throw error;
   }

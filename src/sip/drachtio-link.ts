@@ -5,43 +5,15 @@
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { Srf } from "./drachtio-types.js";
+import type { DrachtioAddress } from "./drachtio-url.js";
 import { loadDrachtioSrf } from "./load-drachtio-srf.js";
 
 const SrfClass = loadDrachtioSrf();
 
-export interface DrachtioAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly secret: string;
-}
-
-/** The secret in every copy of drachtio-server's sample configuration. */
-const SAMPLE_SECRET = "cymru";
 /** The first connection of a start; later ones are retried silently. */
 const CONNECT_MS_MAX = 10_000;
 /** Left alone, drachtio-srf waits 1.7 times longer after each attempt, without end: after an hour without a server, half an hour more. */
 const RECONNECT_MS_MAX = 2_000;
-
-/** `drachtio://:SECRET@host:9022`. @throws AppError("config_invalid") naming DRACHTIO_URL */
-export function parseDrachtioUrl(text: string): DrachtioAddress {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch (error) {
-    throw new AppError("config_invalid", "DRACHTIO_URL must look like drachtio://:SECRET@host:9022.", { cause: error });
-  }
-  const secret = decodeURIComponent(url.password);
-  if (url.protocol !== "drachtio:" || url.hostname === "" || secret === "") {
-    throw new AppError("config_invalid", "DRACHTIO_URL must look like drachtio://:SECRET@host:9022.");
-  }
-  if (secret === SAMPLE_SECRET) {
-    throw new AppError(
-      "config_invalid",
-      "DRACHTIO_URL uses the secret of drachtio-server's sample configuration; set another on both sides.",
-    );
-  }
-  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? 9022 : Number(url.port), secret };
-}
 
 export interface DrachtioLinkOptions {
   readonly address: DrachtioAddress;
@@ -61,21 +33,27 @@ export class DrachtioLink {
     return this.up;
   }
 
-  /** Resolves when connected and authenticated. @throws AppError("config_invalid") when refused or not reachable in time */
-  connect(): Promise<void> {
+  /**
+   * Resolves when connected and authenticated.
+   * @throws AppError("config_invalid") when refused or not reachable in time; AppError("draining") when `stopping` was aborted before that
+   */
+  connect(stopping?: AbortSignal): Promise<void> {
     const { address, log, onLost } = this.options;
     const where = `${address.host}:${address.port}`;
     return new Promise((resolve, reject) => {
-      const fail = (why: string): void => {
+      const giveUp = (error: AppError): void => {
         clearTimeout(timer);
-        reject(
-          new AppError(
-            "config_invalid",
-            `drachtio-server at ${where} cannot be used (${why}); check DRACHTIO_URL and that it runs.`,
-          ),
-        );
+        reject(error);
+      };
+      const fail = (why: string): void => {
+        const sentence = `drachtio-server at ${where} cannot be used (${why}); check DRACHTIO_URL and that it runs.`;
+        giveUp(new AppError("config_invalid", sentence));
       };
       const timer = setTimeout(() => fail("no connection"), CONNECT_MS_MAX);
+      const stop = (): void =>
+        giveUp(new AppError("draining", `Stopped while waiting for drachtio-server at ${where}.`));
+      if (stopping?.aborted) return stop();
+      stopping?.addEventListener("abort", stop, { once: true });
       this.srf.on("connect", (error: unknown) => {
         if (error) return fail(messageOf(error));
         if (this.stopped) return this.srf.disconnect();

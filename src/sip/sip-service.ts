@@ -8,9 +8,10 @@ import type { Clock } from "../kernel/clock.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
-import { type DrachtioAddress, DrachtioLink } from "./drachtio-link.js";
+import { DrachtioLink } from "./drachtio-link.js";
 import { ConcurrentCalls } from "./concurrent-calls.js";
 import type { SipRequest, SipResponse } from "./drachtio-types.js";
+import type { DrachtioAddress } from "./drachtio-url.js";
 import { gatherWrites } from "./gather-writes.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
 import { createProxiedCalls } from "./proxied-calls.js";
@@ -56,7 +57,8 @@ export class SipService {
     });
   }
 
-  async start(): Promise<void> {
+  /** @throws AppError("config_invalid") for a drachtio-server that cannot be used; AppError("draining") when `stopping` was aborted before all are connected */
+  async start(stopping?: AbortSignal): Promise<void> {
     await this.reloadTrunks();
     for (const link of this.links) {
       link.srf.invite((request, response) => void this.onInvite(link, request, response));
@@ -69,7 +71,7 @@ export class SipService {
       for (const method of ["bye", "info", "update", "prack", "notify"]) {
         link.srf.use(method, (_request, response) => response.send(481));
       }
-      await link.connect();
+      await link.connect(stopping);
     }
   }
 

@@ -1,22 +1,14 @@
-import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runRingmatch } from "../support/ringmatch-command.js";
 import { build, makeDataDirectory } from "../support/running-service.js";
 
-const BIN = resolve(import.meta.dirname, "../../bin/ringmatch.js");
 const data = makeDataDirectory();
 beforeAll(() => build());
 afterAll(() => data.remove());
 
-function ringmatch(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { PATH: process.env["PATH"] ?? "", RINGMATCH_DATA_DIR: data.path };
-  return new Promise((resolveRun) => {
-    execFile(process.execPath, [BIN, ...words], { env }, (error, stdout, stderr) => {
-      resolveRun({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
-    });
-  });
-}
+const ringmatch = (...words: string[]) => runRingmatch({ words, dataDir: data.path });
 
 describe("ringmatch", () => {
   it("lists its commands, and explains each", async () => {
@@ -55,6 +47,13 @@ describe("ringmatch", () => {
     const { code, stdout } = await ringmatch("config", "check");
     expect(code).toBe(0);
     expect(stdout).toMatch(/mode\s+embedded/);
+    const env = { DRACHTIO_URL: "drachtio://:s3cret@127.0.0.1:9022,drachtio://:cymru@127.0.0.1:9022" };
+    const refused = await runRingmatch({ words: ["config", "check"], dataDir: data.path, env });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/DRACHTIO_URL uses the secret of .* sample/),
+    });
+    expect(refused.stdout + refused.stderr).not.toContain("s3cret");
   });
 
   it("migrates, makes keys and imports numbers on the service's own database", async () => {

@@ -1,7 +1,8 @@
-import { describe, expect, it } from "vitest";
-import { createApiKey, revokeApiKey } from "../../src/account/api-keys.store.js";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createApiKey, hashKey, revokeApiKey } from "../../src/account/api-keys.store.js";
 import { freshDatabase } from "../support/database.js";
 import { ids, makeAccount, makeWorld } from "../support/world.js";
+import { bearer } from "../../src/kernel/bearer.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { ADMIN_KEY, makeHttpWorld, problemIn } from "./support/http-world.js";
 
@@ -26,6 +27,30 @@ describe("authentication", () => {
     for (const key of [ADMIN_KEY, stored]) {
       expect((await request("GET", "/v1/trunks", { key })).statusCode).toBe(200);
     }
+  });
+
+  it.each([
+    ["spaces inside", "an admin key  with spaces"],
+    ["UTF-8 whose last byte is a space in Latin-1", "schlüssel 密鑰 für alle, voilà"],
+    ["14,000 bytes", "🔑".repeat(3_500)],
+  ])("takes a bootstrap key with %s, over a socket", async (_name, key) => {
+    const world = makeHttpWorld(db, { adminKeyHash: hashKey(key) });
+    const url = await world.app.listen({ host: "127.0.0.1", port: 0 });
+    onTestFinished(() => world.app.close());
+    const statusFor = async (authorization: string): Promise<number> => {
+      const response = await fetch(`${url}/v1/trunks`, { headers: { authorization } });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    expect(await statusFor(bearer(key))).toBe(200);
+    expect(await statusFor(`${bearer(key)}.`)).toBe(401);
+    expect(await statusFor(bearer(key.slice(0, -2)))).toBe(401);
+  });
+
+  it("takes a bootstrap key that a browser's fetch sent as Latin-1", async () => {
+    const key = "Schlüssel für Verwalterinnen";
+    const world = makeHttpWorld(db, { adminKeyHash: hashKey(key) });
+    expect((await world.request("GET", "/v1/trunks", { key })).statusCode).toBe(200);
   });
 
   it("has no bootstrap key when none is configured", async () => {

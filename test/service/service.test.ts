@@ -179,6 +179,25 @@ describe("a start that cannot work", () => {
     udp.close();
   });
 
+  it("told to stop while it waits for a drachtio-server that says nothing, exits 0 without waiting on", async () => {
+    const silent = createServer().listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    let toldAt = Infinity;
+    const env = { DRACHTIO_URL: `drachtio://:secret@127.0.0.1:${port}` };
+    const { code, stderr } = await failToStart({ dataDir: data.path, env }, (child) =>
+      silent.on("connection", (link) => {
+        link.on("error", () => undefined);
+        toldAt = performance.now();
+        child.kill("SIGTERM");
+      }),
+    );
+    silent.close();
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("service.start_given_up") });
+    // The wait alone is 10 s; a stop takes one or two.
+    expect(performance.now() - toldAt).toBeLessThan(8_000);
+  });
+
   it("says how to install a missing Redis, and exits 1", async () => {
     const { code, stderr } = await failToStart({ dataDir: data.path, env: { PATH: pathWithoutRedis(data.path) } });
     expect(code).toBe(1);

@@ -4,13 +4,14 @@
  */
 import { once } from "node:events";
 import { it } from "vitest";
-import { type DrachtioAddress, parseDrachtioUrl } from "../../src/sip/drachtio-link.js";
+import { loadConfig } from "../../src/config.js";
+import type { DrachtioAddress } from "../../src/sip/drachtio-url.js";
 import { newSrf } from "../sip/edge/support/srf.js";
 
 const url = process.env["RINGMATCH_TEST_DRACHTIO_URL"] ?? "";
 
 /** Null: tests run on the embedded edge. */
-export const drachtioServer: DrachtioAddress | null = url === "" ? null : parseDrachtioUrl(url);
+export const drachtioServer: DrachtioAddress | null = loadConfig({ DRACHTIO_URL: url }).drachtioServers[0] ?? null;
 
 /** host:port where it takes calls over UDP (and, for our tests, TCP): it says so to every app that connects. */
 export async function sipAddressOf(server: DrachtioAddress): Promise<string> {

@@ -127,9 +127,13 @@ export async function completed(service: RunningService, promoNumber: string): P
   });
 }
 
-/** For starts that are expected to fail. */
-export async function failToStart(options: StartOptions): Promise<{ code: number | null; stderr: string }> {
+/** For starts that are expected to end before they are ready. @param meanwhile what happens to the process until then */
+export async function failToStart(
+  options: StartOptions,
+  meanwhile: (child: ChildProcess) => void = () => undefined,
+): Promise<{ code: number | null; stderr: string }> {
   const started = launch(options);
+  meanwhile(started.child);
   const code = await started.exit;
   return { code, stderr: started.stderr() };
 }

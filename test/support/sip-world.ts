@@ -6,7 +6,7 @@ import { systemClock } from "../../src/kernel/clock.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
-import type { DrachtioAddress } from "../../src/sip/drachtio-link.js";
+import type { DrachtioAddress } from "../../src/sip/drachtio-url.js";
 import { SipEdge } from "../../src/sip/edge/sip-edge.js";
 import type { SipTimers } from "../../src/sip/edge/timers.js";
 import { SipService } from "../../src/sip/sip-service.js";

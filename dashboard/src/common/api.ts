@@ -24,7 +24,7 @@ export function createApi(key: () => string | null) {
   async function ask<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer<T>> {
     const authorization = key();
     if (authorization === null) return { kind: "no_key" };
-    const headers: Record<string, string> = { authorization: `Bearer ${authorization}` };
+    const headers: Record<string, string> = { authorization: `Bearer ${utf8AsLatin1(authorization)}` };
     if (body !== undefined) headers["content-type"] = "application/json";
     try {
       const response = await fetch(path, {
@@ -45,6 +45,11 @@ export function createApi(key: () => string | null) {
     get: <T>(path: string) => ask<T>("GET", path),
     post: <T>(path: string, body: unknown) => ask<T>("POST", path, body),
   };
+}
+
+/** fetch takes Latin-1 alone, and a key may have any printable characters. */
+function utf8AsLatin1(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }
 
 function failure(status: number, detail: string): Answer<never> {

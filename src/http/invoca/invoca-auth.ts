@@ -49,7 +49,8 @@ function notFound(what: string, id: string): InvocaError {
 }
 
 function tokensOf(request: FastifyRequest): string[] {
-  const header = request.headers.authorization?.trim();
+  // Not trimmed: of a key in UTF-8, the last byte may look like a space in Latin-1, as which Node reads headers.
+  const header = request.headers.authorization;
   if (header !== undefined && header !== "") return ofHeader(header);
   const { query, body } = request as { query: Record<string, unknown>; body: unknown };
   const given =

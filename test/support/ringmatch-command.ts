@@ -1,0 +1,24 @@
+/** `npx ringmatch …` of the built service, as a process of its own with nothing of our environment but PATH. */
+import { execFile } from "node:child_process";
+import { resolve } from "node:path";
+
+const BIN = resolve(import.meta.dirname, "../../bin/ringmatch.js");
+
+interface Run {
+  readonly words: readonly string[];
+  readonly dataDir: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export function runRingmatch({ words, dataDir, env: more = {} }: Run): Promise<{
+  code: number;
+  stdout: string;
+  stderr: string;
+}> {
+  const env = { PATH: process.env["PATH"] ?? "", RINGMATCH_DATA_DIR: dataDir, ...more };
+  return new Promise((resolveRun) => {
+    execFile(process.execPath, [BIN, ...words], { env }, (error, stdout, stderr) => {
+      resolveRun({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
+    });
+  });
+}
