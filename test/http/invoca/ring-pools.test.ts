@@ -129,6 +129,19 @@ describe("ring pools", () => {
     expect(await ours(tollFree.id)).toMatchObject({ number_type: "toll_free", kind: "automatic" });
   });
 
+  it("pools of a destination without area code hold its country's numbers, automatic and campaign pools alike", async () => {
+    await addInventory(db, ["+33170189119", "+442079460119", "+442079460120", "+442079460121"] as never);
+    const abroad = { destination_phone_number: "+442079460018", allow_overflow: false };
+    const first = await makePool({ ...abroad, max_pool_size: 1, fill_immediately: true });
+    expect(await ours(first.id)).toMatchObject({ kind: "automatic", number_type: "local", npa: null, size: 1 });
+    const second = await makePool({ ...abroad, max_pool_size: 3, fill_immediately: true });
+    expect(await ours(second.id)).toMatchObject({ kind: "campaign", number_type: "local", npa: null, size: 2 });
+    const moved = await call("PUT", url(first["id_from_network"]), { destination_phone_number: "+33170189118" });
+    expect(moved.json().errors).toMatchObject({
+      destination_phone_number: ["has another type, area code or country than the pool's numbers"],
+    });
+  });
+
   it("another destination must fit an automatic pool's numbers", async () => {
     const pool = await makePool({ destination_phone_number: "8883330080" });
     const to = (number: string) => call("PUT", url(pool["id_from_network"]), { destination_phone_number: number });
