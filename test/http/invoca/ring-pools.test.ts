@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createDestination } from "../../../src/account/destinations.store.js";
 import { freshDatabase } from "../../support/database.js";
 import { addInventory, ids } from "../../support/world.js";
+import { makeHttpWorld } from "../support/http-world.js";
 import { makeInvocaWorld, VERSION } from "./support/invoca-world.js";
 
 const { db } = await freshDatabase();
@@ -175,6 +176,24 @@ describe("ring pools", () => {
     await lonely.makePool({ destination_phone_number: "8883330099" });
     const made = await lonely.call("POST", `${lonely.campaign}/ring_pools.json`, body);
     expect(made.json()).toMatchObject({ default_customer_phone_number: { destination_phone_number: "8883330099" } });
+  });
+});
+
+describe("object_url", () => {
+  it("is what the client asked where PUBLIC_BASE_URL is not set", async () => {
+    const pool = await makePool({ destination_phone_number: "8883330002" });
+    const body = { description: "Bus", media_type: "Offline: Radio", destination_phone_number: "8883330002" };
+    const number = (await call("POST", `${campaign}/promo_numbers.json`, body)).json();
+    const unconfigured = makeHttpWorld(db);
+    const get = async (path: string) => {
+      const headers = { authorization: world.key, host: "calls.test:8080" };
+      return (await unconfigured.request("GET", path, { key: null, headers })).json();
+    };
+    const poolUrl = `http://calls.test:8080/v1/pools/${pool.id}`;
+    expect(await get(url(pool["id_from_network"]))).toMatchObject({ object_url: poolUrl });
+    expect(await get(`${campaign}/ring_pools.json`)).toContainEqual(expect.objectContaining({ object_url: poolUrl }));
+    const numberUrl = `http://calls.test:8080/v1/static_numbers/${number.id}`;
+    expect(await get(`${campaign}/promo_numbers/${number.promo_number}.json`)).toMatchObject({ object_url: numberUrl });
   });
 });
 
