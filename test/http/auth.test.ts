@@ -145,6 +145,22 @@ describe("requests that cannot be read", () => {
     expect(problemIn(await request("GET", "/v1/nothing", { key: null })).status).toBe(404);
   });
 
+  it.each([
+    ["GET", "/v1/calls/"],
+    ["GET", "/v1/calls//explanation"],
+    ["GET", "/v1/pools/?limit=1"],
+    ["PATCH", "/v1/pools/"],
+    ["DELETE", "/v1/pools/pool_1/numbers/"],
+    ["POST", "/v1/pools//numbers"],
+    ["GET", "/v1/numbers/"],
+    ["PUT", "/v1/carriers/"],
+    ["GET", "/v1/accounts/"],
+  ] as const)("a path with an empty segment is 404 like any that is not there: %s %s", async (method, path) => {
+    const given = method === "GET" || method === "DELETE" ? {} : { body: {} };
+    expect(problemIn(await request(method, path, given))).toMatchObject({ status: 404, code: "not_found" });
+    expect(problemIn(await request(method, path, { ...given, key: null })).status).toBe(404);
+  });
+
   it("other methods of a known path are 405 with Allow", async () => {
     const response = await request("PUT", "/v1/pools");
     expect(problemIn(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
