@@ -478,9 +478,11 @@ create table number_order (
   next_run_at timestamp with time zone,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
+  calling_code text,
   constraint number_order_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   constraint number_order_check CHECK (((state = ANY (ARRAY['requested'::text, 'ordering'::text])) = (next_run_at IS NOT NULL))),
   constraint number_order_check1 CHECK (((refusal IS NULL) OR (state = ANY (ARRAY['refused'::text, 'unknown'::text])))),
+  constraint number_order_check2 CHECK (((calling_code IS NULL) OR ((calling_code ~ '^\+[1-9][0-9]{0,2}$'::text) AND (npas IS NULL)))),
   constraint number_order_count_check CHECK (((count >= 1) AND (count <= 1000))),
   constraint number_order_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES carrier_credential(id),
   constraint number_order_number_type_check CHECK ((number_type = ANY (ARRAY['toll_free'::text, 'local'::text]))),
@@ -751,6 +753,7 @@ create table promo_number (
   constraint promo_number_role_check CHECK ((role = ANY (ARRAY['pool'::text, 'overflow'::text, 'static'::text]))),
   constraint promo_number_state_check CHECK ((state = ANY (ARRAY['ordering'::text, 'porting'::text, 'available'::text, 'assigned'::text, 'draining'::text, 'quarantined'::text, 'retired'::text])))
 ) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=5);
+CREATE INDEX promo_number_abroad ON public.promo_number USING btree (e164 COLLATE "C") WHERE ((state = 'available'::text) AND (number_type = 'local'::text) AND (npa IS NULL));
 CREATE INDEX promo_number_due ON public.promo_number USING btree (next_check_at) WHERE (next_check_at IS NOT NULL);
 CREATE UNIQUE INDEX promo_number_holder ON public.promo_number USING btree (held_by, pool_id) WHERE (held_by IS NOT NULL);
 CREATE INDEX promo_number_inventory ON public.promo_number USING btree (number_type, npa, e164) WHERE (state = 'available'::text);

@@ -2,6 +2,7 @@
 import { findDestination, type Destination } from "../account/destinations.store.js";
 import { type Queryable, sqlState } from "../db/database.js";
 import { AppError } from "../kernel/errors.js";
+import { standsInFor } from "../pool/fitting-numbers.js";
 import type { NewPool, Pool, PoolSettings } from "../pool/pools.store.js";
 import type { NumberType } from "../telephony/npa.js";
 import { isGiven, type NewPoolBody, type PoolChangesBody, readAutoscale, readNpaFallback } from "./contract/pool.js";
@@ -125,9 +126,8 @@ function assertUnchanged(known: Pool, body: PoolChangesBody): void {
 }
 
 function assertSameKind(known: Pool, destination: Destination): void {
-  const { numberType, npa } = kindOfNumber(destination, {});
-  if (numberType === known.numberType && npa === known.npa) return;
-  throw new AppError("conflict", "The new destination has another type or area code than the pool's numbers.");
+  if (standsInFor(known, destination)) return;
+  throw new AppError("conflict", "The new destination has another type, area code or country than the pool's numbers.");
 }
 
 function definedOf<T extends object>(changes: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

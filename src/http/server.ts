@@ -47,7 +47,7 @@ import { addWebhookEndpointRoutes } from "./routes/webhook-endpoints.js";
 import { TagCache } from "./tag/tag-cache.js";
 import { TagFiles } from "./tag/tag-files.js";
 import { refuseUnsafeText } from "./unsafe-request.js";
-import { addUnknownRoutes } from "./unknown-route.js";
+import { addUnknownRoutes, refuseEmptySegments } from "./unknown-route.js";
 import { serializerCompiler, validatorCompiler } from "./validation.js";
 
 /** Routes that take more say so. */
@@ -114,6 +114,7 @@ function addScopes(app: FastifyInstance, deps: HttpDeps, watch: { metrics: HttpM
 function addApi(scope: HttpApp, deps: HttpDeps, { bots, files }: { bots: BotTally; files: TagFiles }): void {
   acceptJson(scope, ["application/json"]);
   refuseUnsafeText(scope);
+  refuseEmptySegments(scope);
   scope.addHook("onRequest", authenticate(deps));
   scope.addHook("onRequest", (_request, reply, done) => {
     void reply.header("cache-control", "no-store");

@@ -19,16 +19,22 @@ export function addUnknownRoutes(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
     const methods = [...known.values()].filter(({ pattern }) => pattern.test(path)).flatMap((one) => [...one.methods]);
-    if (methods.length === 0) {
-      return sendAppError(
-        reply,
-        new AppError("not_found", "There is nothing at this path; /docs lists what there is."),
-      );
-    }
+    if (methods.length === 0) return sendAppError(reply, nothingHere());
     const allow = [...new Set(methods)].sort().join(", ");
     void reply.header("allow", allow);
     return sendAppError(reply, new AppError("method_not_allowed", `This path takes ${allow}.`));
   });
+}
+
+/** The router lets a parameter be empty (`/v1/calls/`); that names nothing, and is no value that a client got wrong. */
+export function refuseEmptySegments(app: FastifyInstance): void {
+  app.addHook("onRequest", (request, _reply, done) => {
+    done(Object.values(request.params as Record<string, string>).includes("") ? nothingHere() : undefined);
+  });
+}
+
+function nothingHere(): AppError {
+  return new AppError("not_found", "There is nothing at this path; /docs lists what there is.");
 }
 
 /** `/v1/pools/:id` → one segment for each parameter; a wildcard takes the rest. */

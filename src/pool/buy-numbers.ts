@@ -27,6 +27,7 @@ export interface OrderRequest {
   readonly poolId: string | null;
   readonly numberType: NumberType;
   readonly npas: readonly string[] | null;
+  readonly callingCode: string | null;
   readonly count: number;
   readonly reason: string;
   readonly actor: string;
@@ -64,11 +65,11 @@ export const NO_SELLER =
 async function placeOrder(deps: BuyDeps, request: OrderRequest): Promise<OrderedNumbers | null> {
   const shop = await deps.carriers.choose(request);
   if (shop === null) return null;
-  const { key, accountId, poolId, numberType, npas, reason, actor } = request;
+  const { key, accountId, poolId, numberType, npas, callingCode, reason, actor } = request;
   return putOrder(deps.db, {
     id: deps.ids.next("ord"),
     itemIds: Array.from({ length: request.count }, () => deps.ids.next("oit")),
     ...shop,
-    ...{ key, accountId, poolId, numberType, npas, reason, actor },
+    ...{ key, accountId, poolId, numberType, npas, callingCode, reason, actor },
   });
 }

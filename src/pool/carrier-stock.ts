@@ -2,6 +2,7 @@
  * What a carrier has to sell for an order, best area code first, read when it is needed; no number is offered twice in a run. One for each run of an
  * order (run-order.ts).
  */
+import { callingCodeOf } from "../telephony/calling-code.js";
 import { type E164, parseE164 } from "../telephony/e164.js";
 import { classifyNumber } from "../telephony/npa.js";
 import type { NumberCarrier } from "./carrier-inventory/number-carrier.js";
@@ -31,10 +32,10 @@ export class CarrierStock {
   }
 
   private async read(): Promise<void> {
-    const { numberType: type, npas, count } = this.order;
+    const { numberType: type, npas, callingCode, count } = this.order;
     const limit = Math.min(count + SPARE_STOCK, STOCK_MAX);
     for (const npa of npas ?? [null]) {
-      const stock = await this.carrier.searchStock({ type, npa, limit });
+      const stock = await this.carrier.searchStock({ type, npa, callingCode, limit });
       this.waiting.push(...stock.filter((number) => this.fits(number, npa) && !this.offered.has(number)));
       if (this.waiting.length >= limit) return;
     }
@@ -44,7 +45,9 @@ export class CarrierStock {
 
   /** A carrier may show neighbours of what was asked for. */
   private fits(number: E164, npa: string | null): boolean {
+    const { numberType, callingCode } = this.order;
     const is = classifyNumber(number);
-    return parseE164(number) !== null && is.type === this.order.numberType && (npa === null || is.npa === npa);
+    if (parseE164(number) === null || is.type !== numberType || (npa !== null && is.npa !== npa)) return false;
+    return callingCode === null || callingCodeOf(number) === callingCode;
   }
 }

@@ -9,6 +9,8 @@ export interface NumberOrder {
   readonly numberType: NumberType;
   /** Area codes that fit, best first; null: any of the type. */
   readonly npas: readonly string[] | null;
+  /** Local numbers without area codes: the country's they have to be ("+44"). Null: `npas` say enough. */
+  readonly callingCode: string | null;
   readonly count: number;
   readonly reason: string;
   readonly actor: string;

@@ -19,6 +19,7 @@ export interface NewNumberOrder {
   readonly poolId: string | null;
   readonly numberType: NumberType;
   readonly npas: readonly string[] | null;
+  readonly callingCode: string | null;
   readonly reason: string;
   readonly actor: string;
 }
@@ -44,6 +45,7 @@ export interface OrderedNumbers {
   readonly poolId: string | null;
   readonly numberType: NumberType;
   readonly npas: readonly string[] | null;
+  readonly callingCode: string | null;
   readonly count: number;
   readonly refusal: string | null;
   readonly reason: string;
@@ -61,13 +63,13 @@ export interface HeldOrder {
 }
 
 const COLUMNS = `o.id, o.state, o.carrier, o.credential_id as "credentialId", o.account_id as "accountId", o.pool_id as "poolId",
-  o.number_type as "numberType", o.npas, o.count, o.refusal, o.reason, o.actor, o.created_at as "createdAt", o.updated_at as "updatedAt"`;
+  o.number_type as "numberType", o.npas, o.calling_code as "callingCode", o.count, o.refusal, o.reason, o.actor, o.created_at as "createdAt", o.updated_at as "updatedAt"`;
 
 const INSERT = sql(
   "order_insert",
   `with added as (
-     insert into number_order (id, order_key, carrier, credential_id, account_id, pool_id, number_type, npas, count, reason, actor, next_run_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now()) on conflict (order_key) do nothing returning id
+     insert into number_order (id, order_key, carrier, credential_id, account_id, pool_id, number_type, npas, calling_code, count, reason, actor, next_run_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, $10, $11, now()) on conflict (order_key) do nothing returning id
    ), items as (
      insert into number_order_item (id, order_id, position)
        select i.id, added.id, i.position from added, unnest($12::text[]) with ordinality as i (id, position)
@@ -164,6 +166,7 @@ export async function putOrder(db: Queryable, order: NewNumberOrder): Promise<Or
     order.reason,
     order.actor,
     order.itemIds,
+    order.callingCode,
   ]);
   return added === undefined ? ((await findOrder(db, order.key)) as OrderedNumbers) : getOrder(db, order.id);
 }

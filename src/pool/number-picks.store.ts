@@ -9,6 +9,14 @@ const PICK_AVAILABLE = sql(
    where n.state = 'available' and n.number_type = $1 and ($2::text[] is null or n.npa = any ($2))
    order by n.e164 limit $3 for update skip locked`,
 );
+/** Of numbers without area codes, those whose digits begin with $1: what follows 9 ends the range. By an index of its own. */
+export const AVAILABLE_ABROAD = `n.state = 'available' and n.number_type = 'local' and n.npa is null
+  and n.e164 collate "C" >= $1 and n.e164 collate "C" < $1 || ':'`;
+export const PICK_ABROAD = sql(
+  "number_pick_abroad",
+  `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
+   where ${AVAILABLE_ABROAD} order by n.e164 collate "C" limit $2 for update skip locked`,
+);
 const PICK_NAMED = sql(
   "number_pick_named",
   `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
@@ -30,10 +38,14 @@ export async function pickAvailable(
   input: { fitting: readonly FittingNumbers[]; count: number },
 ): Promise<LockedNumber[]> {
   const picked: LockedNumber[] = [];
-  for (const { type, npas } of input.fitting) {
+  for (const { type, npas, callingCode } of input.fitting) {
     const missing = input.count - picked.length;
     if (missing === 0) break;
-    picked.push(...(await tx.query<LockedNumber>(PICK_AVAILABLE, [type, npas, missing])));
+    const found =
+      callingCode === null
+        ? await tx.query<LockedNumber>(PICK_AVAILABLE, [type, npas, missing])
+        : await tx.query<LockedNumber>(PICK_ABROAD, [callingCode, missing]);
+    picked.push(...found);
   }
   return picked;
 }

@@ -2,6 +2,7 @@
 import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import type { FittingNumbers } from "./fitting-numbers.js";
+import { AVAILABLE_ABROAD } from "./number-picks.store.js";
 import type { LockedNumber } from "./numbers.store.js";
 import { NUMBER_COLUMNS } from "./numbers.store.js";
 
@@ -59,6 +60,10 @@ const COUNT_AVAILABLE = sql(
   "pool_scaling_count_available",
   `select count(*) from (
      select from promo_number n where n.state = 'available' and n.number_type = $1 and ($2::text[] is null or n.npa = any ($2)) limit $3) a`,
+);
+export const COUNT_ABROAD = sql(
+  "pool_scaling_count_abroad",
+  `select count(*) from (select from promo_number n where ${AVAILABLE_ABROAD} limit $2) a`,
 );
 // Longer in the pool than that, not presented, not held open by a page, and not called.
 const UNUSED = `n.pool_id = $1 and n.state = 'assigned' and n.role = 'pool' and n.last_presented_at < ringmatch_now() - make_interval(secs => $2)
@@ -143,9 +148,13 @@ export async function countAvailable(
   input: { fitting: readonly FittingNumbers[]; limit: number },
 ): Promise<number> {
   let count = 0;
-  for (const { type, npas } of input.fitting) {
-    if (count >= input.limit) break;
-    const [row] = await db.query<{ count: number }>(COUNT_AVAILABLE, [type, npas, input.limit - count]);
+  for (const { type, npas, callingCode } of input.fitting) {
+    const missing = input.limit - count;
+    if (missing <= 0) break;
+    const [row] =
+      callingCode === null
+        ? await db.query<{ count: number }>(COUNT_AVAILABLE, [type, npas, missing])
+        : await db.query<{ count: number }>(COUNT_ABROAD, [callingCode, missing]);
     count += row?.count ?? 0;
   }
   return count;

@@ -8,7 +8,7 @@ import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { E164 } from "../telephony/e164.js";
 import type { NumberType } from "../telephony/npa.js";
-import { type FittingPool, fittingNumbers } from "./fitting-numbers.js";
+import { describeFitting, type FittingPool, fittingNumbers } from "./fitting-numbers.js";
 import { type MoveDeps, removeNumber } from "./number-moves.js";
 import { pickAvailable } from "./number-picks.store.js";
 import { type LockedNumber, lockNumber, writeMove } from "./numbers.store.js";
@@ -52,7 +52,7 @@ export async function createStatic(
   return deps.db.transaction(async (tx) => {
     const known =
       wanted.kind === "any"
-        ? await takeAny(tx, wanted)
+        ? await takeAny(tx, wanted, destination)
         : await takeNamed(tx, { ...input, accountId, e164: wanted.number });
     const number = await writeMove(tx, known, {
       state: "assigned",
@@ -103,14 +103,16 @@ export async function endStaticNumber(
   if (check !== null) deps.schedule.checkLater(check);
 }
 
-async function takeAny(tx: Queryable, wanted: WantedNumber & { kind: "any" }): Promise<LockedNumber> {
-  const [known] = await pickAvailable(tx, {
-    fitting: fittingNumbers({ numberType: wanted.type, npa: wanted.npa, npaFallback: wanted.npaFallback ?? [] }),
-    count: 1,
-  });
+async function takeAny(
+  tx: Queryable,
+  wanted: WantedNumber & { kind: "any" },
+  destination: Destination,
+): Promise<LockedNumber> {
+  const { type: numberType, npa, npaFallback = [] } = wanted;
+  const asked = { numberType, npa, npaFallback, destinationNumber: destination.number };
+  const [known] = await pickAvailable(tx, { fitting: fittingNumbers(asked), count: 1 });
   if (known !== undefined) return known;
-  const what = wanted.type === "toll_free" ? "toll-free" : `local (${wanted.npa ?? "any area"})`;
-  throw new AppError("inventory_short", `The inventory has no ${what} number; import or buy one.`);
+  throw new AppError("inventory_short", `The inventory has no ${describeFitting(asked)} number; import or buy one.`);
 }
 
 async function takeNamed(

@@ -8,7 +8,7 @@ import { roomOf } from "./account-room.js";
 import { lockAccountNumbers } from "./account-room.store.js";
 import { assignNumber } from "./number-moves.js";
 import { fits, fittingNumbers } from "./fitting-numbers.js";
-import type { NumberBuyer, OrderOutcome } from "./number-buyer.js";
+import type { NumberBuyer, NumberOrder, OrderOutcome } from "./number-buyer.js";
 import { pickNamed } from "./number-picks.store.js";
 import { getPool, lockPool, type Pool } from "./pools.store.js";
 import { lacksOverflow } from "./ring-pool.js";
@@ -42,7 +42,7 @@ async function buy(buyer: NumberBuyer, deps: TakeUpDeps, decision: ScaleDecision
     accountId: decision.accountId,
     poolId: decision.poolId,
     numberType: pool.numberType,
-    npas: npasToBuy(pool),
+    ...numbersToBuy(pool),
     count: decision.ordered,
     reason: decision.reason,
     actor: decision.actor,
@@ -50,9 +50,10 @@ async function buy(buyer: NumberBuyer, deps: TakeUpDeps, decision: ScaleDecision
 }
 
 /** Of the pool's own type only: toll-free numbers in place of local ones come from the inventory, where they lie idle anyway. */
-function npasToBuy(pool: Pool): readonly string[] | null {
-  const npas = fittingNumbers(pool).flatMap((group) => (group.type === pool.numberType ? (group.npas ?? []) : []));
-  return npas.length === 0 ? null : npas;
+function numbersToBuy(pool: Pool): Pick<NumberOrder, "npas" | "callingCode"> {
+  const own = fittingNumbers(pool).filter(({ type }) => type === pool.numberType);
+  const npas = own.flatMap((group) => group.npas ?? []);
+  return { npas: npas.length === 0 ? null : npas, callingCode: own[0]?.callingCode ?? null };
 }
 
 /** @returns null when somebody else took it up meanwhile */

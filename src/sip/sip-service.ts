@@ -14,6 +14,7 @@ import type { SipRequest, SipResponse } from "./drachtio-types.js";
 import type { DrachtioAddress } from "./drachtio-url.js";
 import { gatherWrites } from "./gather-writes.js";
 import { handleInvite, type LiveCalls } from "./handle-invite.js";
+import { ALLOW } from "./edge/allowed-methods.js";
 import { createProxiedCalls } from "./proxied-calls.js";
 import { acceptsTransport, TrunkGuard } from "./trunk-guard.js";
 import { TrunkLimits } from "./trunk-limits.js";
@@ -151,8 +152,6 @@ export class SipService {
     for (const call of this.live.values()) if (call.link === link) call.ending.abort(why);
   }
 }
-
-const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));

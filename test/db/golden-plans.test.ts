@@ -6,8 +6,9 @@ import { CANDIDATES } from "../../src/attribution/candidates.store.js";
 import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
 import type { Database } from "../../src/db/database.js";
 import { SELECT_PAGE_OF_ACCOUNT } from "../../src/pool/numbers.store.js";
+import { PICK_ABROAD } from "../../src/pool/number-picks.store.js";
 import { SELECT_HELD_POOL } from "../../src/pool/presentations.store.js";
-import { COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
+import { COUNT_ABROAD, COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { keepUnanalyzed, nodesOf, type PlanNode, planOf, plansKeptWhile, rowsRead } from "../support/plans.js";
 import { addInventory, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
@@ -205,6 +206,21 @@ describe("hot queries go by index", () => {
     const values = ["", null, null, null, null, 100, false, small?.account.id];
     const nodes = await planOf(db, SELECT_PAGE_OF_ACCOUNT.text, values);
     expectByIndex(nodes, ["promo_number_lru", "promo_number_without_pool"]);
+  });
+
+  it("numbers of a country without area codes: its own alone, among those of all others", async () => {
+    await rows(
+      db,
+      `insert into promo_number (e164, number_type, npa)
+       select code || (200000000 + i), 'local', null from generate_series(1, 3000) i, unnest(array['+33', '+353', '+44', '+49']) code`,
+      [],
+    );
+    await rows(db, "analyze promo_number");
+    for (const { text } of [PICK_ABROAD, COUNT_ABROAD]) {
+      expectByIndex(await planOf(db, text, ["+44", 20]), ["promo_number_abroad"]);
+      const scans = (await planOf(db, text, ["+44", 20])).filter((n) => n["Relation Name"] === "promo_number");
+      expect(scans.reduce((sum, n) => sum + rowsRead(n), 0)).toBe(20);
+    }
   });
 
   it("a renewal of locks: the visitor's own numbers", async () => {

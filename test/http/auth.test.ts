@@ -170,6 +170,22 @@ describe("requests that cannot be read", () => {
     expect(problemIn(await request("GET", "/v1/nothing", { key: null })).status).toBe(404);
   });
 
+  it.each([
+    ["GET", "/v1/calls/"],
+    ["GET", "/v1/calls//explanation"],
+    ["GET", "/v1/pools/?limit=1"],
+    ["PATCH", "/v1/pools/"],
+    ["DELETE", "/v1/pools/pool_1/numbers/"],
+    ["POST", "/v1/pools//numbers"],
+    ["GET", "/v1/numbers/"],
+    ["PUT", "/v1/carriers/"],
+    ["GET", "/v1/accounts/"],
+  ] as const)("a path with an empty segment is 404 like any that is not there: %s %s", async (method, path) => {
+    const given = method === "GET" || method === "DELETE" ? {} : { body: {} };
+    expect(problemIn(await request(method, path, given))).toMatchObject({ status: 404, code: "not_found" });
+    expect(problemIn(await request(method, path, { ...given, key: null })).status).toBe(404);
+  });
+
   it("other methods of a known path are 405 with Allow", async () => {
     const response = await request("PUT", "/v1/pools");
     expect(problemIn(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
@@ -180,7 +196,7 @@ describe("requests that cannot be read", () => {
   it.each([
     ["malformed JSON", '{"name":', 400, "unreadable_body"],
     ["an empty body", "", 400, "unreadable_body"],
-    ["a prototype in JSON", '{"__proto__":{"admin":true}}', 400, "unreadable_body"],
+    ["a prototype in JSON", '{"name":"a","__proto__":{"admin":true}}', 422, "invalid_value"],
     ["an array", "[]", 422, "invalid_value"],
     ["null", "null", 422, "invalid_value"],
     ["U+0000", '{"name":"a\\u0000"}', 422, "invalid_value"],
@@ -189,6 +205,19 @@ describe("requests that cannot be read", () => {
   ])("%s", async (_name, body, status, code) => {
     const response = await request("POST", "/v1/accounts", { body, headers: { "content-type": "application/json" } });
     expect(problemIn(response)).toMatchObject({ status, code });
+  });
+
+  it.each([
+    ['{"name":"a","__proto__":{"admin":true}}', ["__proto__"]],
+    ['{"name":"a","\\u005f_proto__":null}', ["__proto__"]],
+    ['{"name":"a","constructor":{"prototype":{"admin":true}}}', ["constructor"]],
+    ['{"name":"a","deep":[{"__proto__":[]}]}', ["deep.0.__proto__"]],
+  ])("a key that leads to a prototype is an unknown field, named, and changes nothing: %s", async (body, paths) => {
+    const response = await request("POST", "/v1/accounts", { body, headers: { "content-type": "application/json" } });
+    const problem = problemIn(response);
+    expect(problem).toMatchObject({ status: 422, code: "invalid_value" });
+    expect(problem.errors).toEqual(paths.map((path) => ({ path, message: "unknown field" })));
+    expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
   });
 
   it("a pair of surrogates is a character like others", async () => {

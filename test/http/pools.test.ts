@@ -60,6 +60,21 @@ describe("POST /v1/pools", () => {
     expect(listed.json().data.at(-1).number).toBe(pool.overflow_number);
   });
 
+  it("an automatic pool of a destination without area code holds its country's numbers, and moves within it alone", async () => {
+    const { account, key } = await accountWithDestination("+442079460018");
+    await addInventory(db, ["+33170189119", "+442079460119", "+442079460120", "+442079460121"] as E164[]);
+    const body = { name: "London", kind: "automatic", destination_number: "+442079460018", fill_immediately: true };
+    const created = await request("POST", "/v1/pools", { key, body: { ...body, max_size: 3 } });
+    expect(created.statusCode).toBe(201);
+    const pool = created.json();
+    expect(pool).toMatchObject({ size: 3, number_type: "local", npa: null, overflow_number: "+442079460121" });
+    await makeDestination(db, account, "+33170189118");
+    await makeDestination(db, account, "+441614960118");
+    const move = (to: string) => request("PATCH", `/v1/pools/${pool.id}`, { key, body: { destination_number: to } });
+    expect(problemIn(await move("+33170189118"))).toMatchObject({ status: 409, code: "conflict" });
+    expect((await move("+441614960118")).json()).toMatchObject({ destination_number: "+441614960118", size: 3 });
+  });
+
   it("a second automatic pool of one destination is 409", async () => {
     const { key } = await accountWithDestination();
     const body = { name: "Main", kind: "automatic", destination_number: "+18005550100" };

@@ -106,6 +106,28 @@ describe("POST /v1/presentations", () => {
     expect(after).toContain('{place="page"} 1');
   });
 
+  it("a key that leads to a prototype is one of them, wherever it stands, and changes nothing", async () => {
+    const { account } = await makeWorld(db, 1);
+    const text = JSON.stringify({
+      tag_key: account.tagKey,
+      numbers: ["+18005550100"],
+      page: PAGE,
+      custom_data: { a: "b" },
+    })
+      .replace('{"tag_key"', '{"__proto__":{"polluted":1},"tag_key"')
+      .replace('"page":{', '"page":{"constructor":{"prototype":{"polluted":1}},');
+    const counted = async (place: string): Promise<number> => {
+      const text = await metric("ringmatch_presentation_fields_ignored_total");
+      return Number(new RegExp(`place="${place}"} (\\d+)`).exec(text)?.[1] ?? 0);
+    };
+    const [body, page] = [await counted("body"), await counted("page")];
+    const headers = { "content-type": "text/plain" };
+    const answer = await request("POST", "/v1/presentations", { key: null, body: text, headers });
+    expect(answer.json().presentations[0].outcome).toBe("presented");
+    expect([await counted("body"), await counted("page")]).toEqual([body + 1, page + 1]);
+    expect("polluted" in {}).toBe(false);
+  });
+
   it("the touch comes from the page's URL, and what the page says wins", async () => {
     const { account } = await makeWorld(db, 1);
     const page = {

@@ -36,7 +36,7 @@ async function leftInTheMiddle(): Promise<string> {
   fake.fail("POST", "IncomingPhoneNumbers", { kind: "status", status: 429 });
   const npas = ["415"];
   const order = await orderNumbers(shop, {
-    ...{ key, carrier: null, accountId: null, poolId: null, numberType: "local", npas, count: 2 },
+    ...{ key, carrier: null, accountId: null, poolId: null, numberType: "local", npas, callingCode: null, count: 2 },
     ...{ reason: "test", actor: "test", isOwnFirst: false },
   });
   expect(order?.state).toBe("ordering");

@@ -41,6 +41,7 @@ const wanting = (changes: Partial<NumberOrder> = {}): NumberOrder => ({
   poolId: null as never,
   numberType: "local",
   npas: ["415"],
+  callingCode: null,
   count: 3,
   reason: "test",
   actor: "test",
@@ -115,6 +116,18 @@ describe("buying numbers", () => {
   it("of toll-free numbers, any area code", async () => {
     const { bought } = await buy(wanting({ numberType: "toll_free", npas: null, count: 2 }));
     expect(bought).toEqual(["+18882010000", "+18882010001"]);
+  });
+
+  it("without area codes, of the country alone", async () => {
+    fake.setStock("GB", ["+33170189119", "+442079460118", "+12065550100"]);
+    const order = wanting({ npas: null, callingCode: "+44", count: 2 });
+    const outcome = await buy(order);
+    expect(outcome).toEqual({
+      bought: ["+442079460118"],
+      pending: 0,
+      refused: "The carrier has no such number in stock.",
+    });
+    expect(await findOrder(db, order.key)).toMatchObject({ npas: null, callingCode: "+44" });
   });
 
   it("a stock that is too small gives what it has and says so", async () => {

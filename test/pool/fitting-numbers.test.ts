@@ -1,9 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { fits, fittingNumbers, type FittingPool, type NpaFallback } from "../../src/pool/fitting-numbers.js";
+import {
+  describeFitting,
+  fits,
+  fittingNumbers,
+  type FittingPool,
+  type NpaFallback,
+  standsInFor,
+} from "../../src/pool/fitting-numbers.js";
 import { listNumbers } from "../../src/pool/numbers.store.js";
 import { addNumbers, createPool, editPool } from "../../src/pool/pool-changes.js";
 import { scalePool } from "../../src/pool/scale-pool.js";
 import type { E164 } from "../../src/telephony/e164.js";
+import { classifyNumber } from "../../src/telephony/npa.js";
 import { freshDatabase } from "../support/database.js";
 import {
   addInventory,
@@ -14,36 +22,69 @@ import {
   tollFreeNumbers,
 } from "../support/world.js";
 
-const local = (npa: string, ...npaFallback: NpaFallback[]): FittingPool => ({ numberType: "local", npa, npaFallback });
+const local = (npa: string, ...npaFallback: NpaFallback[]): FittingPool => ({
+  ...{ numberType: "local", npa, npaFallback, destinationNumber: `+1${npa}5550100` },
+});
+const abroad = (destinationNumber: string, ...npaFallback: NpaFallback[]): FittingPool => ({
+  ...{ numberType: "local", npa: null, npaFallback, destinationNumber },
+});
+const numberLike = (e164: string) => ({ e164, ...classifyNumber(e164) });
 
 describe("fittingNumbers", () => {
   it("of a toll-free pool: any toll-free number, whatever its area code", () => {
-    const pool: FittingPool = { numberType: "toll_free", npa: null, npaFallback: [] };
-    expect(fittingNumbers(pool)).toEqual([{ type: "toll_free", npas: null }]);
-    expect(fits(pool, { type: "toll_free", npa: "888" })).toBe(true);
-    expect(fits(pool, { type: "local", npa: "415" })).toBe(false);
+    const pool: FittingPool = {
+      ...{ numberType: "toll_free", npa: null, npaFallback: [], destinationNumber: "+18005550100" },
+    };
+    expect(fittingNumbers(pool)).toEqual([{ type: "toll_free", npas: null, callingCode: null }]);
+    expect(fits(pool, numberLike("+18885550100"))).toBe(true);
+    expect(fits(pool, numberLike("+14155550100"))).toBe(false);
   });
 
   it("of a local pool without a fallback, or one that waits: its own area code", () => {
     for (const pool of [local("206"), local("206", "wait")]) {
-      expect(fittingNumbers(pool)).toEqual([{ type: "local", npas: ["206"] }]);
-      expect(fits(pool, { type: "local", npa: "425" })).toBe(false);
+      expect(fittingNumbers(pool)).toEqual([{ type: "local", npas: ["206"], callingCode: null }]);
+      expect(fits(pool, numberLike("+14255550100"))).toBe(false);
     }
   });
 
   it("follow the pool's order, its own area code always first", () => {
-    const state = { type: "local", npas: ["253", "360", "425", "509", "564"] };
-    const own = { type: "local", npas: ["206"] };
-    const tollFree = { type: "toll_free", npas: null };
+    const state = { type: "local", npas: ["253", "360", "425", "509", "564"], callingCode: null };
+    const own = { type: "local", npas: ["206"], callingCode: null };
+    const tollFree = { type: "toll_free", npas: null, callingCode: null };
     expect(fittingNumbers(local("206", "same_state", "toll_free"))).toEqual([own, state, tollFree]);
     expect(fittingNumbers(local("206", "toll_free", "same_state"))).toEqual([own, tollFree, state]);
     expect(fittingNumbers(local("206", "same_state", "wait"))).toEqual([own, state]);
   });
 
-  it("outside the North American plan: none, as no area code can be the same", () => {
-    const pool: FittingPool = { numberType: "local", npa: null, npaFallback: ["same_state"] };
-    expect(fits(pool, { type: "local", npa: null })).toBe(false);
-    expect(fits(pool, { type: "local", npa: "206" })).toBe(false);
+  it("outside the North American plan: local numbers of the destination's country, and no others", () => {
+    const pool = abroad("+442079460018", "same_state");
+    expect(fittingNumbers(pool)).toEqual([{ type: "local", npas: null, callingCode: "+44" }]);
+    expect(fits(pool, numberLike("+441614960119"))).toBe(true);
+    for (const other of ["+33170189119", "+4930901820", "+12065550100", "+18885550100"]) {
+      expect(fits(pool, numberLike(other))).toBe(false);
+    }
+    expect(fits(abroad("+442079460018", "toll_free"), numberLike("+18885550100"))).toBe(true);
+    expect(fits(local("206"), numberLike("+442079460119"))).toBe(false);
+  });
+
+  it("says of itself what it holds", () => {
+    expect(describeFitting(local("206"))).toBe("local (206)");
+    expect(describeFitting(local("206", "same_state"))).toBe("local (206, or as npa_fallback says)");
+    expect(describeFitting(abroad("+442079460018"))).toBe("local (+44)");
+    expect(describeFitting(abroad("+35312345678", "same_state"))).toBe("local (+353)");
+  });
+
+  it("stands in for another destination of the same country, where no area code tells them apart", () => {
+    const to = (number: string) => ({
+      number,
+      numberType: classifyNumber(number).type,
+      npa: classifyNumber(number).npa,
+    });
+    expect(standsInFor(abroad("+442079460018"), to("+441614960119"))).toBe(true);
+    expect(standsInFor(abroad("+442079460018"), to("+33170189119"))).toBe(false);
+    expect(standsInFor(abroad("+442079460018"), to("+12065550100"))).toBe(false);
+    expect(standsInFor(local("206"), to("+12065550188"))).toBe(true);
+    expect(standsInFor(local("206"), to("+14255550188"))).toBe(false);
   });
 });
 

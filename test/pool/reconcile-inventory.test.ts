@@ -52,6 +52,7 @@ const orderOf = (key: string) => ({
   poolId: null,
   numberType: "local" as const,
   npas: ["415"],
+  callingCode: null,
   count: 1,
   isOwnFirst: false,
   ...why,

@@ -59,6 +59,7 @@ describe("numbers that the inventory lacks", () => {
         poolId: world.pool.id,
         numberType: "toll_free",
         npas: null,
+        callingCode: null,
         count: 3,
         reason: decision?.reason,
         actor: "test",

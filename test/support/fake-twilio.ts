@@ -193,8 +193,10 @@ function searchStock(
   if (asked !== null && !/^[2-9]\d\d$/.test(asked)) return problem(400, 21451, `The area code ${asked} is not valid`);
   const npas = asked !== null ? [asked] : kind === "TollFree" ? ["888", "877"] : LOCAL_NPAS_OF_ANY;
   const size = Math.min(Number(query.get("PageSize") ?? STOCK_SHOWN_MAX), STOCK_SHOWN_MAX);
-  const numbers = npas.flatMap((npa) => stockOf(state, npa)).filter((number) => !state.owned.has(number));
-  const available = country === "US" || asked !== null ? numbers.slice(0, size) : [];
+  // Stock of another country is there when a test set it.
+  const stock =
+    country === "US" || asked !== null ? npas.flatMap((npa) => stockOf(state, npa)) : (state.stock.get(country) ?? []);
+  const available = stock.filter((number) => !state.owned.has(number)).slice(0, size);
   return {
     status: 200,
     body: {
@@ -229,7 +231,8 @@ function create(state: State, form: URLSearchParams): Answer {
     return problem(400, 21421, "PhoneNumber or AreaCode is required");
   }
   if (number === undefined) return problem(400, 21452, `No phone numbers found in area code ${form.get("AreaCode")}`);
-  if (!/^\+1[2-9]\d{9}$/.test(number)) return problem(400, 21421, `${number} is not a valid phone number`);
+  if (!/^\+(1[2-9]\d{9}|[2-9]\d{7,14})$/.test(number))
+    return problem(400, 21421, `${number} is not a valid phone number`);
   // Undocumented but confirmed behaviour: creating what is owned updates it, and says 201.
   const known = state.owned.get(number);
   if (known !== undefined) {
@@ -237,7 +240,8 @@ function create(state: State, form: URLSearchParams): Answer {
     return { status: 201, body: shown(known) };
   }
   if (state.refusal !== null) return problem(400, state.refusal.code, state.refusal.message);
-  if (!stockOf(state, number.slice(2, 5)).includes(number)) {
+  const stock = number.startsWith("+1") ? stockOf(state, number.slice(2, 5)) : [...state.stock.values()].flat();
+  if (!stock.includes(number)) {
     return problem(400, 21422, `${number} is not available`);
   }
   const added = own(state, number);

@@ -40,7 +40,7 @@ const npaFallbackIn = z
   .nullable()
   .meta({
     description:
-      "Local pools: where numbers come from when the inventory has none of the pool's area code, in order. same_state: another area code of the same state or province; toll_free; wait: nowhere, the places stay empty. null (the default): its own area code only",
+      "Local pools: where numbers come from when the inventory has none of the pool's area code, in order. same_state: another area code of the same state or province; toll_free; wait: nowhere, the places stay empty. null (the default): its own area code only (outside the North American plan: its destination's country)",
     examples: [["same_state", "toll_free"], "wait"],
   });
 

@@ -19,7 +19,8 @@ import { addTransactionRoutes } from "./transaction-routes.js";
 
 /** @param api registered with the prefix /api */
 export function addInvocaApi(api: HttpApp, deps: HttpDeps, metrics: Pick<HttpMetrics, "presented">): void {
-  acceptJson(api, ["application/json"]);
+  // Fields that are not known are ignored here.
+  acceptJson(api, ["application/json"], () => {});
   api.setErrorHandler((error, request, reply) => {
     const format = request.routeOptions.config?.invocaErrors ?? "envelope";
     return sendInvocaError(reply, invocaErrorOf(deps, error, request), format);

@@ -10,6 +10,7 @@ import { getStatic, listStatics, type StaticNumber } from "../../pool/static-num
 import { poolDefaults } from "../../pool/ring-pool.js";
 import { normalizeNumber } from "../../telephony/e164.js";
 import { actorOf } from "../auth.js";
+import { baseUrlOf } from "../base-url.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { InvocaError } from "./invoca-error.js";
 import { nationalDigits } from "./national-number.js";
@@ -30,20 +31,24 @@ export function addPromoNumberRoutes(app: HttpApp, deps: HttpDeps): void {
   const write = { config: { access: "write" as const }, schema };
   app.get<{ Params: CampaignParams }>(`${CAMPAIGN}/promo_numbers.json`, read, async (request) => {
     const account = await accountOfCampaign(deps, request, request.params);
-    return showAll(deps, await listStatics(deps.db, { accountId: account.id, after: "", limit: PROMO_NUMBERS_MAX }));
+    return showAll(
+      deps,
+      request,
+      await listStatics(deps.db, { accountId: account.id, after: "", limit: PROMO_NUMBERS_MAX }),
+    );
   });
   app.get<{ Params: NumberParams }>(`${CAMPAIGN}/promo_numbers/:number.json`, read, async (request) => {
     const account = await accountOfCampaign(deps, request, request.params);
-    return showOne(deps, await numberNamed(deps, account, request.params));
+    return showOne(deps, request, await numberNamed(deps, account, request.params));
   });
   app.post<{ Params: CampaignParams }>(`${CAMPAIGN}/promo_numbers.json`, write, async (request, reply) => {
     const account = await accountOfCampaign(deps, request, request.params);
     const made = await create(deps, request, account);
-    return reply.code(201).send(await showOne(deps, made));
+    return reply.code(201).send(await showOne(deps, request, made));
   });
   app.put<{ Params: NumberParams }>(`${CAMPAIGN}/promo_numbers/:number.json`, write, async (request) => {
     const account = await accountOfCampaign(deps, request, request.params);
-    return showOne(deps, await change(deps, request, account));
+    return showOne(deps, request, await change(deps, request, account));
   });
   app.delete<{ Params: NumberParams }>(`${CAMPAIGN}/promo_numbers/:number.json`, write, async (request) => {
     const account = await accountOfCampaign(deps, request, request.params);
@@ -141,11 +146,19 @@ function bodyOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
   return isHash(request.body) ? request.body : {};
 }
 
-async function showOne(deps: HttpDeps, number: StaticNumber): Promise<Record<string, unknown> | undefined> {
-  return (await showAll(deps, [number]))[0];
+async function showOne(
+  deps: HttpDeps,
+  request: FastifyRequest,
+  number: StaticNumber,
+): Promise<Record<string, unknown> | undefined> {
+  return (await showAll(deps, request, [number]))[0];
 }
 
-async function showAll(deps: HttpDeps, numbers: readonly StaticNumber[]): Promise<Record<string, unknown>[]> {
+async function showAll(
+  deps: HttpDeps,
+  request: FastifyRequest,
+  numbers: readonly StaticNumber[],
+): Promise<Record<string, unknown>[]> {
   const names = await readPromoNumberNames(
     deps.db,
     numbers.map(({ id }) => id),
@@ -158,7 +171,7 @@ async function showAll(deps: HttpDeps, numbers: readonly StaticNumber[]): Promis
       media_type: mediaType,
       promo_number: nationalDigits(number),
       description: name,
-      object_url: `${deps.publicBaseUrl ?? ""}/v1/static_numbers/${id}`,
+      object_url: `${baseUrlOf(deps, request)}/v1/static_numbers/${id}`,
       custom_data: customData,
     };
   });

@@ -4,6 +4,7 @@
  */
 import type { Destination } from "../../account/destinations.store.js";
 import { AppError } from "../../kernel/errors.js";
+import { standsInFor } from "../../pool/fitting-numbers.js";
 import { createPoolIn, editPool } from "../../pool/pool-changes.js";
 import { getPool, type NewPool, type PoolSettings } from "../../pool/pools.store.js";
 import { poolDefaults } from "../../pool/ring-pool.js";
@@ -79,8 +80,10 @@ async function updateRingPool(deps: HttpDeps, known: RingPool, asked: Asked): Pr
   const destination =
     fields.destination === undefined ? null : await trackDestination(deps, accountId, fields.destination);
   const moved = destination === null || destination.id === pool.destinationId ? null : destination;
-  if (moved !== null && pool.kind === "automatic" && !isSameKind(moved, pool)) {
-    throw invalidFields({ destination_phone_number: ["has another type or area code than the pool's numbers"] });
+  if (moved !== null && pool.kind === "automatic" && !standsInFor(pool, moved)) {
+    throw invalidFields({
+      destination_phone_number: ["has another type, area code or country than the pool's numbers"],
+    });
   }
   const changes = definedOf({ name: fields.name, sessionLifetimeS: fields.lifetimeS, maxSize: fields.maxPoolSize });
   const edited = await refusedAsDuplicate(() =>
@@ -112,7 +115,7 @@ async function destinationOf(deps: HttpDeps, accountId: string, given: string | 
 async function planOf(deps: HttpDeps, asked: Asked, destination: Destination): Promise<NewPool> {
   const { accountId, idFromNetwork, fields } = asked;
   const numbers = numbersOf(fields.local, destination);
-  const isOwnKind = isSameKind(destination, numbers);
+  const isOwnKind = standsInFor({ ...numbers, destinationNumber: destination.number }, destination);
   const isAutomatic = isOwnKind && !(await hasPools(deps.db, { destinationId: destination.id, kind: "automatic" }));
   return {
     ...poolDefaults,
@@ -137,11 +140,6 @@ function numbersOf(local: RingPoolFields["local"], { numberType, npa }: Destinat
   }
   if (local === null && numberType === "local") return { numberType, npa, npaFallback: [] };
   return { numberType: "toll_free", npa: null, npaFallback: [] };
-}
-
-function isSameKind(destination: Destination, numbers: Pick<LocalNumbers, "numberType" | "npa">): boolean {
-  if (destination.numberType !== numbers.numberType) return false;
-  return numbers.numberType === "toll_free" || destination.npa === numbers.npa;
 }
 
 /** "If numbers are available": with fewer the pool stays as it is, and a stored decision says why. */

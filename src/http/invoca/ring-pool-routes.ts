@@ -7,6 +7,7 @@ import type { Account } from "../../account/accounts.store.js";
 import { getDestination } from "../../account/destinations.store.js";
 import { deletePool } from "../../pool/pool-changes.js";
 import { actorOf } from "../auth.js";
+import { baseUrlOf } from "../base-url.js";
 import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { accountNamed } from "./invoca-auth.js";
@@ -36,19 +37,20 @@ export function addRingPoolRoutes(app: HttpApp, deps: HttpDeps): void {
   app.get<{ Params: CampaignParams }>(`${CAMPAIGN}/ring_pools.json`, read, async (request) => {
     const account = await accountOfCampaign(deps, request, request.params);
     const pools = await listRingPools(deps.db, { accountId: account.id, limit: RING_POOLS_MAX });
-    return pools.map((pool) => showRingPool(deps, account, pool));
+    return pools.map((ringPool) => showRingPool(deps, request, { account, ringPool }));
   });
   app.get<{ Params: PoolParams }>(`${CAMPAIGN}/ring_pools/:pool.json`, read, async (request) => {
     const account = await accountOfCampaign(deps, request, request.params);
-    return showRingPool(deps, account, await ringPoolNamed(deps, namedIn(account, request.params)));
+    const ringPool = await ringPoolNamed(deps, namedIn(account, request.params));
+    return showRingPool(deps, request, { account, ringPool });
   });
   app.post<{ Params: CampaignParams }>(`${CAMPAIGN}/ring_pools.json`, write, async (request, reply) => {
     const { account, ringPool, isNew } = await put(deps, request, { ...request.params, pool: null });
-    return reply.code(isNew ? 201 : 200).send(showRingPool(deps, account, ringPool));
+    return reply.code(isNew ? 201 : 200).send(showRingPool(deps, request, { account, ringPool }));
   });
   app.put<{ Params: PoolParams }>(`${CAMPAIGN}/ring_pools/:pool.json`, write, async (request) => {
     const { account, ringPool } = await put(deps, request, request.params);
-    return showRingPool(deps, account, ringPool);
+    return showRingPool(deps, request, { account, ringPool });
   });
   app.delete<{ Params: PoolParams }>(`${CAMPAIGN}/ring_pools/:pool.json`, write, async (request) => {
     const account = await accountOfCampaign(deps, request, request.params);
@@ -112,7 +114,12 @@ async function remove(deps: HttpDeps, request: FastifyRequest, { pool }: RingPoo
 }
 
 /** Field by field in the order of Invoca's own answers. `id` is ours, a string. */
-function showRingPool(deps: HttpDeps, account: Account, { pool, names }: RingPool): Record<string, unknown> {
+function showRingPool(
+  deps: HttpDeps,
+  request: FastifyRequest,
+  { account, ringPool }: { account: Account; ringPool: RingPool },
+): Record<string, unknown> {
+  const { pool, names } = ringPool;
   // One tag an account, so its key stands for Invoca's tag id.
   const destination = {
     destination_phone_number: nationalDigits(pool.destinationNumber),
@@ -121,7 +128,7 @@ function showRingPool(deps: HttpDeps, account: Account, { pool, names }: RingPoo
   return {
     id: pool.id,
     id_from_network: names?.idFromNetwork ?? pool.id,
-    object_url: `${deps.publicBaseUrl ?? ""}/v1/pools/${pool.id}`,
+    object_url: `${baseUrlOf(deps, request)}/v1/pools/${pool.id}`,
     preferred: names?.preferred ?? false,
     lifetime_seconds: pool.sessionLifetimeS,
     name: pool.name,

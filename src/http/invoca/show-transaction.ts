@@ -151,14 +151,24 @@ function outcomeOf({ signal }: FeedRow, record: CallRecord): Record<string, unkn
 }
 
 /** A signal stands in its own row alone: readers merge the rows of a call, where nothing means "not said here". */
-function customOf({ signal }: FeedRow, { record, isStatic }: RecordFacts): CustomField[] {
+function customOf({ signal }: FeedRow, facts: RecordFacts): CustomField[] {
+  const { record, isStatic } = facts;
   const { touch, customData } = record.attribution;
-  const source = isStatic ? "VirtualLine" : "DynamicAttribution";
   const fields = Object.entries({ ...customData, ...touch })
     .filter(([name]) => !(isStatic && (name === "source_name" || name === "media_type")))
-    .map(([name, value]): CustomField => ({ name, data_type: "Short Text", source, value: textOrNull(value) }));
+    .map(([name, value]): CustomField => {
+      const source = isSetLater(name, facts) ? "Api" : isStatic ? "VirtualLine" : "DynamicAttribution";
+      return { name, data_type: "Short Text", source, value: textOrNull(value) };
+    });
   if (signal === null) return fields;
   return [...fields, { name: signal.name, data_type: "Signal", source: "Api", value: signal.value }];
+}
+
+/** By the Signal API or a correction. What says what the page had said already stays the page's. */
+function isSetLater(name: string, { record, matchedData }: RecordFacts): boolean {
+  const { touch, customData } = record.attribution;
+  if (matchedData === null || Object.hasOwn(touch ?? {}, name)) return false;
+  return !Object.hasOwn(matchedData, name) || textOrNull(matchedData[name]) !== textOrNull(customData?.[name]);
 }
 
 function textOrNull(value: unknown): string | null {

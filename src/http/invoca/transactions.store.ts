@@ -166,7 +166,16 @@ export interface RecordFacts {
   readonly isStatic: boolean;
   /** The same caller called the account in the 30 days before; null: nobody knows who called. */
   readonly isRepeat: boolean | null;
+  /** Custom data as the match brought it, before anybody set some of it; null: the record's own, which nobody corrected. */
+  readonly matchedData: Readonly<Record<string, unknown>> | null;
 }
+
+// Of the first row with the record's presentation: a correction that names another one brings that one's data along.
+const MATCHED_DATA = `case when k.attribution_corrected then coalesce((
+    select m.custom_data from (
+      select 0 as revision, c.presentation_id, c.custom_data
+      union all select b.revision, b.presentation_id, b.custom_data from call_correction b where b.call_id = c.id and b.attribution_corrected) m
+    where m.presentation_id is not distinct from k.presentation_id order by m.revision limit 1), '{}') end`;
 
 const RECORDS = sql(
   "invoca_feed_records",
@@ -174,7 +183,8 @@ const RECORDS = sql(
      exists (select 1 from static_number t where t.number_id = c.number_id and t.ownership_epoch = c.ownership_epoch) as "isStatic",
      case when c.caller_hash is not null then exists (
        select 1 from call b where b.caller_hash = c.caller_hash and b.account_id = c.account_id and b.received_at < c.received_at
-         and b.received_at >= c.received_at - interval '30 days') end as "isRepeat"
+         and b.received_at >= c.received_at - interval '30 days') end as "isRepeat",
+     ${MATCHED_DATA} as "matchedData"
    from unnest($1::text[], $2::timestamptz[], $3::int[]) as asked (id, received_at, revision)
      join call c on c.id = asked.id and c.received_at = asked.received_at
      left join call_correction k on k.call_id = c.id and k.revision = asked.revision
@@ -191,9 +201,9 @@ export async function readRecords(db: Queryable, feed: readonly FeedRow[]): Prom
     feed.map(({ revision }) => revision),
   ]);
   const found = new Map<string, RecordFacts>();
-  for (const { poolName, campaignId, isStatic, isRepeat, ...row } of rows) {
+  for (const { poolName, campaignId, isStatic, isRepeat, matchedData, ...row } of rows) {
     const record = recordOf(row);
-    found.set(`${record.callId} ${record.revision}`, { record, poolName, campaignId, isStatic, isRepeat });
+    found.set(`${record.callId} ${record.revision}`, { record, poolName, campaignId, isStatic, isRepeat, matchedData });
   }
   return feed.map(({ callId, revision }) => found.get(`${callId} ${revision}`) ?? null);
 }

@@ -57,7 +57,7 @@ function addSearch(app: HttpApp, deps: HttpDeps): void {
       const opened = shop === null ? null : await deps.carriers.open(shop);
       if (shop === null || opened === null) throw noSeller(carrier);
       try {
-        const stock = await opened.searchStock({ type, npa, limit });
+        const stock = await opened.searchStock({ type, npa, callingCode: null, limit });
         const numbers = stock.map((number) => ({ number, ...classifyNumber(number) }));
         return { carrier: shop.carrier, credential_id: shop.credentialId, numbers };
       } catch (error) {
@@ -98,6 +98,7 @@ function addOrder(app: HttpApp, deps: HttpDeps): void {
         ...{ carrier, accountId, numberType, count, reason },
         poolId: null,
         npas: npa === undefined ? null : [npa],
+        callingCode: null,
         actor: actorOf(request),
         isOwnFirst: true,
       });

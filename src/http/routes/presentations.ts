@@ -35,7 +35,10 @@ const PREFLIGHT_S = "86400";
 
 export function addPresentationRoutes(app: HttpApp, deps: HttpDeps, watch: Watch): void {
   // text/plain as well: a page may then send it without a preflight.
-  acceptJson(app, ["application/json", "text/plain"]);
+  acceptJson(app, ["application/json", "text/plain"], (paths) => {
+    const page = paths.filter((path) => path.startsWith("page.")).length;
+    countIgnored(watch.metrics, { body: paths.length - page, page });
+  });
   app.addHook("onRequest", (_request, reply, done) => {
     void reply.header("access-control-allow-origin", "*").header("cache-control", "no-store");
     done();

@@ -11,6 +11,8 @@ export interface StockQuery {
   readonly type: NumberType;
   /** Null: any of the type. */
   readonly npa: string | null;
+  /** "+44": local numbers of that country. Null: of the North American plan. */
+  readonly callingCode: string | null;
   readonly limit: number;
 }
 

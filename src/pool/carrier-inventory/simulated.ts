@@ -3,7 +3,9 @@
  * lowest number first. Shortages, latency, orders that are delivered later, and faults can be set.
  */
 import type { Clock } from "../../kernel/clock.js";
+import { callingCodeOf } from "../../telephony/calling-code.js";
 import type { E164 } from "../../telephony/e164.js";
+import { nanpAreaCode } from "../../telephony/npa.js";
 import type { CarrierFault } from "./carrier-fault.js";
 import type {
   BuyOutcome,
@@ -18,7 +20,7 @@ import type { NumberWebhooks } from "./number-webhooks.js";
 
 export interface SimulatedOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
-  /** Numbers of one area code that are there to be sold. */
+  /** Numbers of one area code, or of a country without them, that are there to be sold. */
   readonly stockPerNpa?: number;
   /** Each request takes this long. */
   readonly latencyMs?: number;
@@ -45,9 +47,9 @@ export class SimulatedCarrier implements NumberCarrier {
 
   constructor(private readonly options: SimulatedOptions) {}
 
-  /** From now on only this many of the area code's numbers exist. */
-  setStock(npa: string, count: number): void {
-    this.stock.set(npa, count);
+  /** From now on only this many numbers of the area code, or of the country ("+44"), exist. */
+  setStock(area: string, count: number): void {
+    this.stock.set(area, count);
   }
 
   /** The next request fails like this; several queue up. */
@@ -55,14 +57,15 @@ export class SimulatedCarrier implements NumberCarrier {
     this.faults.push(fault);
   }
 
-  async searchStock({ type, npa, limit }: StockQuery): Promise<readonly E164[]> {
+  async searchStock({ type, npa, callingCode, limit }: StockQuery): Promise<readonly E164[]> {
     await this.request();
     const sold = new Set(await this.options.soldBefore?.());
     const found: E164[] = [];
-    for (const one of npa === null ? NPA_OF_ANY[type] : [npa]) {
-      const count = this.stock.get(one) ?? this.options.stockPerNpa ?? STOCK_PER_NPA;
+    const area = callingCode ?? npa;
+    for (const one of area === null ? NPA_OF_ANY[type] : [area]) {
+      const count = this.stockOf(one);
       for (let i = 0; i < count && found.length < limit; i++) {
-        const number = `+1${one}${FIRST_LINE + i}` as E164;
+        const number = numberOf(one, i);
         if (!this.owned.has(number) && !this.orders.has(refOf(number)) && !sold.has(number)) found.push(number);
       }
     }
@@ -134,9 +137,13 @@ export class SimulatedCarrier implements NumberCarrier {
   }
 
   private isSold(number: E164): boolean {
-    const npa = number.slice(2, 5);
-    const line = Number(number.slice(5)) - FIRST_LINE;
-    return line >= 0 && line < (this.stock.get(npa) ?? this.options.stockPerNpa ?? STOCK_PER_NPA);
+    const area = nanpAreaCode(number) ?? callingCodeOf(number);
+    const line = Number(number.slice(-7)) - FIRST_LINE;
+    return line >= 0 && line < this.stockOf(area) && number === numberOf(area, line);
+  }
+
+  private stockOf(area: string): number {
+    return this.stock.get(area) ?? this.options.stockPerNpa ?? STOCK_PER_NPA;
   }
 
   private deliver({ number, mark, webhooks }: NewCarrierNumber): void {
@@ -151,6 +158,11 @@ export class SimulatedCarrier implements NumberCarrier {
 }
 
 const REF_PREFIX = "SIM";
+
+/** @param area three digits, or a country's calling code with its + */
+function numberOf(area: string, line: number): E164 {
+  return `${area.startsWith("+") ? area : `+1${area}`}${FIRST_LINE + line}` as E164;
+}
 
 function refOf(number: E164): string {
   return REF_PREFIX + number;

@@ -6,6 +6,7 @@
 import type Twilio from "twilio/lib/rest/Twilio.js";
 import type { IncomingPhoneNumberInstance } from "twilio/lib/rest/api/v2010/account/incomingPhoneNumber.js";
 import { parsePhoneNumberFromString } from "libphonenumber-js/min";
+import countries from "libphonenumber-js/min/metadata";
 import { messageOf } from "../../kernel/errors.js";
 import { type E164, parseE164 } from "../../telephony/e164.js";
 import { CarrierFault } from "./carrier-fault.js";
@@ -42,7 +43,7 @@ export class TwilioCarrier implements NumberCarrier {
 
   async searchStock(query: StockQuery): Promise<readonly E164[]> {
     const { available } = await this.account();
-    const country = available(countryOf(query.npa));
+    const country = available(countryOf(query));
     const filter = {
       ...(query.npa === null ? {} : { areaCode: Number(query.npa) }),
       voiceEnabled: true,
@@ -185,8 +186,13 @@ function numbersIn(texts: readonly string[]): E164[] {
   return texts.flatMap((text) => parseE164(text) ?? []);
 }
 
-/** The list of a country has only its own area codes, and the plan +1 has several countries. */
-function countryOf(npa: string | null): string {
+/** The list of a country has only its own area codes, and the plan +1 has several countries. Of those that share another code, the main one. */
+function countryOf({ npa, callingCode }: StockQuery): string {
+  if (callingCode !== null) {
+    const [country] = countries.country_calling_codes[callingCode.slice(1)] ?? [];
+    if (country === undefined) throw new CarrierFault("refused", `Twilio lists no numbers of ${callingCode}.`);
+    return country;
+  }
   return (npa === null ? undefined : parsePhoneNumberFromString(`+1${npa}5550100`)?.country) ?? "US";
 }
 

@@ -10,6 +10,8 @@ export interface AppRouter {
   remove(app: RoutableApp): void;
   /** @param method as in the request line, any case; null when no connected app takes it */
   choose(method: string): AppLink | null;
+  /** Apps are connected, have said what they take, and this is not among it. One that reads too slowly takes it all the same. */
+  isTakenByNone(method: string): boolean;
 }
 
 export function createAppRouter(): AppRouter {
@@ -33,6 +35,11 @@ export function createAppRouter(): AppRouter {
         return app;
       }
       return null;
+    },
+    isTakenByNone(method) {
+      const verb = method.toLowerCase();
+      const ready = apps.filter(({ isOpen, verbs }) => isOpen && verbs.size > 0);
+      return ready.length > 0 && ready.every(({ verbs }) => !verbs.has(verb));
     },
   };
 }

@@ -17,6 +17,7 @@ export const COUNTER_NAMES = [
   "refused_capacity",
   "refused_draining",
   "refused_no_app",
+  "refused_method",
   "app_silent",
   "ack_timeouts",
   "prack_timeouts",

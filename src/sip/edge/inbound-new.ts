@@ -2,6 +2,7 @@
  * Requests that begin something: checked as RFC 3261 §8.2 and §16.3 ask, then given to an app that routed their method. For an INVITE the edge
  * says 100 at once and watches that the app takes it up.
  */
+import { ALLOW_HEADER, isAllowed } from "./allowed-methods.js";
 import { requestText, tellNewRequest } from "./app-notices.js";
 import type { Incoming } from "./call-state.js";
 import { cdrAttempt } from "./cdr.js";
@@ -59,10 +60,7 @@ export function unsupportedExtensions(request: CheckedRequest): string {
 function handToApp(ctx: EdgeContext, incoming: Incoming): void {
   const { method } = incoming.request.message;
   const app = ctx.apps.choose(method);
-  if (app === null) {
-    ctx.counters.add("refused_no_app");
-    return refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
-  }
+  if (app === null) return refuseUntaken(ctx, incoming);
   incoming.app = app;
   if (method === "INVITE") {
     ctx.transactions.invites.set(incoming.dialogId, incoming);
@@ -80,6 +78,20 @@ function handToApp(ctx: EdgeContext, incoming: Incoming): void {
       ctx.scheduler.after(MAX_RINGING_MS, () => giveUpInvite(ctx, incoming, 504)),
     );
   }
+}
+
+/**
+ * 503 tells a carrier that this node is down, so it is for that alone; a method that means nothing here is 405 (§8.2.1). What our own Allow names is never
+ * 405: an app that is just connecting says one method after the other what it takes.
+ */
+function refuseUntaken(ctx: EdgeContext, incoming: Incoming): void {
+  const { method } = incoming.request.message;
+  if (ctx.apps.isTakenByNone(method) && !isAllowed(method)) {
+    ctx.counters.add("refused_method");
+    return refuse(ctx, incoming, 405, [ALLOW_HEADER]);
+  }
+  ctx.counters.add("refused_no_app");
+  refuse(ctx, incoming, 503, [header("Retry-After", String(RETRY_AFTER_S))]);
 }
 
 /** The caller's carrier can still try another route; drachtio-server would leave it without an answer for ever. */

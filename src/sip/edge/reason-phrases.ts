@@ -4,6 +4,7 @@ const PHRASES = {
   100: "Trying",
   200: "OK",
   400: "Bad Request",
+  405: "Method Not Allowed",
   408: "Request Timeout",
   413: "Request Entity Too Large",
   416: "Unsupported URI Scheme",

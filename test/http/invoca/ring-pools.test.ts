@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createDestination } from "../../../src/account/destinations.store.js";
 import { freshDatabase } from "../../support/database.js";
 import { addInventory, ids } from "../../support/world.js";
+import { makeHttpWorld } from "../support/http-world.js";
 import { makeInvocaWorld, VERSION } from "./support/invoca-world.js";
 
 const { db } = await freshDatabase();
@@ -129,6 +130,19 @@ describe("ring pools", () => {
     expect(await ours(tollFree.id)).toMatchObject({ number_type: "toll_free", kind: "automatic" });
   });
 
+  it("pools of a destination without area code hold its country's numbers, automatic and campaign pools alike", async () => {
+    await addInventory(db, ["+33170189119", "+442079460119", "+442079460120", "+442079460121"] as never);
+    const abroad = { destination_phone_number: "+442079460018", allow_overflow: false };
+    const first = await makePool({ ...abroad, max_pool_size: 1, fill_immediately: true });
+    expect(await ours(first.id)).toMatchObject({ kind: "automatic", number_type: "local", npa: null, size: 1 });
+    const second = await makePool({ ...abroad, max_pool_size: 3, fill_immediately: true });
+    expect(await ours(second.id)).toMatchObject({ kind: "campaign", number_type: "local", npa: null, size: 2 });
+    const moved = await call("PUT", url(first["id_from_network"]), { destination_phone_number: "+33170189118" });
+    expect(moved.json().errors).toMatchObject({
+      destination_phone_number: ["has another type, area code or country than the pool's numbers"],
+    });
+  });
+
   it("another destination must fit an automatic pool's numbers", async () => {
     const pool = await makePool({ destination_phone_number: "8883330080" });
     const to = (number: string) => call("PUT", url(pool["id_from_network"]), { destination_phone_number: number });
@@ -162,6 +176,24 @@ describe("ring pools", () => {
     await lonely.makePool({ destination_phone_number: "8883330099" });
     const made = await lonely.call("POST", `${lonely.campaign}/ring_pools.json`, body);
     expect(made.json()).toMatchObject({ default_customer_phone_number: { destination_phone_number: "8883330099" } });
+  });
+});
+
+describe("object_url", () => {
+  it("is what the client asked where PUBLIC_BASE_URL is not set", async () => {
+    const pool = await makePool({ destination_phone_number: "8883330002" });
+    const body = { description: "Bus", media_type: "Offline: Radio", destination_phone_number: "8883330002" };
+    const number = (await call("POST", `${campaign}/promo_numbers.json`, body)).json();
+    const unconfigured = makeHttpWorld(db);
+    const get = async (path: string) => {
+      const headers = { authorization: world.key, host: "calls.test:8080" };
+      return (await unconfigured.request("GET", path, { key: null, headers })).json();
+    };
+    const poolUrl = `http://calls.test:8080/v1/pools/${pool.id}`;
+    expect(await get(url(pool["id_from_network"]))).toMatchObject({ object_url: poolUrl });
+    expect(await get(`${campaign}/ring_pools.json`)).toContainEqual(expect.objectContaining({ object_url: poolUrl }));
+    const numberUrl = `http://calls.test:8080/v1/static_numbers/${number.id}`;
+    expect(await get(`${campaign}/promo_numbers/${number.promo_number}.json`)).toMatchObject({ object_url: numberUrl });
   });
 });
 

@@ -259,6 +259,48 @@ describe("signals", () => {
     expect((await world.request("POST", signalsUrl, { body: platform })).json().errors.class).toBe("InvalidInput");
   });
 
+  it("custom data that it sets has the source Api, what the page told keeps its own, whomever the call is credited to later", async () => {
+    const { world } = await worldWithPool();
+    const pool = await world.makePool({ max_pool_size: 1, lifetime_seconds: 1, allow_overflow: false });
+    const url = `${VERSION}/ring_pools/${pool.id}/allocate_number.json?ring_pool_key=${pool.api_key}&utm_source=Google`;
+    const [first, second] = ["1", "2"].map((digit) => `vis_${digit.repeat(20)}`) as [string, string];
+    const see = async (visitor: string, site: string): Promise<string> =>
+      (await world.call("GET", `${url}&site=${site}&ringmatch_visitor_id=${visitor}`)).json().promo_number;
+    const number = `+1${await see(first, "main")}`;
+    // Once the first one's lock of a second is over.
+    await expect.poll(async () => `+1${await see(second, "shop")}`, { timeout: 10_000 }).toBe(number);
+    const id = await callTo(db, number);
+    const set = (custom_data: { name: string; value: string }[]) =>
+      world.call("POST", signalsUrl, {
+        search: { transaction_id: transactionIdOf(id) },
+        signals: [{ name: "sale" }],
+        custom_data,
+      });
+    const sources = async (count: number) => {
+      const feed = await settledFeed(
+        () => read(world, "include_columns=custom_data"),
+        (found) => found.length === count,
+      );
+      const data = feed.map((row) => row["custom_data"] as { name: string; source: string; value: unknown }[]);
+      return data.map((fields) => Object.fromEntries(fields.map(({ name, source }) => [name, source])));
+    };
+    const page = { site: "DynamicAttribution", utm_source: "DynamicAttribution" };
+    await set([
+      { name: "channel", value: "Paid Search" },
+      { name: "site", value: "shop" },
+    ]);
+    const corrected = { ...page, channel: "Api" };
+    expect(await sources(3)).toEqual([page, corrected, { ...corrected, sale: "Api" }]);
+    await set([{ name: "site", value: "else" }]);
+    expect((await sources(4)).at(-1)).toEqual({ ...corrected, site: "Api" });
+    // Another visitor's own data comes with them.
+    const asked = { id, accountId: world.account.id, actor };
+    await correctCall(world.deps, { ...asked, reason: "r", match: { kind: "visitor", visitorId: first } });
+    expect((await sources(5)).at(-1)).toEqual(page);
+    await set([{ name: "plan", value: "pro" }]);
+    expect((await sources(6)).at(-1)).toEqual({ ...page, plan: "Api" });
+  });
+
   it("on a live call: signals are taken, custom data is not", async () => {
     const { world, next } = await worldWithPool();
     const search = { transaction_id: transactionIdOf(await callTo(db, await next(), { isOpen: true })) };

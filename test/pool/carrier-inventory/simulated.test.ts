@@ -9,7 +9,7 @@ const wanted = (number: string, mark = "mark") => ({ number: number as E164, mar
 describe("the simulated carrier", () => {
   it("has the same stock every time, lowest number first, without what it sold", async () => {
     const [one, two] = [new SimulatedCarrier({ clock }), new SimulatedCarrier({ clock })];
-    const query = { type: "local", npa: "415", limit: 2 } as const;
+    const query = { type: "local", npa: "415", callingCode: null, limit: 2 } as const;
     expect(await one.searchStock(query)).toEqual(await two.searchStock(query));
     await one.buy(wanted("+14152000000"));
     expect(await one.searchStock(query)).toEqual(["+14152000001", "+14152000002"]);
@@ -17,15 +17,28 @@ describe("the simulated carrier", () => {
 
   it("does not offer again what it sold in an earlier life", async () => {
     const carrier = new SimulatedCarrier({ clock, soldBefore: async () => ["+14152000000"] });
-    expect(await carrier.searchStock({ type: "local", npa: "415", limit: 1 })).toEqual(["+14152000001"]);
+    expect(await carrier.searchStock({ type: "local", npa: "415", callingCode: null, limit: 1 })).toEqual([
+      "+14152000001",
+    ]);
   });
 
   it("can run short", async () => {
     const carrier = new SimulatedCarrier({ clock, stockPerNpa: 1 });
-    expect(await carrier.searchStock({ type: "local", npa: "415", limit: 5 })).toEqual(["+14152000000"]);
+    expect(await carrier.searchStock({ type: "local", npa: "415", callingCode: null, limit: 5 })).toEqual([
+      "+14152000000",
+    ]);
     expect(await carrier.buy(wanted("+14152000001"))).toEqual({ kind: "taken" });
     carrier.setStock("415", 0);
-    expect(await carrier.searchStock({ type: "local", npa: "415", limit: 5 })).toEqual([]);
+    expect(await carrier.searchStock({ type: "local", npa: "415", callingCode: null, limit: 5 })).toEqual([]);
+  });
+
+  it("sells numbers of a country without area codes", async () => {
+    const carrier = new SimulatedCarrier({ clock, stockPerNpa: 2 });
+    const query = { type: "local", npa: null, callingCode: "+44", limit: 5 } as const;
+    expect(await carrier.searchStock(query)).toEqual(["+442000000", "+442000001"]);
+    expect(await carrier.buy(wanted("+442000000"))).toMatchObject({ kind: "bought" });
+    expect(await carrier.buy(wanted("+442079460018"))).toEqual({ kind: "taken" });
+    expect(await carrier.searchStock(query)).toEqual(["+442000001"]);
   });
 
   it("sells one number once, whatever is asked again", async () => {

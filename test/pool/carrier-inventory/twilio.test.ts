@@ -35,7 +35,7 @@ const wanted = (number: string, mark = `ringmatch ${number}`) => ({
 
 describe("Twilio's stock", () => {
   it("is searched by area code", async () => {
-    const numbers = await carrier.searchStock({ type: "local", npa: "628", limit: 3 });
+    const numbers = await carrier.searchStock({ type: "local", npa: "628", callingCode: null, limit: 3 });
     expect(numbers).toEqual(["+16282010000", "+16282010001", "+16282010002"]);
     const asked = new URL(fake.seen.at(-1)?.path ?? "", fake.url);
     expect(asked.pathname).toBe(`/2010-04-01/Accounts/${ACCOUNT_SID}/AvailablePhoneNumbers/US/Local.json`);
@@ -48,19 +48,36 @@ describe("Twilio's stock", () => {
   });
 
   it("is searched in the country of the area code", async () => {
-    await carrier.searchStock({ type: "local", npa: "416", limit: 1 });
+    await carrier.searchStock({ type: "local", npa: "416", callingCode: null, limit: 1 });
     expect(fake.seen.at(-1)?.path).toContain("/AvailablePhoneNumbers/CA/Local.json");
   });
 
+  it.each([
+    ["+44", "GB"],
+    ["+7", "RU"],
+    ["+212", "MA"],
+  ])("without area codes is searched in the country: %s in %s", async (callingCode, country) => {
+    fake.setStock(country, [`${callingCode}2079460018`]);
+    const numbers = await carrier.searchStock({ type: "local", npa: null, callingCode, limit: 2 });
+    expect(fake.seen.at(-1)?.path).toContain(`/AvailablePhoneNumbers/${country}/Local.json`);
+    expect(fake.seen.at(-1)?.path).not.toContain("AreaCode");
+    expect(numbers).toEqual([`${callingCode}2079460018`]);
+  });
+
+  it("of a code that is no country's is refused", async () => {
+    const fault = await faultOf(carrier.searchStock({ type: "local", npa: null, callingCode: "+999", limit: 2 }));
+    expect(fault).toMatchObject({ kind: "refused", message: "Twilio lists no numbers of +999." });
+  });
+
   it("of toll-free numbers needs no area code", async () => {
-    const numbers = await carrier.searchStock({ type: "toll_free", npa: null, limit: 2 });
+    const numbers = await carrier.searchStock({ type: "toll_free", npa: null, callingCode: null, limit: 2 });
     expect(fake.seen.at(-1)?.path).toContain("/AvailablePhoneNumbers/US/TollFree.json");
     expect(numbers).toHaveLength(2);
   });
 
   it("may be empty, which is no fault", async () => {
     fake.setStock("909", []);
-    expect(await carrier.searchStock({ type: "local", npa: "909", limit: 5 })).toEqual([]);
+    expect(await carrier.searchStock({ type: "local", npa: "909", callingCode: null, limit: 5 })).toEqual([]);
   });
 });
 

@@ -2,8 +2,8 @@
 import { connect, createServer } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { startEdge, until } from "./support/edge.js";
-import { callTexts, field, rawPeer, respondTo, SDP, tagOf } from "./support/raw-peer.js";
+import { type RunningEdge, startEdge, until } from "./support/edge.js";
+import { callTexts, field, type RawPeer, rawPeer, respondTo, SDP, tagOf } from "./support/raw-peer.js";
 import { rawRequest } from "./support/raw-request.js";
 import { connectSrf, type SrfDialog, type SrfMessage, type SrfRequest, type SrfResponse } from "./support/srf.js";
 
@@ -25,6 +25,12 @@ async function up() {
   peer.send(call.ack(ok));
   await until("the dialog", () => dialogs.length === 1);
   return { running, peer, call, ok, dialog: dialogs[0] as SrfDialog };
+}
+
+/** Requests of no call, for the desk. */
+function sender(running: RunningEdge, peer: RawPeer): (method: string) => void {
+  const uri = `sip:desk@${running.host}:${running.port}`;
+  return (method) => peer.send(rawRequest(peer, { method, uri, from: "<sip:p@example.com>;tag=p", to: `<${uri}>` }));
 }
 
 describe("in a call", () => {
@@ -143,13 +149,32 @@ describe("outside a call", () => {
     },
   );
 
-  it("a method that no app routed gets 503", async () => {
+  it.each(["PUBLISH", "FOO"])(
+    "%s, which no app routed, gets 405 with what is allowed (RFC 3261 §8.2.1)",
+    async (method) => {
+      const running = await startEdge();
+      await connectSrf(running, (srf) => srf.use("message", (_req, res) => res.send(200)));
+      const peer = await rawPeer(running);
+      const send = sender(running, peer);
+      send(method);
+      const refused = await peer.response(405, method);
+      expect(refused.split("\r\n")[0]).toBe("SIP/2.0 405 Method Not Allowed");
+      expect(field(refused, "Allow")).toBe("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
+      expect(refused).not.toContain("Retry-After");
+      expect(running.edge.counters()).toMatchObject({ refused_method: 1, refused_no_app: 0 });
+    },
+  );
+
+  it("what is allowed gets 503 from an app that has not said yet that it takes it, and so does anything without an app", async () => {
     const running = await startEdge();
-    await connectSrf(running, (srf) => srf.use("message", (_req, res) => res.send(200)));
     const peer = await rawPeer(running);
-    const uri = `sip:desk@${running.host}:${running.port}`;
-    peer.send(rawRequest(peer, { method: "PUBLISH", uri, from: "<sip:p@example.com>;tag=p", to: `<${uri}>` }));
-    await peer.response(503, "PUBLISH");
+    const send = sender(running, peer);
+    send("FOO");
+    expect(Number(field(await peer.response(503, "FOO"), "Retry-After"))).toBeGreaterThan(0);
+    await connectSrf(running, (srf) => srf.use("message", (_req, res) => res.send(200)));
+    send("OPTIONS");
+    expect(Number(field(await peer.response(503, "OPTIONS"), "Retry-After"))).toBeGreaterThan(0);
+    expect(running.edge.counters()).toMatchObject({ refused_method: 0, refused_no_app: 2 });
   });
 });
 
