@@ -8,8 +8,9 @@ export const SLOTS = `[${SLOT}]`;
 
 /** Attributes that people see, hear or press. */
 const READ = ["href", "aria-label", "title", "alt"];
-const WITH_ATTRIBUTES = '[href^="tel:"i],[href^="sms:"i],[aria-label],[title],[alt]';
-const LINK = /^(tel|sms):/i;
+const WITH_ATTRIBUTES = '[href*="tel:"i],[href*="sms:"i],[aria-label],[title],[alt]';
+/** Browsers take no notice of spaces before it. */
+const LINK = /^\s*(tel|sms):/i;
 
 /** Text that nobody sees, and slots, which are looked at by themselves. */
 const NO_LINE = "script,style,noscript,[data-ringmatch-number]";

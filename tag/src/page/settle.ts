@@ -124,9 +124,11 @@ function wanted(
   return number ? [formatNumber(number), ...page.slice(1).map(() => "")] : page;
 }
 
-/** A link's number as people write it: tel:%2B1%20800… Parameters stay as they are. */
+/** A link's number as people write it: tel:%2B1%20800… Spaces and what is not ASCII dial nothing. Parameters stay as they are. */
 function readable(href: string): string {
-  return href.replace(/^[^;?]*/, (number) => number.replace(/%[2-7][\da-f]/gi, decodeURIComponent));
+  return href.replace(/^[^;?]*/, (number) =>
+    number.replace(/%[2-7][\da-f]/gi, decodeURIComponent).replace(/\s|%[89a-f]./gi, ""),
+  );
 }
 
 /** @returns something truthy: yes */
