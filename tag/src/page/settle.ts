@@ -42,12 +42,19 @@ export function learn(promo: string, destination: string): void {
 /**
  * From now on these are shown, and found when they come back: from a clone, a cache, a script that read the page. Called at every look at the clock: what
  * stays the same costs nothing but to forget what has left the page.
+ * @returns whether there is a destination that was not looked for, one that a link told: it may stand elsewhere on the page
  */
-export function show(numbers: Shown): void {
+export function show(numbers: Shown): boolean {
+  let isNew = false;
   const isSame = `${[...numbers]}` === `${[...shown]}`;
   shown = numbers;
-  numbers.forEach(learn);
+  numbers.forEach((promo, destination) => {
+    isNew = isNew || !standsFor.has(destination);
+    learn(destination, destination);
+    learn(promo, destination);
+  });
   eachSpot((spot) => isSame || settle(...spot));
+  return isNew;
 }
 
 /** Forgets those that have left the page. */

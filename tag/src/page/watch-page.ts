@@ -23,8 +23,8 @@ export const watchPage: WatchPage = (options) => {
   return {
     scan,
     show(numbers) {
-      show(numbers);
-      report();
+      if (show(numbers)) scan();
+      else report();
     },
     stop,
   };

@@ -4,14 +4,13 @@ import { config } from "./settings.js";
 
 /** @returns destination → number; of several sources the one that names most */
 export function sourceNumbers(): Record<string, string> {
-  const { searchParams } = new URL(own.url);
   const numbers: Record<string, string> = {};
   const weights: Record<string, number> = {};
   for (const { destination, number, touch } of config.sources) {
     const wanted = Object.entries(touch);
     if (
       wanted.length > (weights[destination] || 0) &&
-      wanted.every(([name, value]) => searchParams.get(name) === value)
+      wanted.every(([name, value]) => new URL(own.url).searchParams.get(name) === value)
     ) {
       weights[destination] = wanted.length;
       numbers[destination] = number;
