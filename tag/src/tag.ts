@@ -41,7 +41,7 @@ function start(): void {
     q: { push: guarded(([name, argument]: Call) => api[name](argument as object)) },
   };
   window.ringmatch = api;
-  if (before.q) before.q.forEach(api.q.push);
+  before.q?.forEach(api.q.push);
   const begin = (config: TagConfig | undefined): void => {
     if (!config || config.paused) return settled({});
     attempt(() => {
@@ -50,7 +50,7 @@ function start(): void {
     });
   };
   if (__config) begin(__config);
-  else void ask(`/tag/config?key=${script.dataset["key"]}`).then((config) => begin(config as TagConfig));
+  else void ask(`/tag/config?key=${script.dataset["key"]}`).then(begin as (answer: unknown) => void);
 }
 
 attempt(start);

@@ -336,3 +336,26 @@ test("pause puts the originals back and stops; swapped is told with the numbers"
   expect([service.asks.length, service.renewals.length]).toEqual([1, 0]);
   expect(await page.textContent("#n")).toBe(SALES);
 });
+
+test("a destination that only a tel: link told: its link and its texts are swapped as soon as there is a number", async () => {
+  service.config = { ...service.config, numbers: [], discover: true };
+  service.pages.set(
+    "/",
+    pageWith(service, {
+      head: "<script>told = []; document.addEventListener('ringmatch:swapped', (e) => told.push(e.detail.numbers))</script>",
+      body: "<a href='tel:800-555-0100'>800-555-0100</a><p id=n>(800) 555-0100",
+    }),
+  );
+  const { page } = await visit();
+  await page.goto(service.shop);
+  const numbers = { [SALES]: promoFor(SALES) };
+  expect(await page.evaluate(ready)).toEqual(numbers);
+  expect(await page.evaluate("[document.querySelector('a').href, document.body.innerText, told]")).toEqual([
+    `tel:${promoFor(SALES)}`,
+    expect.stringMatching(/^888-555-0100\s+\(888\) 555-0100$/),
+    [numbers],
+  ]);
+  await page.evaluate("ringmatch.pause()");
+  expect(await page.evaluate("document.querySelector('a').outerHTML")).toContain('"tel:800-555-0100">800-555-0100<');
+  expect(service.asks).toHaveLength(1);
+});

@@ -222,6 +222,24 @@ describe("watching", () => {
   });
 });
 
+test.each([
+  [" tel:800-555-0100", "tel:+18885550142"],
+  ["\n TEL:+1 800 555 0100;ext=1 2", "TEL:+18885550142;ext=1 2"],
+  ["tel: 800-555-0100", "tel:+18885550142"],
+  ["tel:800%E2%80%93555-0100", "tel:+18885550142"],
+  ["tel:%C2%A0800-555-0100", "tel:+18885550142"],
+  ["tel:%2B1%20800%a0555%200100", "tel:+18885550142"],
+  ["sms:(800)%20555-0100?body=%C2%A0a b", "sms:+18885550142?body=%C2%A0a b"],
+  ["https://example.com/?tel:800-555-0100", "https://example.com/?tel:800-555-0100"],
+  [" tel:800-555-0199", " tel:800-555-0199"],
+  ["tel:%zz800-555-01", "tel:%zz800-555-01"],
+])("the link %j is written %j", async (href, wanted) => {
+  await live("<a>Call 800-555-0100</a>");
+  await run(`document.querySelector("a").setAttribute("href", ${JSON.stringify(href)})`);
+  await settled();
+  expect(await run(`document.querySelector("a").getAttribute("href")`)).toBe(wanted);
+});
+
 describe("telling", () => {
   test("each destination once, unknown tel: links when asked to, swaps once a batch", async () => {
     await live('<p>800-555-0100</p><p>800-555-0100</p><a href="tel:212-555-0123">x</a><a href="tel:5550123">y</a>', {

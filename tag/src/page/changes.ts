@@ -25,8 +25,8 @@ let isStopped = false;
 
 const observer = new MutationObserver((records) => {
   for (const { target, type, attributeName, addedNodes } of records) {
-    const cell = attributeName ? (target as Element).getAttributeNode(attributeName) : target;
-    if (type !== "childList" && !isOurs(cell)) changed(target);
+    if (type !== "childList" && !isOurs(attributeName ? (target as Element).getAttributeNode(attributeName) : target))
+      changed(target);
     addedNodes.forEach((node) => {
       if (!added.has(target)) changed(node);
       added.add(node);
@@ -47,8 +47,7 @@ export function stop(): void {
 
 /** What was looked at is told, marked, and asked for again where a framework was not ready. Told first: the answer decides what the mark names. */
 export function report(): void {
-  const destinations = found.splice(0);
-  if (destinations[0]) options.onFound(destinations);
+  if (found[0]) options.onFound(found.splice(0));
   if (swapped.splice(0)[0]) {
     document.documentElement.setAttribute(MARK, [...shown].map((pair) => pair.join("=")).join(" "));
     options.onSwapped();
@@ -58,7 +57,7 @@ export function report(): void {
 
 function changed(node: Node): void {
   const line = lineOf(node);
-  pending.add(("closest" in line && line.closest(SLOTS)) || line);
+  pending.add((line as Partial<Element>).closest?.(SLOTS) || line);
   if (isScheduled) return;
   isScheduled = true;
   if (document.hidden) setTimeout(run, HIDDEN_MS);

@@ -68,7 +68,7 @@ export function makeNumberBook(): NumberBook {
     // A mark that somebody else wrote into the page.
     if (!national) return;
     book.set(national, number);
-    heads.add((heads.size < HEADS_MAX ? national.slice(0, 3).split("") : ["\\d", "\\d", "\\d"]).join(GAP));
+    heads.add([...national.slice(0, 3)].map((digit) => (heads.size < HEADS_MAX ? digit : "\\d")).join(GAP));
     lengths.add(national.length);
     patterns = [];
   };
@@ -111,8 +111,8 @@ function delimit(text: string, national: number, written: string, number: string
 
   const [, country] = splitNumber(number);
   // The trunk prefix 0, also behind the country code: +44 (0)20. North America has none.
-  const trunk = `(0${BETWEEN}*){0,${+country > 1 ? 1 : 0}}`;
-  const before = text.slice(Math.max(0, national - BEFORE_MAX), national);
+  const trunk = `(0${BETWEEN}*){0,${+(+country > 1)}}`;
+  const before = text.slice(0, national).slice(-BEFORE_MAX);
   const prefix =
     before.length - before.search(RegExp(`[(+]*(((\\+|\\b00|\\b011)${BETWEEN}*)?${country}${BETWEEN}*)?${trunk}[(]*$`));
   // With what may be a prefix; if that was the end of another number (a ZIP code before it), without.

@@ -34,10 +34,10 @@ export function isAwaited(element: Element): boolean {
   const root = "__next_f" in self ? document.body : element.closest(isLoaded() ? ROOTS : `${ROOTS},${ROOTS_PERHAPS}`);
   if (!root || performance.now() > until) return false;
   const app = (root as Taken)["__vue_app__"];
-  if (app) return !!app.$nuxt && !!app.$nuxt.isHydrating;
+  if (app) return !!app.$nuxt?.isHydrating;
   for (let taken: Element | null = element; taken; taken = taken.parentElement)
     // Elements inside of one that React has taken are React's, and not yet taken; but for HTML that it was given as a string.
     for (const key of Object.keys(taken))
-      if (key.startsWith("__reactProps")) return taken !== element && !(taken as Taken)[key]!.dangerouslySetInnerHTML;
+      if (/^__reactProps/.test(key)) return taken !== element && !(taken as Taken)[key]!.dangerouslySetInnerHTML;
   return true;
 }

@@ -1,15 +1,16 @@
 /** One look at a part of the page: its slots, its lines of text, its attributes and its shadow roots. Called by watch-page.ts. */
 import { readNumber } from "./phone-number.js";
 import { book, eachSpot, options, settle } from "./settle.js";
-import { elementOf, lineAt, type Part, textsIn } from "./text-runs.js";
+import { lineAt, type Part, SHOW_ELEMENT, textsIn } from "./text-runs.js";
 
 const SLOT = "data-ringmatch-number";
 export const SLOTS = `[${SLOT}]`;
 
 /** Attributes that people see, hear or press. */
 const READ = ["href", "aria-label", "title", "alt"];
-const WITH_ATTRIBUTES = '[href^="tel:"i],[href^="sms:"i],[aria-label],[title],[alt]';
-const LINK = /^(tel|sms):/i;
+const WITH_ATTRIBUTES = '[href*="tel:"i],[href*="sms:"i],[aria-label],[title],[alt]';
+/** Browsers take no notice of spaces before it. */
+const LINK = /^\s*(tel|sms):/i;
 
 /** Text that nobody sees, and slots, which are looked at by themselves. */
 const NO_LINE = "script,style,noscript,[data-ringmatch-number]";
@@ -26,16 +27,15 @@ export function look(part: Part, onShadow: (root: ShadowRoot) => void): void {
   each(part, `${SLOTS},${WITH_ATTRIBUTES}`, (element) => {
     const around = element.closest(SLOTS);
     const slot = around ? readNumber(around.getAttribute(SLOT)!) : "";
-    if (slot && around === element) settle(textsIn(element), element, slot, "text");
+    if (slot && around === element) settle(textsIn(element), element, slot, "");
     if (slot || !options.slotsOnly)
-      for (const name of READ) {
-        const value = element.getAttribute(name) || "";
-        if (name !== "href" ? /\d/.test(value) : LINK.test(value))
-          settle([element.getAttributeNode(name)!], element, slot, name === "href" ? "link" : "attribute");
-      }
+      // Of an attribute that is not there they read "null".
+      for (const name of READ)
+        if ((name === "href" ? LINK : /\d/).test(element.getAttribute(name)!))
+          settle([element.getAttributeNode(name)!], element, slot, name);
   });
   // No selector knows them, and to leave out elements which cannot have any takes longer. Thousands: one plain loop.
-  const walker = document.createTreeWalker(part, NodeFilter.SHOW_ELEMENT);
+  const walker = document.createTreeWalker(part, SHOW_ELEMENT);
   for (let node: Node | null = part; node; node = walker.nextNode()) {
     const { shadowRoot } = node as Element;
     if (!shadowRoot) continue;
@@ -62,16 +62,16 @@ function lookAtLines(part: Part): void {
     for (; starts[next]! < end; next++) due.add(text);
   });
   due.forEach((text) => {
-    const element = elementOf(text);
+    const element = text.parentElement || (text.parentNode as ShadowRoot).host;
     if (element.closest(NO_LINE)) return;
     const line = lineAt(texts, texts.indexOf(text as Text));
     line.forEach((one) => due.delete(one));
-    settle(line, element, "", "text");
+    settle(line, element, "", "");
   });
 }
 
 /** The part itself, too: an element that was added may be what is searched. */
 function each(part: Part, selector: string, visit: (element: Element) => void): void {
-  if ("matches" in part && part.matches(selector)) visit(part);
+  if ((part as Partial<Element>).matches?.(selector)) visit(part as Element);
   part.querySelectorAll(selector).forEach(visit);
 }

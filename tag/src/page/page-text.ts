@@ -20,9 +20,9 @@ export function pageText(cell: Cell): string {
 }
 
 /** Whether what stands there was written by us. Null: nothing stands there. */
-export function isOurs(node: Node | null): boolean {
-  const last = node && written.get(node);
-  return !!last && last[1] === node.nodeValue;
+export function isOurs(node: Node | null): unknown {
+  const last = written.get(node as Node);
+  return last && last[1] === node!.nodeValue;
 }
 
 /** @returns whether anything was changed */
@@ -30,7 +30,7 @@ export function write(cell: Cell, text: string, element: Element): boolean {
   const stands = cell.nodeValue;
   const page = pageText(cell);
   const last = written.get(cell) || written.get(element);
-  const rewrites = !last || last[0] !== page ? 0 : last[2] + (last[1] === stands ? 0 : 1);
+  const rewrites = last && last[0] === page ? last[2] + +(last[1] !== stands) : 0;
   if (stands === text || rewrites > REWRITES_MAX) return false;
   for (const node of [cell, element]) written.set(node, [page, text, rewrites]);
   cell.nodeValue = text;

@@ -10,7 +10,8 @@ import { textsIn } from "./text-runs.js";
 /** Where nothing is touched: no text of the page's, a person's own input, or somebody said so. Code is quoted, not dialled. */
 const LEFT_ALONE = "head,textarea,option,code,[contenteditable]:not([contenteditable=false]),[data-ringmatch-ignore]";
 
-type Kind = "text" | "attribute" | "link";
+/** An attribute's name; "" for text. */
+type Kind = string;
 
 type Spot = Parameters<typeof settle>;
 
@@ -19,7 +20,7 @@ export let options: WatchOptions;
 
 export const book = makeNumberBook();
 
-/** Promo number → destination. */
+/** Promo number → destination; a destination → itself. */
 const standsFor = new Map<string, string>();
 export let shown: Shown = new Map();
 
@@ -33,43 +34,40 @@ export const swapped: Element[] = [];
 export const awaited: Element[] = [];
 
 /** From now on promo numbers are found in the place of their destinations. */
-function learn(promo: string, destination: string): void {
+export function learn(promo: string, destination: string): void {
   book.add(promo);
-  if (promo === destination) standsFor.delete(promo);
-  else standsFor.set(promo, destination);
+  standsFor.set(promo, destination);
 }
 
 /**
  * From now on these are shown, and found when they come back: from a clone, a cache, a script that read the page. Called at every look at the clock: what
  * stays the same costs nothing but to forget what has left the page.
+ * @returns whether there is a destination that was not looked for, one that a link told: it may stand elsewhere on the page
  */
-export function show(numbers: Shown): void {
+export function show(numbers: Shown): boolean {
+  let isNew = false;
   const isSame = `${[...numbers]}` === `${[...shown]}`;
   shown = numbers;
-  numbers.forEach((promo, destination) => learn(promo, destination));
+  numbers.forEach((promo, destination) => {
+    isNew = isNew || !standsFor.has(destination);
+    learn(destination, destination);
+    learn(promo, destination);
+  });
   eachSpot((spot) => isSame || settle(...spot));
+  return isNew;
 }
 
 /** Forgets those that have left the page. */
 export function eachSpot(visit: (spot: Spot) => void): void {
   spots.forEach((spot, node) => {
-    if ((spot[3] === "text" ? node : spot[1]).isConnected) visit(spot);
+    if ((spot[3] ? spot[1] : node).isConnected) visit(spot);
     else spots.delete(node);
   });
 }
 
-/**
- * To be called once, before all others.
- * @param mark what a copy of the page says of itself
- */
-export function begin(given: WatchOptions, mark: string): void {
+/** To be called once, before all others. */
+export function begin(given: WatchOptions): void {
   options = given;
-  given.shownBefore.forEach((destination, promo) => learn(promo, destination));
-  for (const pair of mark.split(" ")) {
-    const [destination, promo] = pair.split("=");
-    if (promo) learn(promo, destination!);
-  }
-  given.numbers.forEach((number) => learn(number, number));
 }
 
 function tell(destination: string): void {
@@ -81,13 +79,14 @@ function tell(destination: string): void {
  * @param cells text nodes that are read as one, or one attribute; none in an empty slot
  * @param element what they are in
  * @param slot the destination that stands here by the page's own word, E.164; else ""
- * @param kind "link": the value of a tel: or sms: link
+ * @param kind the name of an attribute; "" for text
  */
 export function settle(cells: readonly Cell[], element: Element, slot: string, kind: Kind): void {
   const page = cells.map(pageText);
-  const text = kind === "link" ? readable(page[0]!) : page.join(JOINT);
+  const isLink = kind === "href";
+  const text = isLink ? readable(page[0]!) : page.join(JOINT);
   const numbers = book.find(text, slot);
-  const isFree = (numbers[0] || slot || (kind === "link" && options.discover)) && !isLeftAlone(element);
+  const isFree = (numbers[0] || slot || (isLink && options.discover)) && !isLeftAlone(element);
   if (isFree) spots.set(cells[0] || element, [cells, element, slot, kind]);
   const parts = isFree ? wanted(text, page, numbers, slot, kind) : page;
   if (parts.every((part, i) => cells[i] && part === cells[i].nodeValue)) return;
@@ -120,23 +119,26 @@ function wanted(
     const target = shown.get(slot || meant) || meant;
     tell(slot || meant);
     if (target !== number && start >= from) {
-      out += text.slice(from, start) + putNumber(text, place, target, kind === "link");
+      out += text.slice(from, start) + putNumber(text, place, target, kind === "href");
       from = end;
     }
   }
   if (from) return (out + text.slice(from)).split(JOINT);
-  if (numbers[0] || kind !== "text") return page;
+  if (numbers[0] || kind) return page;
   tell(slot);
   // Another text in a slot, a call to action, is better than the page's own number.
   const number = shown.get(slot) || (text.trim() ? "" : slot);
   return number ? [formatNumber(number), ...page.slice(1).map(() => "")] : page;
 }
 
-/** A link's number as people write it: tel:%2B1%20800… Parameters stay as they are. */
+/** A link's number as people write it: tel:%2B1%20800… Spaces and what is not ASCII dial nothing. Parameters stay as they are. */
 function readable(href: string): string {
-  return href.replace(/^[^;?]*/, (number) => number.replace(/%[2-7][\da-f]/gi, decodeURIComponent));
+  return href.replace(/^[^;?]*/, (number) =>
+    number.replace(/%[2-7][\da-f]/gi, decodeURIComponent).replace(/\s|%[89a-f]./gi, ""),
+  );
 }
 
-function isLeftAlone(element: Element | undefined): boolean {
-  return !!element && (!!element.closest(LEFT_ALONE) || isLeftAlone((element.getRootNode() as ShadowRoot).host));
+/** @returns something truthy: yes */
+function isLeftAlone(element: Element | undefined): unknown {
+  return element && (element.closest(LEFT_ALONE) || isLeftAlone((element.getRootNode() as ShadowRoot).host));
 }

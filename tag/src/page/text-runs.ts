@@ -9,28 +9,25 @@ const APART = "[data-ringmatch-ignore],[data-ringmatch-number],[contenteditable]
 /** An element or a shadow root: what can be looked at. */
 export type Part = Element | ShadowRoot;
 
+/** NodeFilter's names for what a walker shows, which no minifier shortens. */
+const SHOW_TEXT = 4;
+export const SHOW_ELEMENT = 1;
+
 /** In order. A page has thousands: one plain loop. */
 export function textsIn(root: Node): readonly Text[] {
   const texts: Text[] = [];
-  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(root, SHOW_TEXT);
   for (let text: Node | null; (text = walker.nextNode()); ) texts.push(text as Text);
   return texts;
 }
 
-export function elementOf(text: Node): Element {
-  return text.parentElement || (text.parentNode as ShadowRoot).host;
-}
-
 /** The nearest part of the page around a node that is a line of its own, or more. */
 export function lineOf(node: Node): Part {
-  const { parentNode } = node;
-  return parentNode && isInline(node) ? lineOf(parentNode) : (node as Part);
-}
-
-/** @returns also for text and comments, which have no name */
-function isInline(node: Node): boolean {
-  const { localName } = node as Element;
-  return !localName || (INLINE.test(localName) && !(node as Element).matches(APART));
+  const { parentNode, localName } = node as Element;
+  // Text and comments have no name.
+  return parentNode && (!localName || (INLINE.test(localName) && !(node as Element).matches(APART)))
+    ? lineOf(parentNode)
+    : (node as Part);
 }
 
 /** @returns those of `texts`, all of a part in order, that are read as one with the text at `index` */

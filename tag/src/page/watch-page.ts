@@ -2,7 +2,7 @@
 import type { WatchPage } from "../page.js";
 import { MARK, report, stop, watch } from "./changes.js";
 import { look } from "./look.js";
-import { begin, show } from "./settle.js";
+import { begin, learn, show } from "./settle.js";
 
 export const watchPage: WatchPage = (options) => {
   const root = document.documentElement;
@@ -11,13 +11,20 @@ export const watchPage: WatchPage = (options) => {
     look(document.body || root, watch);
     report();
   };
-  begin(options, root.getAttribute(MARK) || "");
+  begin(options);
+  options.shownBefore.forEach((destination, promo) => learn(promo, destination));
+  // What a copy of the page says of itself.
+  for (const pair of (root.getAttribute(MARK) || "").split(" ")) {
+    const [destination, promo] = pair.split("=") as [string, string];
+    learn(promo, destination);
+  }
+  options.numbers.forEach((number) => learn(number, number));
   watch(document);
   return {
     scan,
     show(numbers) {
-      show(numbers);
-      report();
+      if (show(numbers)) scan();
+      else report();
     },
     stop,
   };

@@ -32,8 +32,8 @@ export function watchDataLayer(onConsent: () => void): void {
   const layer = (window.dataLayer = window.dataLayer || []);
   const { push } = layer;
   layer.forEach(read);
-  layer.push = function (this: unknown[], ...items: unknown[]) {
-    const length = push.apply(this, items);
+  layer.push = (...items: unknown[]) => {
+    const length = push.apply(layer, items);
     if (items.some(read)) onConsent();
     return length;
   };
@@ -41,7 +41,7 @@ export function watchDataLayer(onConsent: () => void): void {
 
 /** What `ringmatch.consent()` was given. */
 export function tellConsent(given: Consents): void {
-  take(told, given);
+  return take(told, given);
 }
 
 /** A visitor's number, and everything that is kept for it. */
@@ -79,7 +79,7 @@ function said(purpose: Purpose): unknown {
 /** @returns whether the entry, `arguments` of gtag(), told of consent */
 function read(entry: unknown): unknown {
   return attempt(() => {
-    const [command, kind, given] = Array.from(entry as ArrayLike<unknown>);
+    const [command, kind, given] = entry as Iterable<unknown>;
     if (command === "consent") take(kind === "update" ? updates : defaults, given as Consents);
     return command === "consent";
   });

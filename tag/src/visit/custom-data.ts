@@ -38,7 +38,7 @@ export function customData(url: string): Record<string, string> {
   return fields;
 }
 
-export function cookie(name: string): string | undefined {
-  const pair = document.cookie.split("; ").find((text) => text.startsWith(`${name}=`));
-  return pair && decodeURIComponent(pair.slice(name.length + 1));
+/** @throws without such a cookie, and when it cannot be decoded */
+export function cookie(name: string): string {
+  return decodeURIComponent(`; ${document.cookie}`.split(`; ${name}=`)[1]!.split(";")[0]!);
 }

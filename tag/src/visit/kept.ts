@@ -1,9 +1,11 @@
 /**
  * What the browser keeps between pages, only ever with consent: the visitor's id, in a first-party cookie and in localStorage, whichever survives; and in
- * localStorage what the service answered last. Named after the tag key, since subdomains may belong to different accounts.
+ * localStorage what the service answered last, and the landing: the latest page view that something brought the visitor to. Named after the tag key, since
+ * subdomains may belong to different accounts.
  */
 import { cookie } from "./custom-data.js";
 import { attempt } from "./guard.js";
+import { CLICK_IDS, type PageView, sendable } from "./page-url.js";
 import { config } from "./settings.js";
 
 /**
@@ -17,16 +19,46 @@ export type AllHeld = Record<string, Held>;
 const DAY_S = 86_400;
 
 let visitorId = "";
+/** The landing as far as this document knows: its first view, or the latest with a source. */
+export let own: PageView;
+/** Whether that has a source, and is to be kept over what is kept. */
+let isLater = false;
 /** Whose cookie this page view wrote: once is enough. */
 let inCookie = "";
 
+/**
+ * Parameters that the address before had as well brought nobody: some sites hand their query on from page to page, and applications write the address they
+ * are at anew.
+ * @returns whether a campaign, a click or another site brought the visitor to this page view: then it is a landing
+ */
+export function arrive(view: PageView): boolean {
+  own = own || view;
+  const isLanding = attempt(() => {
+    const page = new URL(view.url);
+    const before = new URL(view.referrer || "/", page);
+    return (
+      before.host !== page.host ||
+      (before.search !== page.search &&
+        [...page.searchParams].some(([name, value]) => value && (/^utm_/.test(name) || CLICK_IDS.test(name))))
+    );
+  });
+  if (!isLanding) return false;
+  own = view;
+  return (isLater = true);
+}
+
+/** As it may be sent, and kept. */
+export function landing(): PageView {
+  return (!isLater && attempt(() => sendable(recall()[1]!))) || sendable(own);
+}
+
 /** What is known of earlier pages, and of other tabs; what is too old is nothing. It may be of another version of the tag. */
-export function recall(): AllHeld {
+export function recall(): readonly [held?: AllHeld, landing?: PageView] {
   // `until`: localStorage has no end of its own.
-  const [id, until, held] = attempt(() => JSON.parse(localStorage[keptAs()])) || [];
+  const [id, until, ...known] = attempt(() => JSON.parse(localStorage[keptAs()])) || [];
   const isFresh = until > Date.now();
   visitorId = (attempt(() => cookie(keptAs())) || (isFresh && id) || visitorId).split(".")[0];
-  return isFresh && id === visitorId && held;
+  return isFresh && id === visitorId ? known : [];
 }
 
 /** Made here rather than by the service: two tabs that open at once are one visitor. Nearly 30 digits, of which the service wants 20. */
@@ -37,10 +69,14 @@ export function visitor(): string {
 export function keep(id: string, held: AllHeld): void {
   const forS = config.visitor_days * DAY_S;
   const until = Date.now() + forS * 1_000;
+  const last = landing();
   visitorId = id;
   // The time makes each value another, so that reading it back tells whether this very one was taken.
   if (id !== inCookie) writeCookie(`${(inCookie = id)}.${until}`, forS);
-  attempt(() => (localStorage[keptAs()] = JSON.stringify([id, until, held])));
+  attempt(() => {
+    localStorage[keptAs()] = JSON.stringify([id, until, held, last]);
+    isLater = false;
+  });
 }
 
 export function forget(): void {

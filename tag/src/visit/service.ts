@@ -17,15 +17,11 @@ export function ask(path: string, body?: object): Promise<unknown> {
     fetch(origin + path, {
       signal: abort.signal,
       credentials: "omit",
-      ...(body && { method: "POST", body: JSON.stringify(body) }),
+      method: body ? "POST" : "GET",
+      body: JSON.stringify(body),
     });
   return once()
     .catch(once)
     .then((response) => response.ok && response.json())
     .catch(() => 0);
-}
-
-/** Sent even if the page goes away; nobody hears of its answer. */
-export function tell(path: string, body: object): void {
-  navigator.sendBeacon(origin + path, JSON.stringify(body));
 }

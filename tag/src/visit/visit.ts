@@ -6,10 +6,10 @@ import type { PageWatch, WatchPage } from "../page.js";
 import { allowsVisitor, consents, isWithdrawn, watchDataLayer } from "./consent.js";
 import { customData } from "./custom-data.js";
 import { attempt, guarded } from "./guard.js";
-import { type AllHeld, forget, type Held, keep, recall, visitor } from "./kept.js";
+import { type AllHeld, arrive, forget, type Held, keep, landing, recall, visitor } from "./kept.js";
 import { sendable } from "./page-url.js";
-import { ask, tell } from "./service.js";
-import { config } from "./settings.js";
+import { ask } from "./service.js";
+import { config, origin } from "./settings.js";
 import { sourceNumbers } from "./source-numbers.js";
 
 const PRESENTATIONS = "/v1/presentations";
@@ -64,7 +64,7 @@ let hasLooked = false;
 let hasLeft = false;
 let timer: ReturnType<typeof setTimeout>;
 let clock = 0;
-let href = location.href;
+let url = location.href;
 let { referrer } = document;
 
 const onChange = guarded(look);
@@ -75,6 +75,7 @@ export function startVisit(watchPage: WatchPage, settled: (numbers: Numbers) => 
   if (isStopped) return settled(shown);
   watchDataLayer(onChange);
   for (const { number, destination } of config.sources) shownBefore.set(number, destination);
+  arrive({ url, referrer });
   remember();
   watch = watchPage({
     numbers: config.numbers,
@@ -102,8 +103,8 @@ export function startVisit(watchPage: WatchPage, settled: (numbers: Numbers) => 
   addEventListener("popstate", guarded(move));
   for (const name of ["pushState", "replaceState"] as const) {
     const own = history[name];
-    history[name] = function (this: History, ...args) {
-      own.apply(this, args);
+    history[name] = (...args) => {
+      own.apply(history, args);
       attempt(move);
     };
   }
@@ -120,7 +121,7 @@ export function look(): void {
 
 export function run(): void {
   for (const destination in held) if (!waiting && !(held[destination] as Held)[0]) delete held[destination];
-  if (watch) watch.scan();
+  watch?.scan();
   look();
 }
 
@@ -132,7 +133,6 @@ export function stop(): void {
   onSettled(shown);
   watch.stop();
   watch = undefined;
-  clearTimeout(timer);
 }
 
 function check(): void {
@@ -188,12 +188,13 @@ function askFor(due: readonly string[]): void {
     asksThisMinute++;
     setTimeout(() => asksThisMinute--, MINUTE_MS);
     for (const destination of numbers) asked[destination] = true;
-    keep(visitor(), held);
-    const url = sendable(href);
+    const page = sendable({ url, referrer });
+    const start = landing();
     void send(PRESENTATIONS, numbers, {
+      ...self(),
       numbers,
-      page: { url, referrer: referrer ? attempt(() => sendable(referrer)) : undefined, visible: true },
-      custom_data: customData(url),
+      page: { ...page, visible: true, landing: JSON.stringify(start) !== JSON.stringify(page) ? start : undefined },
+      custom_data: customData(page.url),
       consent: consents(),
     });
   } else if (due[0] && !waiting) void send(RENEW, due, renewal(due));
@@ -203,26 +204,24 @@ async function send(path: string, destinations: readonly string[], body: object)
   const asker = held;
   const sentAt = Date.now();
   waiting++;
-  const answer = (await ask(path, { ...self(), ...body })) as Answer;
+  const answer = (await ask(path, body)) as Answer;
   if (asker !== held) return;
   waiting--;
   const isTaken = attempt(() => {
-    destinations.slice(0, NUMBERS_MAX).forEach((destination, at) => {
-      const one = answer.presentations[at] as Presentation;
-      const { promo_number: promo, renew_after_s: renewAfterS } = one;
-      const [ownPromo, ownId, , ownMs] = held[destination] || NOTHING;
+    answer.presentations.forEach((one, at) => {
+      const destination = destinations[at] as string;
+      const [promo, id, , renewMs] = held[destination] || NOTHING;
       held[destination] =
         path === PRESENTATIONS
           ? [
-              E164.test(promo) ? promo : null,
+              (E164.exec(one.promo_number) || NOTHING)[0],
               one.presentation_id,
               sentAt,
-              renewAfterS > 0 ? renewAfterS * 1_000 : UNLOCKED_MS,
+              one.renew_after_s > 0 ? one.renew_after_s * 1_000 : UNLOCKED_MS,
             ]
-          : [ownPromo, ownId, sentAt, one.outcome === "renewed" ? ownMs : 0];
+          : [promo, id, sentAt, one.outcome === "renewed" ? renewMs : 0];
     });
-    remember();
-    keep(answer.visitor_id || visitor(), held);
+    remember(answer.visitor_id);
     return true;
   });
   // A renewal that failed is tried again at the next look, not at once.
@@ -234,30 +233,34 @@ function self(): object {
 }
 
 function renewal(destinations: readonly string[]): object {
-  return { presentation_ids: destinations.map((destination) => (held[destination] as Held)[1]).slice(0, NUMBERS_MAX) };
+  return {
+    ...self(),
+    presentation_ids: destinations.map((destination) => (held[destination] as Held)[1]).slice(0, NUMBERS_MAX),
+  };
 }
 
-/** The lock starts anew when the visitor looks away, so that it is theirs for longest while they dial. */
+/** The lock starts anew when the visitor looks away, so that it is theirs for longest while they dial. Sent even if the page goes away; nobody hears of an answer. */
 function leave(): void {
   const own = found.filter((destination) => (held[destination] || NOTHING)[1]);
-  if (watch && !hasLeft && own[0]) tell(RENEW, { ...self(), ...renewal(own) });
+  if (watch && !hasLeft && own[0]) navigator.sendBeacon(origin + RENEW, JSON.stringify(renewal(own)));
   hasLeft = true;
 }
 
 /** A single-page application went to another page: that is a page view. */
 function move(): void {
-  const from = href;
-  href = location.href;
-  if (!watch || new URL(from).pathname === location.pathname) return;
+  const from = url;
+  url = location.href;
+  if (!watch || (!arrive({ url, referrer: from }) && new URL(from).pathname === location.pathname)) return;
   referrer = from;
   asked = {};
   run();
 }
 
 /** What other pages and tabs were answered since; they may have been of another version of the tag. */
-function remember(): void {
+function remember(id?: string): void {
+  if (!allowsVisitor()) return;
   attempt(() => {
-    const known = allowsVisitor() ? recall() : {};
+    const [known] = recall();
     for (const destination in known) {
       const one = known[destination] as Held;
       if (!one[0]) continue;
@@ -265,6 +268,8 @@ function remember(): void {
       if (one[2] > (held[destination] || NOTHING)[2]) held[destination] = one;
     }
   });
+  // Nothing of a page that nobody sees, but for what was answered meanwhile.
+  if (id || isVisible()) keep(id || visitor(), held);
 }
 
 function isVisible(): boolean {

@@ -18,11 +18,15 @@ export const KEY = "tag_shop";
 /** A lock is three times as long, as the service has it. */
 export const RENEW_AFTER_S = 600;
 
+interface PageView {
+  readonly url: string;
+  readonly referrer?: string;
+}
 export interface AskBody {
   readonly tag_key: string;
   readonly visitor_id: string;
   readonly numbers: readonly string[];
-  readonly page: { readonly url: string; readonly referrer?: string; readonly visible: boolean };
+  readonly page: PageView & { readonly visible: boolean; readonly landing?: PageView };
   readonly custom_data: Readonly<Record<string, string>>;
   readonly consent: Readonly<Record<string, string>>;
 }
