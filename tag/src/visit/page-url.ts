@@ -11,7 +11,7 @@ export interface PageView {
 /** Four of them, two page views, and all fields of an ordinary page fit into the 16 kB that the service takes. */
 const URL_CHARS_MAX = 2_048;
 /** gclid, msclkid, wbraid, gad_campaignid, ScCid, li_fat_id …: those of src/attribution/touch.ts (a test holds them side by side), and others named alike. */
-export const CLICK_IDS = /c(l|lk)?id$|braid$|^gad_|_fat_|epik/i;
+export const CLICK_IDS = /.c(l|lk)?id$|braid$|^gad_|_fat_|epik/i;
 
 /** @throws TypeError without an absolute address */
 export function sendable({ url, referrer }: PageView): PageView {
