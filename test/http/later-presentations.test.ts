@@ -137,14 +137,17 @@ describe("PATCH of a destination", () => {
     });
   });
 
-  it("with pools cannot be deleted, not even with deleted ones whose records name it; it can be ignored", async () => {
+  it("with a pool cannot be deleted, it can be ignored; after its pool it is deleted, and pages keep its number", async () => {
     const { account, destination, pool } = await makeWorld(db, 1);
-    expect((await request("DELETE", `/v1/destinations/${destination.id}`)).statusCode).toBe(409);
-    await request("DELETE", `/v1/pools/${pool.id}`);
-    const refused = await request("DELETE", `/v1/destinations/${destination.id}`);
+    const url = `/v1/destinations/${destination.id}`;
+    const refused = await request("DELETE", url);
     expect(refused.statusCode).toBe(409);
     expect(refused.json().detail).toContain("ignored");
-    expect((await patch(`/v1/destinations/${destination.id}`, { status: "ignored" })).statusCode).toBe(200);
+    expect((await patch(url, { status: "ignored" })).statusCode).toBe(200);
+    expect((await present(account.tagKey)).shown[0].outcome).toBe("original");
+    expect((await patch(url, { status: "tracked" })).statusCode).toBe(200);
+    await request("DELETE", `/v1/pools/${pool.id}`);
+    expect((await request("DELETE", url)).statusCode).toBe(204);
     expect((await present(account.tagKey)).shown[0].outcome).toBe("original");
   });
 });

@@ -356,7 +356,7 @@ describe("numbers that are never presented", () => {
     expect((await removeFromPool(movesOf(theirs), removal)).state).toBe("draining");
     await expect(
       addNumbers(movesOf(mine), { poolId: mine.pool.id, numbers: [e164], actor: "test" }),
-    ).rejects.toMatchObject({ code: "not_found" });
+    ).rejects.toMatchObject({ code: "conflict" });
   });
 });
 
