@@ -23,6 +23,8 @@ let visitorId = "";
 export let own: PageView;
 /** Whether that has a source, and is to be kept over what is kept. */
 let isLater = false;
+/** The landing that is kept, as last seen: to ask for it again is a wait for another process. */
+let last: PageView | undefined;
 /** Whose cookie this page view wrote: once is enough. */
 let inCookie = "";
 
@@ -49,16 +51,18 @@ export function arrive(view: PageView): boolean {
 
 /** As it may be sent, and kept. */
 export function landing(): PageView {
-  return (!isLater && attempt(() => sendable(recall()[1]!))) || sendable(own);
+  return (!isLater && attempt(() => sendable(last!))) || sendable(own);
 }
 
 /** What is known of earlier pages, and of other tabs; what is too old is nothing. It may be of another version of the tag. */
-export function recall(): readonly [held?: AllHeld, landing?: PageView] {
+export function recall(): AllHeld {
   // `until`: localStorage has no end of its own.
-  const [id, until, ...known] = attempt(() => JSON.parse(localStorage[keptAs()])) || [];
+  const [id, until, held, start] = attempt(() => JSON.parse(localStorage[keptAs()])) || [];
   const isFresh = until > Date.now();
   visitorId = (attempt(() => cookie(keptAs())) || (isFresh && id) || visitorId).split(".")[0];
-  return isFresh && id === visitorId ? known : [];
+  const isTheirs = isFresh && id === visitorId;
+  last = isTheirs && start;
+  return isTheirs && held;
 }
 
 /** Made here rather than by the service: two tabs that open at once are one visitor. Nearly 30 digits, of which the service wants 20. */
@@ -69,12 +73,11 @@ export function visitor(): string {
 export function keep(id: string, held: AllHeld): void {
   const forS = config.visitor_days * DAY_S;
   const until = Date.now() + forS * 1_000;
-  const last = landing();
   visitorId = id;
   // The time makes each value another, so that reading it back tells whether this very one was taken.
   if (id !== inCookie) writeCookie(`${(inCookie = id)}.${until}`, forS);
   attempt(() => {
-    localStorage[keptAs()] = JSON.stringify([id, until, held, last]);
+    localStorage[keptAs()] = JSON.stringify([id, until, held, (last = landing())]);
     isLater = false;
   });
 }

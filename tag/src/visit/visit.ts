@@ -260,7 +260,7 @@ function move(): void {
 function remember(id?: string): void {
   if (!allowsVisitor()) return;
   attempt(() => {
-    const [known] = recall();
+    const known = recall();
     for (const destination in known) {
       const one = known[destination] as Held;
       if (!one[0]) continue;
