@@ -169,11 +169,11 @@ async function poolFor(
   destination: DirectoryDestination,
   { touch, visitorId, botReason }: PageRequest,
 ): Promise<DirectoryPool | null> {
+  const chosen = choosePool(destination, touch["utm_campaign"]);
   const hasChoice = destination.pools.length > 1 && botReason === null;
-  if (!hasChoice || visitorId === null || Object.keys(touch).length > 0)
-    return choosePool(destination, touch["utm_campaign"]);
+  if (!hasChoice || visitorId === null || Object.keys(touch).length > 0) return chosen;
   const held = await heldPool(db, { visitorId, poolIds: destination.pools.map(({ id }) => id) });
-  return destination.pools.find(({ id }) => id === held) ?? choosePool(destination, undefined);
+  return destination.pools.find(({ id }) => id === held) ?? chosen;
 }
 
 /** What the account has changed since the directory was read: look again, once. */

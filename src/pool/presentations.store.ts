@@ -65,7 +65,7 @@ const RENEW = sql(
 export const SELECT_HELD_POOL = sql(
   "presentation_select_held_pool",
   `select pool_id as "poolId" from promo_number
-   where held_by = $1 and pool_id = any($2) and (retained_until >= coalesce($3, now()) or locked_until > coalesce($3, now()))
+   where held_by = $1 and pool_id = any($2) and (retained_until >= now() or locked_until > now())
    order by last_presented_at desc limit 1`,
 );
 const SELECT_PAGE = sql(
@@ -131,9 +131,8 @@ export function columnsOf(requests: readonly AllocationRequest[]): unknown[] {
 export async function heldPool(
   db: Queryable,
   input: { visitorId: string; poolIds: readonly string[] },
-  now: Instant | null = null,
 ): Promise<string | null> {
-  const [row] = await db.query<{ poolId: string }>(SELECT_HELD_POOL, [input.visitorId, input.poolIds, timestamp(now)]);
+  const [row] = await db.query<{ poolId: string }>(SELECT_HELD_POOL, [input.visitorId, input.poolIds]);
   return row?.poolId ?? null;
 }
 

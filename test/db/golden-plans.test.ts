@@ -235,7 +235,7 @@ describe("hot queries go by index", () => {
   });
 
   it("what a visitor holds of a destination's pools: that visitor's numbers", async () => {
-    const values = ["vis_100", [world.pool.id, "pool_of_a_campaign"], null];
+    const values = ["vis_100", [world.pool.id, "pool_of_a_campaign"]];
     expectByIndex(await planOf(db, SELECT_HELD_POOL.text, values), ["promo_number_holder"]);
   });
 

@@ -2,6 +2,7 @@
  * One visitor's way to a call, from the presentation log: which page began the touch that led to it, and from which other site the visitor came.
  * Pure.
  */
+import { isJsonObject, type JsonObject } from "../../kernel/json-object.js";
 import { hostOf } from "./channel.js";
 
 /** One row of the log, as a page view left it. */
@@ -29,7 +30,7 @@ export function landingOf(visits: readonly Visit[]): Landing {
   const matched = visits[visits.length - 1];
   if (matched === undefined) return { landingPage: null, referrer: null };
   const remembered = matched.context["landing"];
-  if (isFields(remembered)) return shownLanding(remembered);
+  if (isJsonObject(remembered)) return shownLanding(remembered);
   const own = visits.filter(({ presentationId }) => presentationId === matched.presentationId);
   let at = own.length - 1;
   while (
@@ -44,27 +45,21 @@ export function landingOf(visits: readonly Visit[]): Landing {
 /** As the page gave it; null: it gave none. */
 export function consentOf(visits: readonly Visit[]): Readonly<Record<string, unknown>> | null {
   const consent = visits[visits.length - 1]?.context["consent"];
-  return isFields(consent) ? { ...consent } : null;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isJsonObject(consent) ? { ...consent } : null;
 }
 
 /** @param address `url` and `referrer` of a page */
-function shownLanding(address: Fields): Landing {
+function shownLanding(address: JsonObject): Landing {
   return { landingPage: textOf(address, "url"), referrer: externalReferrerOf(address) };
 }
 
-function externalReferrerOf(address: Fields): string | null {
+function externalReferrerOf(address: JsonObject): string | null {
   const referrer = textOf(address, "referrer");
   const from = hostOf(referrer);
   return from === null || from === hostOf(textOf(address, "url")) ? null : referrer;
 }
 
-function textOf(address: Fields, name: "url" | "referrer"): string | null {
+function textOf(address: JsonObject, name: "url" | "referrer"): string | null {
   const value = address[name];
   return typeof value === "string" && value !== "" ? value : null;
 }

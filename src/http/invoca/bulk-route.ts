@@ -2,12 +2,12 @@
  * `POST /api/<date>/bulk.json`: many numbers at once, answered in the order they were asked for, each row with its own success or error.
  * Invoca's prose calls the list "request", its samples "requests": both are taken.
  */
+import { isJsonObject } from "../../kernel/json-object.js";
 import type { FastifyRequest } from "fastify";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import type { HttpMetrics } from "../http-metrics.js";
 import { type AllocateDeps, type AllocationAsked, allocateNumbers, type AllocationResult } from "./allocate.js";
 import { InvocaError, invocaErrorOf } from "./invoca-error.js";
-import { isHash } from "./read-values.js";
 
 /** Twice the rows of one allocation statement: more would only wait in line, and who waits longer than 1.2 s gets nothing. */
 export const BULK_REQUESTS_MAX = 500;
@@ -61,7 +61,7 @@ function showResult(deps: AllocateDeps, request: FastifyRequest, result: Allocat
 }
 
 function readRows(body: unknown): BulkRow[] {
-  const list = isHash(body) ? (body["requests"] ?? body["request"]) : undefined;
+  const list = isJsonObject(body) ? (body["requests"] ?? body["request"]) : undefined;
   if (!Array.isArray(list) || list.length === 0) {
     throw new InvocaError("InvalidInput", "requests must be an array with at least one entry");
   }
@@ -69,7 +69,7 @@ function readRows(body: unknown): BulkRow[] {
     throw new InvocaError("InvalidInput", `requests are limited to ${BULK_REQUESTS_MAX}`);
   }
   return list.map((row: unknown) => {
-    if (!isHash(row)) return { requestId: undefined, asked: null };
+    if (!isJsonObject(row)) return { requestId: undefined, asked: null };
     return { requestId: row["request_id"], asked: askedIn(row["api_suffix"]) };
   });
 }

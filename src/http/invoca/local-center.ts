@@ -2,11 +2,12 @@
  * From Invoca's place of a local pool to our area code and fallback. We know area codes and the state they lie in, no distances: an area code is taken as
  * it is, a ZIP code or state becomes that state, coordinates become nothing. Pure.
  */
+import { isJsonObject } from "../../kernel/json-object.js";
 import type { NpaFallback } from "../../pool/fitting-numbers.js";
 import type { NumberType } from "../../telephony/npa.js";
 import { npasOfRegion } from "../../telephony/npa-region.js";
 import { regionOfZip } from "../../telephony/zip-region.js";
-import { isBlank, isHash, readFlag } from "./read-values.js";
+import { isBlank, readFlag } from "./read-values.js";
 
 export const INVALID_CENTER_KEY = "Invalid Key in Local Center.";
 const KEYS: ReadonlySet<string> = new Set(["tn_prefix", "zipcode", "latitude", "longitude", "city", "state"]);
@@ -76,7 +77,7 @@ export function readWhitelist(given: unknown): readonly string[] | null {
 /** @returns what is wrong with the values of local_number_preferences; null: nothing */
 export function wrongPreference(preferences: unknown): string | null {
   if (preferences === undefined || preferences === null) return null;
-  if (!isHash(preferences)) return "is invalid";
+  if (!isJsonObject(preferences)) return "is invalid";
   const { search_radius_miles: radius, restrict_search_to_state: restrict } = preferences;
   if (!isBlank(radius) && !(Number(radius) >= 0)) return "search_radius_miles must be greater than or equal to 0";
   return isBlank(restrict) || readFlag(restrict) !== undefined

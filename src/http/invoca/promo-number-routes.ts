@@ -5,6 +5,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Account } from "../../account/accounts.store.js";
 import { AppError } from "../../kernel/errors.js";
+import { isJsonObject } from "../../kernel/json-object.js";
 import { createStatic, editStatic, endStaticNumber } from "../../pool/static-numbers.js";
 import { getStatic, listStatics, type StaticNumber } from "../../pool/static-numbers.store.js";
 import { poolDefaults } from "../../pool/ring-pool.js";
@@ -16,7 +17,6 @@ import { InvocaError } from "./invoca-error.js";
 import { nationalDigits } from "./national-number.js";
 import { type PromoNumberFields, readPromoNumberFields } from "./promo-number-fields.js";
 import { findPromoNumber, putPromoNumberName, readPromoNumberNames } from "./promo-numbers.store.js";
-import { isHash } from "./read-values.js";
 import { accountOfCampaign, CAMPAIGN, type CampaignParams } from "./ring-pool-routes.js";
 import { onlyDestination, trackDestination } from "./tracked-destination.js";
 
@@ -143,7 +143,7 @@ async function find(deps: HttpDeps, account: Account, text: string): Promise<Sta
 }
 
 function bodyOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
-  return isHash(request.body) ? request.body : {};
+  return isJsonObject(request.body) ? request.body : {};
 }
 
 async function showOne(

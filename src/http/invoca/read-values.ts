@@ -1,4 +1,5 @@
 /** Values as Invoca's clients send them: strings stand for numbers and booleans. What is not readable is noted by field, in Rails' words. Pure. */
+import { isJsonObject } from "../../kernel/json-object.js";
 
 export const BLANK = "can't be blank";
 
@@ -47,7 +48,7 @@ export class FieldReader {
   hash(name: string): Readonly<Record<string, unknown>> | undefined {
     const value = this.body[name];
     if (value === undefined || value === null) return undefined;
-    return isHash(value) ? value : this.none(name, "is invalid");
+    return isJsonObject(value) ? value : this.none(name, "is invalid");
   }
 
   private none(name: string, message: string): undefined {
@@ -64,10 +65,6 @@ export function readFlag(value: unknown): boolean | undefined {
 
 export function isBlank(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === "string" && value.trim() === "");
-}
-
-export function isHash(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The first of a query parameter that may be repeated. @returns undefined when it is not there */

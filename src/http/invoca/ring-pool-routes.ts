@@ -2,6 +2,7 @@
  * `/api/<date>/<network>/advertisers/<a>/advertiser_campaigns/<c>/ring_pools[/<id_from_network>].json`. POST and PUT both create or update; deleting what is
  * not there does nothing. Any campaign id is accepted, and an account's pools are listed under each.
  */
+import { isJsonObject } from "../../kernel/json-object.js";
 import type { FastifyRequest } from "fastify";
 import type { Account } from "../../account/accounts.store.js";
 import { getDestination } from "../../account/destinations.store.js";
@@ -14,7 +15,7 @@ import { accountNamed } from "./invoca-auth.js";
 import { InvocaError, invalidFields } from "./invoca-error.js";
 import { nationalDigits } from "./national-number.js";
 import { allowsOverflow, putRingPool, ringPoolNamed } from "./put-ring-pool.js";
-import { isHash, readFlag } from "./read-values.js";
+import { readFlag } from "./read-values.js";
 import { readRingPoolFields } from "./ring-pool-fields.js";
 import { ringPoolKey } from "./ring-pool-key.js";
 import { findRingPool, hasPools, listRingPools, type RingPool } from "./ring-pools.store.js";
@@ -79,7 +80,7 @@ async function put(
   params: CampaignParams & { readonly pool: string | null },
 ): Promise<{ account: Account; ringPool: RingPool; isNew: boolean }> {
   const account = await accountOfCampaign(deps, request, params);
-  const body = isHash(request.body) ? request.body : {};
+  const body = isJsonObject(request.body) ? request.body : {};
   const given = params.pool ?? idIn(body);
   const known = given === null ? null : await findRingPool(deps.db, { accountId: account.id, idFromNetwork: given });
   const fields = readRingPoolFields(body, { needsName: known === null, needsId: params.pool === null });
@@ -102,7 +103,7 @@ function namedIn(account: Account, { campaign, pool }: PoolParams) {
 
 async function remove(deps: HttpDeps, request: FastifyRequest, { pool }: RingPool): Promise<void> {
   const flag = "delete_detected_phone_number";
-  const body = isHash(request.body) ? request.body : {};
+  const body = isJsonObject(request.body) ? request.body : {};
   const withDestination = readFlag((request.query as Record<string, unknown>)[flag] ?? body[flag]) ?? false;
   await deletePool(deps, { poolId: pool.id, actor: actorOf(request) });
   directoryChanged(deps);

@@ -1,8 +1,9 @@
 /** The body of the Signal API, read as a whole: all that is wrong is told in one sentence, in Invoca's words. Pure. */
+import { isJsonObject } from "../../kernel/json-object.js";
 import type { Signal } from "../../attribution/corrections/correct-call.js";
 import { CUSTOM_FIELDS_MAX } from "../../attribution/judging/custom-data.js";
 import { InvocaError } from "./invoca-error.js";
-import { isBlank, isHash, readFlag } from "./read-values.js";
+import { isBlank, readFlag } from "./read-values.js";
 import { readSignalTime } from "./signal-time.js";
 
 /** Invoca's own hard limit. */
@@ -31,10 +32,10 @@ type Hash = Readonly<Record<string, unknown>>;
 
 /** @param timeZone of the account, for times of spreadsheets. @throws InvocaError("InvalidInput" | "RecordInvalid") */
 export function readSignalBody(body: unknown, timeZone: string): SignalBody {
-  const given = isHash(body) ? body : {};
+  const given = isJsonObject(body) ? body : {};
   const signals = listOf(given["signals"]);
   const customData = listOf(given["custom_data"]);
-  const search = isHash(given["search"]) ? textsOf(given["search"]) : {};
+  const search = isJsonObject(given["search"]) ? textsOf(given["search"]) : {};
   const wrong: string[] = [];
   if (!["transaction_id", "call_record_id", "call_start_time"].some((name) => (search[name] ?? "") !== "")) {
     wrong.push("transaction_id, call_record_id, or call_start_time must not be empty");
@@ -144,5 +145,5 @@ function textOf(value: unknown): string {
 /** @returns null for what is no list of objects */
 function listOf(value: unknown): readonly Hash[] | null {
   if (value === undefined || value === null) return [];
-  return Array.isArray(value) && value.every(isHash) ? value : null;
+  return Array.isArray(value) && value.every(isJsonObject) ? value : null;
 }

@@ -2,6 +2,7 @@
  * `POST|PUT /api/<date>/transactions.json`, the Signal API: what came of a call, told later. Signals are ours, custom data a correction of the call; the same
  * request again changes nothing.
  */
+import { isJsonObject } from "../../kernel/json-object.js";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CallRecord } from "../../attribution/call-record.js";
 import {
@@ -15,7 +16,6 @@ import { readSignals } from "../../attribution/corrections/signals.store.js";
 import { actorOf, principalOf } from "../auth.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { accountOfSearch, findSignalledCall } from "./find-signalled-call.js";
-import { isHash } from "./read-values.js";
 import { readSignalBody } from "./signal-body.js";
 import { transactionIdOf } from "./transaction-id.js";
 import { findReplaced } from "./transactions.store.js";
@@ -30,7 +30,7 @@ export function addSignalRoutes(app: HttpApp, deps: HttpDeps): void {
 
 async function answer(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { accountId } = principalOf(request);
-  const search = isHash(request.body) ? request.body["search"] : undefined;
+  const search = isJsonObject(request.body) ? request.body["search"] : undefined;
   const account = await accountOfSearch(deps, search, accountId);
   const body = readSignalBody(request.body, account?.timeZone ?? "UTC");
   const call = await findSignalledCall(deps, body.search, account);

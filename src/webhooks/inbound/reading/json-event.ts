@@ -3,6 +3,7 @@
  * before a signature passes: it never says what is wrong with a field.
  */
 import { AppError } from "../../../kernel/errors.js";
+import { isJsonObject } from "../../../kernel/json-object.js";
 import { callIdOf, invalidField } from "./report-fields.js";
 
 export type JsonEvent = Readonly<Record<string, unknown>>;
@@ -51,5 +52,5 @@ export function callIdIn(event: JsonEvent, name: string): string {
 }
 
 function asObject(value: unknown): JsonEvent | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonEvent) : null;
+  return isJsonObject(value) ? value : null;
 }

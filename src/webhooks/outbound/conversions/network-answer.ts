@@ -1,4 +1,5 @@
 /** What a network's answer means for trying again. Called by its senders. */
+import { isJsonObject, type JsonObject } from "../../../kernel/json-object.js";
 import type { SentOutcome } from "../retry-rules.js";
 import { type Answer, keptOf } from "../send.js";
 
@@ -23,12 +24,10 @@ export function withoutSecrets(answer: Answer, secrets: readonly string[]): Answ
 }
 
 /** @returns null for what is no JSON object */
-export function jsonIn(text: string): Readonly<Record<string, unknown>> | null {
+export function jsonIn(text: string): JsonObject | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
+    return isJsonObject(value) ? value : null;
   } catch (error) {
     // A proxy's page, or an answer that was cut: it says nothing.
     void error;
