@@ -12,7 +12,8 @@ it("a program's output is returned, its failure told with its own words, and nei
   expect(await run("sh", ["-c", "echo out; echo err >&2"], asOurselves)).toBe("out\n");
   await expect(run("sh", ["-c", "echo why >&2; exit 3"], asOurselves)).rejects.toThrow("sh ended with 3: why");
   await expect(run("/no/such/program", [], asOurselves)).rejects.toThrow("ENOENT");
-  expect(timers()).toBe(before);
+  // Fewer when one of the test runner's own ended meanwhile.
+  expect(timers()).toBeLessThanOrEqual(before);
 });
 
 it("a program sees nothing of our environment", async () => {

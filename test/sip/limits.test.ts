@@ -5,6 +5,7 @@ import { TrunkLimits } from "../../src/sip/trunk-limits.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { presentedNumber, recordOf, startSipWorld } from "../support/sip-world.js";
 import { sipp } from "../support/sipp.js";
+import { startPhone } from "./edge/support/phone.js";
 
 describe("a trunk's limits", () => {
   let nowMs = 0;
@@ -66,14 +67,18 @@ describe("over SIP", async () => {
   afterAll(() => sip.stop());
 
   it("a call beyond the destination's max_concurrent_calls counts as busy there and reaches the failover target", async () => {
-    const first = await sipp({ scenario: "uas-ring" });
-    const second = await sipp({ scenario: "uas-answer" });
-    const { world, number } = await presentedNumber(db, [
-      `sip:desk@127.0.0.1:${first.port}`,
-      `sip:cell@127.0.0.1:${second.port}`,
-    ]);
+    const desk = await startPhone((call) => call.ring());
+    const cell = await sipp({ scenario: "uas-answer" });
+    const { world, number } = await presentedNumber(db, [desk.uri, `sip:cell@127.0.0.1:${cell.port}`]);
     await rows(db, "update destination set max_concurrent_calls = 1 where id = $1", [world.destination.id]);
-    const ringing = await sipp({ scenario: "uac-cancel", remote: sip.address, service: number });
+    const first = await startPhone();
+    const hangUp = new AbortController();
+    const ringing = first.phone.call({
+      fromUser: "+14155550123",
+      targetUri: `sip:${number}@${sip.address}`,
+      ringTimeoutMs: 30_000,
+      signal: hangUp.signal,
+    });
     await recordOf(db, number, "ringing");
     const other = await sipp({
       scenario: "uac-answered",
@@ -81,7 +86,9 @@ describe("over SIP", async () => {
       service: number,
       caller: "+14155550124",
     });
-    await Promise.all([ringing.done, first.done, other.done, second.done]);
+    await Promise.all([other.done, cell.done]);
+    hangUp.abort();
+    expect(await ringing).toEqual({ kind: "canceled" });
     const record = await recordOf(db, number, "completed");
     expect(record.attempts).toMatchObject([{ sipStatus: 486, cause: "max_concurrent_calls" }, { sipStatus: 200 }]);
   });
