@@ -77,9 +77,17 @@ export function twimlFamily(dialect: TwimlDialect): CarrierAdapter {
  */
 function parseDial(dialect: TwimlDialect, request: CarrierRequest): DialReport {
   const params = parseForm(request.rawBody);
-  const call = callOf(dialect, params, "CallSid");
+  const call = callOf(dialect, params, isAboutChild(params) ? "ParentCallSid" : "CallSid");
   const parts = [call.carrierCallId, text(params, "DialCallSid"), text(params, "DialCallStatus")];
   return { ...call, deliveryKey: keyOf(parts), result: dialResult(dialect, params) };
+}
+
+/**
+ * A dial callback is the parent's, and names the child in DialCallSid. Telnyx's example of one (api-reference/callbacks/texml-call-completed) has the same
+ * id in both, and another one in ParentCallSid: then the child itself speaks.
+ */
+function isAboutChild(params: FormParams): boolean {
+  return text(params, "ParentCallSid") !== "" && text(params, "CallSid") === text(params, "DialCallSid");
 }
 
 function dialResult(dialect: TwimlDialect, params: FormParams): DialResult {

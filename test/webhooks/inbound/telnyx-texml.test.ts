@@ -78,6 +78,16 @@ describe("TeXML", () => {
     expect(record).toMatchObject({ status: "no_answer", answeredAt: null, talkMs: null });
   });
 
+  it("takes the end of the business's leg for the call's, as Telnyx's example names the two", async () => {
+    const call = await incoming();
+    const heard = await speaker.ringThrough(call);
+    const leg = "v3:the-leg-of-the-business";
+    await ended(call, heard, { kind: "busy" }, { CallSid: leg, DialCallSid: leg, ParentCallSid: call.id });
+    const record = await speaker.recordWhen(call, ({ progress }) => progress.attempts.length === 2);
+    expect(record.progress.attempts).toMatchObject([{ cause: "busy" }, { target: SECOND, cause: null }]);
+    expect(await rows(db, "select 1 from call where ingress_call_id = $1", [leg])).toEqual([]);
+  });
+
   it("hunts no further when somebody declined, or the caller is gone", async () => {
     const declined = await incoming();
     const first = await speaker.ringThrough(declined);
