@@ -148,4 +148,11 @@ describe("the dashboard", () => {
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true);
   });
+
+  it("is no wider than its window, however long an account's name is", async () => {
+    await makeAccount(db, "Very long name ".repeat(13));
+    const { page } = await dashboard(ADMIN_KEY, { viewport: { width: 320, height: 800 } });
+    await page.locator("#account").waitFor();
+    expect(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true);
+  });
 });

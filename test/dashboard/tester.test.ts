@@ -113,6 +113,17 @@ describe("what is swapped", () => {
     ]);
   });
 
+  it("in links with a space before them or a text after them, as browsers take them", async () => {
+    expect(
+      await rowsOf(`<a href=" tel:8005550100">a</a><a href="sms:8005550100&amp;body=Hi%20there">b</a>
+        <a href="sms:+12125550123&amp;body=1">c</a>`),
+    ).toEqual([
+      "tel:8005550100 → swapped link",
+      "sms:8005550100&body=Hi%20there → swapped link",
+      "sms:+12125550123&body=1 → not_tracked",
+    ]);
+  });
+
   it("where a framework takes the page over first, later", async () => {
     expect(await rowsOf(`<div id="__next"><p>800-555-0100</p></div>`)).toEqual(["800-555-0100 → swapped text later"]);
   });

@@ -230,6 +230,7 @@ test.each([
   ["tel:%C2%A0800-555-0100", "tel:+18885550142"],
   ["tel:%2B1%20800%a0555%200100", "tel:+18885550142"],
   ["sms:(800)%20555-0100?body=%C2%A0a b", "sms:+18885550142?body=%C2%A0a b"],
+  ["sms:800-555-0100&body=Hi%20there%26you", "sms:+18885550142&body=Hi%20there%26you"],
   ["https://example.com/?tel:800-555-0100", "https://example.com/?tel:800-555-0100"],
   [" tel:800-555-0199", " tel:800-555-0199"],
   ["tel:%zz800-555-01", "tel:%zz800-555-01"],
@@ -254,6 +255,17 @@ describe("telling", () => {
       ["+442079460018", "+13105550199"],
     ]);
     expect(await run("live.swaps")).toBe(2);
+  });
+
+  test("of an unknown link its number alone, whatever is dialled or written after it", async () => {
+    const links = [
+      "sms:+13105550199&body=Hi%20there",
+      "tel:+13105550198,,12#",
+      "sms:&body=callmenow1",
+      "tel:+13105550197;ext=5",
+    ];
+    await live(links.map((href) => `<a href="${href}">x</a>`).join(""), { discover: true });
+    expect(await run("live.found")).toEqual([["+13105550199", "+13105550198", "+13105550197"]]);
   });
 
   test("nothing of what is left alone, nor unknown links unasked", async () => {

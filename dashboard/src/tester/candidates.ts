@@ -116,7 +116,7 @@ function placeOf(element: Element | null): Where | null {
 function inAttributes(element: Element, find: Finder): Candidate[] {
   return [...element.attributes].flatMap((attribute) => {
     const { name, value } = attribute;
-    const isLink = name === "href" && /^(?:tel|sms):/i.test(value);
+    const isLink = name === "href" && /^\s*(?:tel|sms):/i.test(value);
     const isRead = isLink || (name !== "href" && READ_BY_TAG.has(name)) || ALSO_LOOKED_AT.includes(name);
     if (!isRead || (name === "src" && element.localName !== "img")) return [];
     if (isLink) return [linkOf(element, attribute)];
@@ -135,7 +135,7 @@ function linkOf(element: Element, attribute: Attr): Candidate {
   const { value } = attribute;
   return {
     written: shortened(value),
-    number: readNumber(decoded(value.replace(/^\w+:/, "").replace(/[;?,].*$/, ""))),
+    number: readNumber(decoded(value.replace(/^\s*\w+:/, "").replace(/[;?&,].*$/, ""))),
     where: placeOf(element) ?? { kind: "link" },
     element,
     parts: [{ node: attribute, start: 0, end: value.length }],

@@ -25,8 +25,7 @@ export function createTargetGuard(cidrs: readonly string[]): TargetGuard {
       const address = inner(ipaddr.parse(text));
       if (address.range() === "linkLocal") return false;
       if (networks.some((network) => isWithin(address, network))) return true;
-      // A public address inside of another one (NAT64, 6to4) may be rewritten on the way to where it says.
-      return isUsual && ipaddr.parse(text).range() === "unicast";
+      return isUsual && isPublic(ipaddr.parse(text));
     },
   };
 }
@@ -39,6 +38,14 @@ function inner(address: Address): Address {
   // RFC 3056: the IPv4 address follows the prefix 2002::/16.
   if (range === "6to4") return lastFour(address, 2);
   return address;
+}
+
+/** RFC 4291 §2.4 and IANA's registry of IPv6 address space: all of the rest is reserved, or inside some network (::7f00:1 is 127.0.0.1). */
+const IPV6_GLOBAL: Network = [ipaddr.IPv6.parse("2000::"), 3];
+
+/** A public address inside of another one (NAT64, 6to4) may be rewritten on the way to where it says. */
+function isPublic(address: Address): boolean {
+  return address.range() === "unicast" && (address.kind() === "ipv4" || isWithin(address, IPV6_GLOBAL));
 }
 
 function lastFour(address: ipaddr.IPv6, from: number): ipaddr.IPv4 {

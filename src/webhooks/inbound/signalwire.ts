@@ -19,6 +19,7 @@ export const signalwire: CarrierAdapter = twimlFamily({
   /** Only the leg's own status callback has one (rest/calls/webhooks/voice-status-callback); a dial callback tells DialCallStatus alone. */
   sipStatusFields: { dial: "DialSipResultCode", leg: "SipResultCode" },
   whoLeft: whoLeftByCallStatus,
+  answersCallerWithBusiness: true,
   talkMsOf: () => null,
   /** cxml/reference/voice/dial, "timeout". */
   ringTimeoutS: { min: 5, max: 600 },

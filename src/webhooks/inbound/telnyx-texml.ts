@@ -17,6 +17,8 @@ export const telnyxTexml: CarrierAdapter = twimlFamily({
   nameField: "CallerId",
   sipStatusFields: { dial: "SipHangupCause", leg: "SipHangupCause" },
   whoLeft,
+  /** "The call is answered and the instruction fetch request is sent" (docs/voice/texml/rest-api/calls); <Dial> has no answerOnBridge in its list. */
+  answersCallerWithBusiness: false,
   talkMsOf,
   /** …/texml-verbs/dial, "timeout". */
   ringTimeoutS: { min: 5, max: 120 },

@@ -14,6 +14,7 @@ export const twilio: CarrierAdapter = twimlFamily({
   nameField: "CallerName",
   sipStatusFields: { dial: "DialSipResponseCode", leg: "SipResponseCode" },
   whoLeft: whoLeftByCallStatus,
+  answersCallerWithBusiness: true,
   talkMsOf: () => null,
   /** twilio.com/docs/voice/twiml/dial, "timeout". */
   ringTimeoutS: { min: 1, max: 600 },

@@ -34,6 +34,8 @@ export interface TwimlDialect {
   readonly sipStatusFields: { readonly dial: string; readonly leg: string };
   /** What a dial callback says of the two who talked. */
   whoLeft(params: FormParams): WhoLeft;
+  /** False: the caller is answered before anybody is rung, which says nothing of the business's phone. */
+  readonly answersCallerWithBusiness: boolean;
   /** Answer to end of the leg, ms, where the carrier tells both times; null: its durations are talk time. */
   talkMsOf(params: FormParams): number | null;
   /** What the carrier takes as a ring timeout, seconds; a longer or shorter one becomes the nearest. */
@@ -75,9 +77,17 @@ export function twimlFamily(dialect: TwimlDialect): CarrierAdapter {
  */
 function parseDial(dialect: TwimlDialect, request: CarrierRequest): DialReport {
   const params = parseForm(request.rawBody);
-  const call = callOf(dialect, params, "CallSid");
+  const call = callOf(dialect, params, isAboutChild(params) ? "ParentCallSid" : "CallSid");
   const parts = [call.carrierCallId, text(params, "DialCallSid"), text(params, "DialCallStatus")];
   return { ...call, deliveryKey: keyOf(parts), result: dialResult(dialect, params) };
+}
+
+/**
+ * A dial callback is the parent's, and names the child in DialCallSid. Telnyx's example of one (api-reference/callbacks/texml-call-completed) has the same
+ * id in both, and another one in ParentCallSid: then the child itself speaks.
+ */
+function isAboutChild(params: FormParams): boolean {
+  return text(params, "ParentCallSid") !== "" && text(params, "CallSid") === text(params, "DialCallSid");
 }
 
 function dialResult(dialect: TwimlDialect, params: FormParams): DialResult {
@@ -140,7 +150,7 @@ function parseStatus(
   const sipStatus = sipStatusOf(text(params, dialect.sipStatusFields.leg));
   const events = isChild
     ? childEvents({ ...input, status, sipStatus, at, talkMs })
-    : parentEvents({ status, at, talkMs });
+    : parentEvents(dialect, { status, at, talkMs });
   return { ...call, deliveryKey: keyOf(parts), events, elapsedMs: status === "completed" ? (tookMs ?? 0) : 0 };
 }
 
@@ -154,12 +164,16 @@ const TERMINAL: ReadonlyMap<string, TerminalStatus> = new Map([
 ]);
 
 /**
- * The parent rings while the carrier looks for somebody to talk to: that says nothing of the business's phone. With answerOnBridge it is answered when,
- * and only when, the business answers. Its end is what the caller's leg saw.
+ * The parent rings while the carrier looks for somebody to talk to: that says nothing of the business's phone. With answerOnBridge, where the carrier has
+ * that, it is answered when, and only when, the business answers. Its end is what the caller's leg saw.
  */
-function parentEvents(input: { status: string; at: Instant; talkMs: number | null }): CallEvent[] {
+function parentEvents(
+  { answersCallerWithBusiness }: TwimlDialect,
+  input: { status: string; at: Instant; talkMs: number | null },
+): CallEvent[] {
   const { status, at, talkMs } = input;
-  if (status === "in-progress" || status === "answered") return [{ kind: "answered", at }];
+  if (status === "in-progress" || status === "answered")
+    return answersCallerWithBusiness ? [{ kind: "answered", at }] : [];
   const end = TERMINAL.get(status);
   if (end === undefined) return [];
   const cause = end === "completed" ? null : end;

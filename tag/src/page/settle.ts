@@ -112,7 +112,7 @@ function wanted(
 ): readonly string[] {
   let out = "";
   let from = 0;
-  if (!numbers[0] && !slot) tell(readNumber(text.slice(4).split(/[;?]/)[0]!));
+  if (!numbers[0] && !slot) tell(readNumber(text.split(/[:,;?&]/)[1]!));
   for (const place of numbers) {
     const [number, start, , end] = place;
     const meant = standsFor.get(number) || number;
@@ -133,7 +133,7 @@ function wanted(
 
 /** A link's number as people write it: tel:%2B1%20800… Spaces and what is not ASCII dial nothing. Parameters stay as they are. */
 function readable(href: string): string {
-  return href.replace(/^[^;?]*/, (number) =>
+  return href.replace(/^[^;?&]*/, (number) =>
     number.replace(/%[2-7][\da-f]/gi, decodeURIComponent).replace(/\s|%[89a-f]./gi, ""),
   );
 }

@@ -63,6 +63,31 @@ describe("TeXML", () => {
     expect(voice.hear(answer, call)).toMatchObject({ kind: "dial", target: SECOND });
   });
 
+  it("has answered the caller before it rings anybody, which is no answer of the business's", async () => {
+    const call = await incoming();
+    const outcome: Outcome = { kind: "no_answer" };
+    const first = await speaker.ringThrough(call);
+    const over = voice.callEnded(call, { outcome, baseUrl: PUBLIC_URL });
+    if (over === null) throw new Error("TeXML tells how the caller's leg goes");
+    await speaker.send(changed(over, { CallStatus: "in-progress", SequenceNumber: "1" }));
+    expect(await speaker.record(call)).toMatchObject({ status: "ringing", answeredAt: null });
+    const second = voice.hear(await ended(call, first, outcome), call);
+    await ended(call, second as Dialled, outcome);
+    await speaker.send(over);
+    const record = await speaker.recordWhen(call, ({ endedAt }) => endedAt !== null);
+    expect(record).toMatchObject({ status: "no_answer", answeredAt: null, talkMs: null });
+  });
+
+  it("takes the end of the business's leg for the call's, as Telnyx's example names the two", async () => {
+    const call = await incoming();
+    const heard = await speaker.ringThrough(call);
+    const leg = "v3:the-leg-of-the-business";
+    await ended(call, heard, { kind: "busy" }, { CallSid: leg, DialCallSid: leg, ParentCallSid: call.id });
+    const record = await speaker.recordWhen(call, ({ progress }) => progress.attempts.length === 2);
+    expect(record.progress.attempts).toMatchObject([{ cause: "busy" }, { target: SECOND, cause: null }]);
+    expect(await rows(db, "select 1 from call where ingress_call_id = $1", [leg])).toEqual([]);
+  });
+
   it("hunts no further when somebody declined, or the caller is gone", async () => {
     const declined = await incoming();
     const first = await speaker.ringThrough(declined);
