@@ -1,5 +1,6 @@
 /** Numbers named for a pool: what they come back as, and that a pool without an overflow number gets one. */
 import { describe, expect, it } from "vitest";
+import { advanceNumber } from "../../src/pool/number-moves.js";
 import { findNumber, type PromoNumber } from "../../src/pool/numbers.store.js";
 import { addNumbers, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
 import { addExhaustions } from "../../src/pool/pool-scaling.store.js";
@@ -7,7 +8,7 @@ import type { Pool } from "../../src/pool/pools.store.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { createStatic, endStaticNumber } from "../../src/pool/static-numbers.js";
 import type { E164 } from "../../src/telephony/e164.js";
-import { freshDatabase } from "../support/database.js";
+import { freshDatabase, rows } from "../support/database.js";
 import { addInventory, allocationFor, ids, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
@@ -44,6 +45,23 @@ describe("a draining overflow number", () => {
     const { world, shared } = await withDrainingOverflow();
     expect(await add(world, [shared])).toMatchObject({ size: 2, overflowNumber: shared });
     expect(await numberOf(shared)).toMatchObject({ state: "assigned", role: "overflow" });
+  });
+
+  it("taken back is remembered as shown before: it becomes a visitor's no sooner for it", async () => {
+    const { world, shared } = await withDrainingOverflow();
+    const { id, ownershipEpoch } = await numberOf(shared);
+    await rows(db, "update number_event set at = at - interval '2 hours' where number_id = $1", [id]);
+    await rows(db, "update pool_turned_away set quarter = quarter - interval '1 hour' where pool_id = $1", [
+      world.pool.id,
+    ]);
+    await add(world, [shared]);
+    const changes = { overflow: "original_number" } as const;
+    await editPool(movesOf(world), { poolId: world.pool.id, changes, destination: null, actor: "test" });
+    await rows(db, "update promo_number set next_check_at = now() where e164 = $1", [shared]);
+    const job = { e164: shared, ownershipEpoch, actor: "job" };
+    expect((await advanceNumber(movesOf(world), job)).kind).toBe("not_yet");
+    expect(await numberOf(shared)).toMatchObject({ state: "assigned", role: "overflow" });
+    expect((await remove(world, shared)).state).toBe("draining");
   });
 
   it("does not come back as a visitor's: not where the pool shares none, nor where it shares another, nor in another pool", async () => {
