@@ -5,17 +5,19 @@ import type { Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import { readPoolLoad } from "../pool/pool-load.js";
+import { WINDOW_S_MAX } from "../pool/pool-sizing.js";
 import { getPool, type Pool } from "../pool/pools.store.js";
 import { type poolLoadOut, showPoolLoad } from "./contract/pool-report.js";
 
 export type ShownLoad = z.output<typeof poolLoadOut>;
 
-/** @returns by pool; pools that are gone are not in it */
+/** Of a longer stretch, its last month: numbers and visitors are held against one another. @returns by pool; pools that are gone are not in it */
 export async function poolLoads(
   db: Queryable,
   input: { poolIds: readonly string[]; from: Instant; to: Instant },
 ): Promise<ReadonlyMap<string, ShownLoad>> {
-  const { from, to } = input;
+  const { to } = input;
+  const from = Math.max(input.from, to - WINDOW_S_MAX * 1_000);
   const heldBy = new Map<string, ReadonlyMap<string | null, number>>();
   const loads = new Map<string, ShownLoad>();
   if (from >= to) return loads;

@@ -278,7 +278,9 @@ function proposalOf({ rule, enteredAt }: Pick<Verdict, "rule" | "enteredAt">): I
 
 /** Null: nobody was shown it. A static number is shown all the time. */
 async function retainedUntilOf(tx: Queryable, known: LockedNumber, retentionS: number): Promise<Instant | null> {
-  if (known.role === "pool") return Number.isFinite(known.retainedUntil) ? known.retainedUntil : null;
+  // What another pool of the account presented is attributed no more, but its visitor may still call.
+  const until = Number.isFinite(known.retainedUntil) ? known.retainedUntil : known.lastPresentedAt + retentionS * 1000;
+  if (known.role === "pool") return Number.isFinite(until) ? until : null;
   const isShared = known.role === "overflow";
   const { at, isComplete } = isShared ? await readOverflowShown(tx, known) : { at: known.now, isComplete: true };
   return at === null && isComplete ? null : (at ?? known.now) + retentionS * 1000;

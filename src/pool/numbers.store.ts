@@ -23,6 +23,8 @@ export interface PromoNumber {
   readonly stateSince: Instant;
   readonly nextCheckAt: Instant | null;
   readonly quarantinedAt: Instant | null;
+  /** Under its owner, in whichever pool; -Infinity: to nobody. */
+  readonly lastPresentedAt: Instant;
   readonly retainedUntil: Instant;
   /** Quarantined and not clean for so long that the rule proposes to retire it; an admin decides. */
   readonly retirementProposedAt: Instant | null;
@@ -41,7 +43,7 @@ export interface NumberEvent {
 export const NUMBER_COLUMNS = `n.id, n.e164, n.number_type as type, n.npa, n.carrier, n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
   n.state, n.role, n.account_id as "accountId", n.pool_id as "poolId", n.former_account_id as "formerAccountId",
   n.ownership_epoch as "ownershipEpoch", n.state_since as "stateSince", n.next_check_at as "nextCheckAt",
-  n.quarantined_at as "quarantinedAt", n.retained_until as "retainedUntil",
+  n.quarantined_at as "quarantinedAt", n.last_presented_at as "lastPresentedAt", n.retained_until as "retainedUntil",
   n.retirement_proposed_at as "retirementProposedAt"`;
 
 const INSERT_MANY = sql(

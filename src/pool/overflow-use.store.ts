@@ -12,12 +12,22 @@ export const WRITTEN_AFTER_MS = 10_000;
 
 const SELECT_SHOWN = sql(
   "overflow_shown",
-  `select greatest(
+  `with began as (
+     -- One that was taken back while it drained has been the pool's overflow number all the time.
+     select least($3::timestamptz, (
+       select min(e.at) from number_event e
+       where e.number_id = $5 and e.id > (
+         select coalesce(max(o.id), 0) from number_event o
+         where o.number_id = $5 and (o.pool_id is distinct from $1 or o.role is distinct from 'overflow')))) as at
+   )
+   select greatest(
      (select max(t.quarter) + interval '15 minutes' from pool_turned_away t where t.pool_id = $1),
      (select max(b.hour) + interval '1 hour' from bot_hour b where b.account_id = $2 and b.withheld > 0)) as at,
+     began.at as since,
      -- With a number that nobody held in that time, no visitor can have been turned away.
      exists (select from promo_number f where f.pool_id = $1 and f.state = 'assigned' and f.role = 'pool'
-       and f.locked_until <= $4::timestamptz and f.state_since <= greatest($3::timestamptz, $4::timestamptz)) as "wasFree"`,
+       and f.locked_until <= $4::timestamptz and f.state_since <= greatest(began.at, $4::timestamptz)) as "wasFree"
+   from began`,
 );
 
 export interface OverflowShown {
@@ -28,14 +38,16 @@ export interface OverflowShown {
 }
 
 export async function readOverflowShown(tx: Queryable, number: LockedNumber): Promise<OverflowShown> {
-  const { poolId, accountId, stateSince, now } = number;
+  const { id, poolId, accountId, stateSince, now } = number;
   invariant(poolId !== null && accountId !== null, "an overflow number is a pool's");
-  const [row] = await tx.query<{ at: Instant | null; wasFree: boolean }>(SELECT_SHOWN, [
+  const [row] = await tx.query<{ at: Instant | null; since: Instant; wasFree: boolean }>(SELECT_SHOWN, [
     poolId,
     accountId,
     timestamp(stateSince),
     timestamp(now - WRITTEN_AFTER_MS),
+    id,
   ]);
-  const at = row?.at ?? null;
-  return { at: at === null || at < stateSince ? null : Math.min(at, now), isComplete: row?.wasFree === true };
+  invariant(row !== undefined, "it is one row whatever there is");
+  const { at, since, wasFree } = row;
+  return { at: at === null || at < since ? null : Math.min(at, now), isComplete: wasFree };
 }

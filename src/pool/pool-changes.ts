@@ -5,7 +5,8 @@ import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import { assertAccountRoom, lockAccountNumbers } from "./account-room.store.js";
 import { roomOf } from "./account-room.js";
-import { describeFitting, fits, fittingNumbers } from "./fitting-numbers.js";
+import { addNamed } from "./add-named.js";
+import { describeFitting, fittingNumbers } from "./fitting-numbers.js";
 import { assignNumber, checkOf, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
 import { lockNumbersOfPool, pickAvailable, pickLeastRecentlyPresented } from "./number-picks.store.js";
 import { lockNumber, type LockedNumber, type PromoNumber, writeNextCheck } from "./numbers.store.js";
@@ -86,7 +87,7 @@ async function firstFillOf(
 
 /**
  * From the inventory, or, by name, draining numbers of the same account back into service.
- * @throws AppError("inventory_short"); AppError("account_limit"); AppError("conflict") over max_size, for a number of another type or account;
+ * @throws AppError("inventory_short"); AppError("account_limit"); AppError("conflict") over max_size, or as addNamed says;
  *   AppError("illegal_transition"); AppError("not_found"). Then nothing was added
  */
 export async function addNumbers(
@@ -100,7 +101,7 @@ export async function addNumbers(
     const count = "count" in input ? input.count : input.numbers.length;
     assertRoom(pool, count);
     if ("count" in input) await addAny(tx, pool, { count, reason: "added to the pool", actor: input.actor });
-    else await addAllNamed(tx, pool, { numbers: input.numbers, actor: input.actor });
+    else await addNamed(tx, pool, { numbers: input.numbers, actor: input.actor });
     return getPool(tx, { id: pool.id, accountId: null });
   });
 }
@@ -200,34 +201,6 @@ export async function addAny(tx: Queryable, pool: Pool, input: Why & { count: nu
       `The inventory has ${taken} of ${input.count} matching ${describeFitting(pool)} numbers; import or buy more.`,
     );
   }
-}
-
-async function addAllNamed(
-  tx: Queryable,
-  pool: Pool,
-  input: { numbers: readonly string[]; actor: string },
-): Promise<void> {
-  const account = await lockAccountNumbers(tx, pool.accountId);
-  let taken = 0;
-  // In one order for everybody, so that two requests with the same numbers cannot lock each other out.
-  for (const e164 of [...input.numbers].sort()) {
-    const known = await lockFitting(tx, pool, e164);
-    // Those that drain are the account's already.
-    if (known.accountId === null) assertAccountRoom(account, ++taken);
-    const { accountId } = pool;
-    const why = { reason: "added to the pool", actor: input.actor };
-    await assignNumber(tx, known, { accountId, poolId: pool.id, role: "pool", ...why });
-  }
-}
-
-async function lockFitting(tx: Queryable, pool: Pool, e164: string): Promise<LockedNumber> {
-  const known = await lockNumber(tx, e164);
-  // Not even while it drains. Whether the asker may know of it at all has been asked before.
-  if (known.accountId !== null && known.accountId !== pool.accountId) {
-    throw new AppError("conflict", `${e164} is another account's; it has to leave that one first.`);
-  }
-  if (!fits(pool, known)) throw new AppError("conflict", `${known.e164} is not a ${describeFitting(pool)} number.`);
-  return known;
 }
 
 /**

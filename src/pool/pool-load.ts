@@ -40,7 +40,7 @@ const TURNED_AWAY = sql(
   `select coalesce(sum(visitors), 0)::bigint as visitors from pool_turned_away where pool_id = $1 and quarter >= $2 and quarter < $3`,
 );
 
-/** @param input `numbers`: how many the pool held on average; `to` is not in the future */
+/** @param input `numbers`: how many the pool held on average, in the last month of it at the most; `to` is not in the future */
 export async function readPoolLoad(
   db: Queryable,
   input: { pool: Pool; from: Instant; to: Instant; numbers: number },

@@ -44,7 +44,7 @@ export function horizonOf(pool: Pool, { profile }: PoolTraffic): number {
   return usableOf({ overflowFrom: overflowFromOf(pool) }, pool.size) / meanRate(profile);
 }
 
-/** A pool of one number has no room for an overflow number, and one that was filled by name gets its own when it grows. */
+/** A pool of one number has no room for an overflow number, and one whose numbers are all somebody's gets its own when it grows. */
 function overflowFromOf({ overflow, overflowNumber, size }: Pool): number {
   if (overflowNumber !== null) return 1;
   return overflow === "overflow_number" ? Math.max(2, size + 1) : Infinity;

@@ -48,7 +48,7 @@ export type Removal =
 /**
  * Where a number goes that is taken out of its pool: to quarantine at once when nobody can still be attributed to it, else it drains until
  * the last visitor's retention is over, `drainS` at most.
- * @param retainedUntil end of the latest presentation's retention, ms; null when it was never presented to anyone in this pool
+ * @param retainedUntil end of the latest presentation's retention, ms; null when it was presented to nobody under its owner
  */
 export function removalOf(input: {
   retainedUntil: number | null;

@@ -275,6 +275,21 @@ describe("what a report may ask", () => {
 });
 
 describe("GET /v1/reports/pools", () => {
+  it("holds a month's visitors against the numbers of that month, however long the report", async () => {
+    const older = await makeWorld(db, 2);
+    await rows(db, "update pool set created_at = now() - interval '200 days' where id = $1", [older.pool.id]);
+    await rows(
+      db,
+      `update number_event e set at = now() - interval '31 days' from promo_number n where n.id = e.number_id and n.pool_id = $1`,
+      [older.pool.id],
+    );
+    await presentBatch(db, [allocationFor(older)]);
+    const from = new Date(Date.now() - 200 * 86_400_000).toISOString();
+    const { data } = (await request("GET", `/v1/reports/pools?from=${from}&account_id=${older.account.id}`)).json();
+    expect(data).toMatchObject([{ pool_id: older.pool.id, pool: { usable: 2 } }]);
+    expect(data[0].pool.numbers).toBeCloseTo(2, 2);
+  });
+
   it("says how full a pool was and how far back it remembers, calls or not", async () => {
     const fresh = await makeWorld(db, 2);
     await presentBatch(db, [allocationFor(fresh), allocationFor(fresh)]);

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { repeatErasures } from "../../src/attribution/privacy/erase-person.js";
+import { readNumberFacts } from "../../src/attribution/match.store.js";
+import { insertCalls } from "../../src/attribution/new-calls.store.js";
+import { erasePerson, repeatErasures } from "../../src/attribution/privacy/erase-person.js";
+import type { Queryable } from "../../src/db/database.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { foldEvents } from "../../src/routing/fold-events.js";
-import { type OpenedCall, openCall } from "../../src/routing/open-call.js";
+import { decideCall, newRecord, type OpenedCall, openCall } from "../../src/routing/open-call.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { everythingStored } from "../support/everything-stored.js";
 import { allocationFor, ids, inboundCall, makeWorld, secrets, tollFreeNumbers, type World } from "../support/world.js";
@@ -103,7 +106,6 @@ describe("POST /v1/erasures of a caller", () => {
       ...deps,
       db: { ...db, transaction: () => Promise.reject(new Error("the process ends here")) },
     };
-    const { erasePerson } = await import("../../src/attribution/privacy/erase-person.js");
     const asked = {
       accountId: world.account.id,
       subject: { kind: "caller", number: caller },
@@ -168,6 +170,46 @@ describe("POST /v1/erasures of a visitor", () => {
     await erase({ account_id: world.account.id, visitor_id: visitorId });
     const left = await everythingStored(db);
     for (const text of [visitorId, CLICK]) expect(left.filter((line) => line.includes(text))).toEqual([]);
+  });
+
+  it("a call that was matched before and is written after it says nothing of them", async () => {
+    const world = await makeWorld(db, 1);
+    const visitorId = ids.next("vis");
+    const { number } = await present(world, visitorId);
+    const { facts } = await readNumberFacts(db, number);
+    const { id, at } = (await erase({ account_id: world.account.id, visitor_id: visitorId })).json();
+    const callId = ids.next("call");
+    const opening = { call: inboundCall(number), callId };
+    const matched = decideCall(opening, { now: Date.parse(at) + 1, facts, isLate: false });
+    await insertCalls(db, [newRecord(deps, matched)]);
+    expect(await repeatErasures(deps)).toBe(1);
+    expect(await get(callId)).toMatchObject({
+      attribution: { visitor_id: `erased_${id}`, touch: {}, custom_data: {} },
+    });
+    expect((await everythingStored(db)).filter((line) => line.includes(visitorId))).toEqual([]);
+  });
+
+  it("a page view that comes while it begins carries nothing of before on", async () => {
+    const world = await makeWorld(db, 2);
+    const visitorId = ids.next("vis");
+    await present(world, visitorId);
+    const looking = (tx: Queryable): Queryable => ({
+      query: async (query, values) => {
+        const found = await tx.query(query, values);
+        // A page without campaign or fields, as the first thing after the tombstone is written.
+        if (query.name === "erasure_insert") await presentBatch(db, [allocationFor(world, visitorId)]);
+        return found as never;
+      },
+    });
+    const racing = {
+      ...db,
+      ...looking(db),
+      transaction: <T>(work: (tx: Queryable) => Promise<T>) => db.transaction((tx) => work(looking(tx))),
+    };
+    const subject = { kind: "visitor", visitorId } as const;
+    await erasePerson({ ...deps, db: racing }, { accountId: world.account.id, subject, actor: "test", reason: null });
+    await repeatErasures(deps);
+    expect((await everythingStored(db)).filter((line) => line.includes(CLICK))).toEqual([]);
   });
 
   it("another account's visitor is not touched", async () => {

@@ -294,6 +294,13 @@ describe("a removed number", () => {
     expect(await rows(db, "select attribution from call where id = $1", [call.ref.callId])).toEqual([
       { attribution: "never_presented" },
     ]);
+    // Nobody was presented it here, but who was there may still call.
+    const removal = { poolId: other.id, e164, skipDraining: false, reason: "test", actor: "test" };
+    const removed = await removeFromPool(movesOf(world), removal);
+    expect(removed.state).toBe("draining");
+    const leftMs = (removed.nextCheckAt as number) - Date.now();
+    expect(leftMs).toBeGreaterThan((other.retentionS - 60) * 1000);
+    expect(leftMs).toBeLessThanOrEqual(other.retentionS * 1000);
   });
 });
 

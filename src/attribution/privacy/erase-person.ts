@@ -3,7 +3,7 @@
  * and campaigns stay; whatever names the person goes: numbers, names, ids, click ids, pages, custom fields, bodies of deliveries.
  */
 import { emptyDeliveries } from "../../account/outgoing/deliveries.store.js";
-import type { Database } from "../../db/database.js";
+import type { Database, Queryable } from "../../db/database.js";
 import type { Instant } from "../../kernel/clock.js";
 import type { IdSource } from "../../kernel/ids.js";
 import { PLATFORM_REALM, type Secrets } from "../../kernel/secrets.js";
@@ -47,10 +47,18 @@ export async function erasePerson(
 ): Promise<Erasure> {
   const { accountId, subject, actor, reason } = input;
   const text = subject.kind === "caller" ? subject.number : subject.visitorId;
-  const erasure = await insertErasure(deps.db, {
-    ...{ id: deps.ids.next("ers"), accountId, kind: subject.kind, actor, reason },
-    subjectHash: deps.secrets.hash(accountId, text),
-    subjectEnc: deps.secrets.seal(text),
+  const id = deps.ids.next("ers");
+  const leaveTombstone = (db: Queryable): Promise<OpenErasure> =>
+    insertErasure(db, {
+      ...{ id, accountId, kind: subject.kind, actor, reason },
+      subjectHash: deps.secrets.hash(accountId, text),
+      subjectEnc: deps.secrets.seal(text),
+    });
+  if (subject.kind === "caller") return carryOut(deps, await leaveTombstone(deps.db));
+  // The numbers' rows before the time that everything else is emptied up to: a renewal would carry on what they say of the visitor to the time after it.
+  const erasure = await deps.db.transaction(async (tx) => {
+    await forgetNumbersOf(tx, { accountId, visitorId: text, pseudonym: pseudonymOf(id), until: null });
+    return leaveTombstone(tx);
   });
   return carryOut(deps, erasure);
 }
@@ -113,8 +121,8 @@ async function* eraseVisitor(
   { id, accountId, at, completedAt }: OpenErasure,
   visitorId: string,
 ): AsyncGenerator<Emptied> {
-  const subject = { ...subjectOf(accountId, at), visitorId, pseudonym: `erased_${id}` };
-  // Once: nothing that comes in late is written to a number's row.
+  const subject = { ...subjectOf(accountId, at), visitorId, pseudonym: pseudonymOf(id) };
+  // Once more, for a page that was being answered meanwhile. Nothing that comes in later is written to a number's row.
   if (completedAt === null) await db.transaction((tx) => forgetNumbersOf(tx, subject));
   for (let isMore = true; isMore; ) {
     const emptied = await db.transaction(async (tx) => {
@@ -127,6 +135,10 @@ async function* eraseVisitor(
     if (emptied.calls + emptied.presentations > 0) yield emptied;
   }
   await db.transaction((tx) => forgetVisitor(tx, subject));
+}
+
+function pseudonymOf(erasureId: string): string {
+  return `erased_${erasureId}`;
 }
 
 function subjectOf(accountId: string, until: Instant) {

@@ -27,7 +27,9 @@ export interface OpenErasure extends Erasure {
 const COLUMNS = `id, account_id as "accountId", kind, at, actor, reason, completed_at as "completedAt", calls, presentations, intercepts, deliveries`;
 const INSERT = sql(
   "erasure_insert",
-  `insert into erasure (id, account_id, kind, subject_hash, subject_enc, actor, reason) values ($1, $2, $3, $4, $5, $6, $7)
+  // Instants are whole milliseconds: the one after now, so that what was just written came before.
+  `insert into erasure (id, account_id, kind, at, subject_hash, subject_enc, actor, reason)
+   values ($1, $2, $3, date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond', $4, $5, $6, $7)
    returning ${COLUMNS}, subject_hash as "subjectHash", subject_enc as "subjectEnc", call_ids as "callIds"`,
 );
 const SELECT_ONE = sql(
@@ -149,11 +151,13 @@ const CALLS_INTERCEPTED = sql(
      updated_at = clock_timestamp()
    where c.id = any ($1) and c.caller_last4 is not null returning c.id`,
 );
-// What a campaign is called names nobody and stays, so that reports do; click ids, pages and custom fields go.
+// What a campaign is called names nobody and stays, so that reports do; click ids, pages and custom fields go. A call that came in a moment later may have
+// been matched before: what it says of its visitor is of then.
 const CALLS_OF_VISITOR = sql(
   "erasure_calls_of_visitor",
   `with mine as (
-     select c.id, c.received_at from call c where c.account_id = $1 and c.visitor_id = $2 and c.received_at <= $3 order by c.received_at limit $4
+     select c.id, c.received_at from call c
+     where c.account_id = $1 and c.visitor_id = $2 and (c.received_at <= $3 or c.presented_at <= $3) order by c.received_at limit $4
    )
    update call c set visitor_id = $5, touch = '{}', custom_data = '{}', first_touch = null, landing_page = null, referrer = null, consent = null,
      updated_at = clock_timestamp()
@@ -163,7 +167,8 @@ const CORRECTIONS_OF_VISITOR = sql(
   "erasure_corrections_of_visitor",
   `with emptied as (
      update call_correction k set visitor_id = $4, touch = '{}', custom_data = '{}', first_touch = null, landing_page = null, referrer = null, consent = null
-     where k.account_id = $1 and k.visitor_id = $2 and k.received_at <= $3 returning k.call_id, k.received_at
+     where k.account_id = $1 and k.visitor_id = $2 and (k.received_at <= $3 or k.presented_at <= $3)
+     returning k.call_id, k.received_at
    )
    update call c set updated_at = clock_timestamp() from emptied e where c.id = e.call_id and c.received_at = e.received_at returning c.id`,
 );
@@ -177,11 +182,16 @@ const PRESENTATIONS_OF_VISITOR = sql(
    from mine m where p.account_id = m.account_id and p.number_id = m.number_id and p.seq = m.seq and p.presented_at = m.presented_at
    returning p.id`,
 );
-// Taken from the visitor, not from the lock: the page may still show the number.
+// Taken from the visitor, not from the lock: the page may still show the number. In one order, as renewals take them.
 const NUMBERS_OF_VISITOR = sql(
   "erasure_numbers_of_visitor",
-  `update promo_number n set visitor_id = $4, held_by = null, touch = '{}', custom_data = '{}'
-   where n.id in (select a.id from numbers_of_account($1) a) and n.account_id = $1 and n.visitor_id = $2 and n.last_presented_at <= $3`,
+  `with mine as materialized (
+     select n.id from promo_number n
+     where n.id in (select a.id from numbers_of_account($1) a) and n.account_id = $1 and n.visitor_id = $2
+       and ($3::timestamptz is null or n.last_presented_at <= $3)
+     order by n.id for update
+   )
+   update promo_number n set visitor_id = $4, held_by = null, touch = '{}', custom_data = '{}' from mine where n.id = mine.id`,
 );
 const VISITOR = sql(
   "erasure_visitor",
@@ -231,8 +241,14 @@ export async function emptyPresentations(tx: Queryable, subject: VisitorSubject)
   return (await tx.query(PRESENTATIONS_OF_VISITOR, [accountId, visitorId, timestamp(until), limit, pseudonym])).length;
 }
 
-/** Their numbers' rows. A number keeps its last visitor when the log has none of them any more, so the account's numbers are looked through. */
-export async function forgetNumbersOf(tx: Queryable, subject: VisitorSubject): Promise<void> {
+/**
+ * Their numbers' rows. A number keeps its last visitor when the log has none of them any more, so the account's numbers are looked through.
+ * @param subject `until` null: up to now
+ */
+export async function forgetNumbersOf(
+  tx: Queryable,
+  subject: Pick<VisitorSubject, "accountId" | "visitorId" | "pseudonym"> & { readonly until: Instant | null },
+): Promise<void> {
   const { accountId, visitorId, until, pseudonym } = subject;
   await tx.query(ALLOW);
   await tx.query(NUMBERS_OF_VISITOR, [accountId, visitorId, timestamp(until), pseudonym]);
