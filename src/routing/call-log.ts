@@ -35,6 +35,8 @@ export class CallLog {
   private timer: NodeJS.Timeout | null = null;
   private replaying: Promise<void> | null = null;
   private readonly rush = new Rush();
+  /** Told once, when what a former life left in the spool is in the database. */
+  private onCaughtUp: (() => void) | null = null;
   /** Calls with something in the spool: what follows goes there too, or it would be written before what came first. */
   private readonly spooled = new Set<string>();
 
@@ -42,8 +44,11 @@ export class CallLog {
     this.openings = new OpeningBatch(options, (callId) => this.events.settle(callId));
   }
 
-  start(): void {
-    if (!this.options.spool.isEmpty) this.replaySoon(0);
+  /** @param onCaughtUp called when what a former life left in the spool is in the database; at once when that is nothing */
+  start(onCaughtUp: () => void = () => undefined): void {
+    if (this.options.spool.isEmpty) return onCaughtUp();
+    this.onCaughtUp = onCaughtUp;
+    this.replaySoon(0);
   }
 
   /** Everything handed over is in the database or on disk afterwards. */
@@ -137,6 +142,8 @@ export class CallLog {
         () => round.settle(),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
+      this.onCaughtUp?.();
+      this.onCaughtUp = null;
       if (spool.isEmpty) this.spooled.clear();
       else this.replaySoon(REPLAY_EVERY_MS);
     } catch (error) {
