@@ -37,6 +37,7 @@ export class CallLog {
   private readonly rush = new Rush();
   /** Told once, when what a former life left in the spool is in the database. */
   private onCaughtUp: (() => void) | null = null;
+  private isStopped = false;
   /** Calls with something in the spool: what follows goes there too, or it would be written before what came first. */
   private readonly spooled = new Set<string>();
 
@@ -53,6 +54,7 @@ export class CallLog {
 
   /** Everything handed over is in the database or on disk afterwards. */
   async stop(): Promise<void> {
+    this.isStopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     await this.events.flush();
@@ -125,6 +127,8 @@ export class CallLog {
   }
 
   private replaySoon(delayMs: number): void {
+    // The next start does it; from here on there is no database.
+    if (this.isStopped) return;
     this.timer ??= setTimeout(() => {
       this.timer = null;
       if (this.rush.isOver(this.options.clock.monotonicMs())) void this.replayNow();

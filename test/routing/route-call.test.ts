@@ -381,6 +381,21 @@ describe("replaying the spool", () => {
     expect(log.error.mock.calls).toEqual([["call.events_without_record", { callId: nobodys.callId }]]);
   });
 
+  it("is not tried any more once the call log has stopped: what is spooled then waits for the next start", async () => {
+    const node = await makeNode();
+    const errors: string[] = [];
+    const log = { ...silentLog, error: (event: string) => void errors.push(event) };
+    const callLog = new CallLog({ ...node.deps, spool: node.spool, log });
+    callLog.start();
+    node.proxy.cut();
+    callLog.openLate({ call: inboundCall("+18887770001"), callId: ids.next("call"), receivedAt: Date.now() });
+    await callLog.stop();
+    const replay = vi.spyOn(node.spool, "replay");
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(replay).not.toHaveBeenCalled();
+    expect([errors, node.spool.isEmpty]).toEqual([[], false]);
+  });
+
   it("tells when what a former life left is written: a call whose end nobody saw is then closed", async () => {
     const former = await makeNode();
     const world = await makeWorld(db, 1);
