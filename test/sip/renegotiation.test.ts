@@ -1,6 +1,7 @@
 /** Media changes of a call that is up, and answers that drachtio-srf has no name for. */
 import { afterAll, expect, it } from "vitest";
 import { freshDatabase } from "../support/database.js";
+import { itOnEdge } from "../support/drachtio-server.js";
 import { nothingLeft, placeOf, presentedNumber, recordOf, startSipWorld, targetAt } from "../support/sip-world.js";
 import { callTexts, field, rawPeer, respondTo, SDP } from "./edge/support/raw-peer.js";
 
@@ -47,6 +48,23 @@ it("provisional answer of an unusual number reaches the caller as what its class
   business.send(respondTo(invite, 486, "Busy Here", { tag: "desk" }));
   caller.send(call.ack(await caller.response(486)));
   await recordOf(db, number, "busy");
+  await nothingLeft(sip);
+});
+
+itOnEdge("a 2xx that is not 200 answers the call", "says 202 to its app, and srf forgets the call", async () => {
+  const business = await rawPeer(edge);
+  const { number } = await presentedNumber(db, [targetAt(business.port)]);
+  const caller = await rawPeer(edge);
+  const call = callTexts(caller, edge, number);
+  caller.send(call.invite());
+  const contact = `sip:desk@127.0.0.1:${business.port}`;
+  business.send(respondTo(await business.request("INVITE"), 202, "Accepted", { tag: "desk", contact, body: SDP }));
+  const ok = await caller.response(200, "INVITE");
+  caller.send(call.ack(ok));
+  await business.request("ACK");
+  caller.send(call.inDialog("BYE", ok, 2));
+  business.send(respondTo(await business.request("BYE"), 200, "OK"));
+  await recordOf(db, number, "completed");
   await nothingLeft(sip);
 });
 
