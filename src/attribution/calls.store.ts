@@ -62,7 +62,8 @@ const SELECT_PAGE = sql(
 const SELECT_OPEN = sql(
   "call_select_open",
   `select id, received_at as "receivedAt" from call
-   where status in ('ringing', 'in_progress') and (node = $1 or received_at < now() - make_interval(secs => $2)) limit $3`,
+   where status in ('ringing', 'in_progress')
+     and ((node = $1 and received_at < $2) or received_at < now() - make_interval(secs => $3)) limit $4`,
 );
 
 export interface CallRef {
@@ -150,13 +151,21 @@ export async function listCalls(db: Queryable, page: CallPage): Promise<CallReco
   return rows.map(recordOf);
 }
 
+/** A node's lives before the present one. */
+export interface FormerLife {
+  readonly node: string;
+  /** When the present one began, by the database's clock. */
+  readonly before: Instant;
+}
+
 /** Calls that nobody will end: left open by this node's former life, or older than any call may last. */
 export async function listOrphanedCalls(
   db: Queryable,
-  input: { formerNode: string | null; olderThanS: number; limit: number },
+  input: { formerLife: FormerLife | null; olderThanS: number; limit: number },
 ): Promise<CallRef[]> {
   const rows = await db.query<{ id: CallId; receivedAt: Instant }>(SELECT_OPEN, [
-    input.formerNode,
+    input.formerLife?.node ?? null,
+    timestamp(input.formerLife?.before ?? null),
     input.olderThanS,
     input.limit,
   ]);

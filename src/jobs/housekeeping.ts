@@ -2,9 +2,10 @@
  * Small chores of the database: partitions ahead, orphaned calls closed, old rows removed, available numbers taken back that are called too often,
  * pools' call delays measured. The leader runs them; each is idempotent and does no harm in two processes at once.
  */
-import { type CallRef, listOrphanedCalls } from "../attribution/calls.store.js";
+import { type CallRef, type FormerLife, listOrphanedCalls } from "../attribution/calls.store.js";
 import { createModelRounds } from "../attribution/judging/measure-models.js";
 import { sql, type Database } from "../db/database.js";
+import { databaseNow } from "../db/database-now.js";
 import { type Clock, toIso } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";
 import { requarantineBroken } from "../pool/available-watch.js";
@@ -24,6 +25,8 @@ const MODELS_EVERY_MS = 60_000;
 /** Carriers count in days. */
 const IDLE_EVERY_MS = 6 * 60 * 60 * 1000;
 const ORPHANS_A_TURN = 500;
+/** As many calls as a node can have left: the edge holds 50,000. */
+const FORMER_TURNS_MAX = 100;
 
 const ENSURE_PARTITIONS = sql("housekeeping_partitions", `select ensure_partitions(now())`);
 /** A POST is repeated within minutes; a carrier gives up within hours; a call's key must outlive both by far. */
@@ -66,7 +69,7 @@ export interface HousekeepingOptions extends OrphanDeps {
 export function keepHouse(leader: Pick<Leader, "runEvery">, options: HousekeepingOptions): void {
   const { db } = options;
   leader.runEvery({ name: "partitions", everyMs: PARTITIONS_EVERY_MS, work: () => ensurePartitions(db) });
-  leader.runEvery({ name: "orphans", everyMs: ORPHANS_EVERY_MS, work: () => closeOrphanedCalls(options, null) });
+  leader.runEvery({ name: "orphans", everyMs: ORPHANS_EVERY_MS, work: () => closeOrphanedCalls(options) });
   leader.runEvery({ name: "purge", everyMs: PURGE_EVERY_MS, work: () => purge(db) });
   leader.runEvery({ name: "requarantine", everyMs: REQUARANTINE_EVERY_MS, work: () => requarantine(options) });
   leader.runEvery({ name: "delay models", everyMs: MODELS_EVERY_MS, work: createModelRounds(options) });
@@ -106,15 +109,30 @@ export async function ensurePartitions(db: Database): Promise<void> {
   await db.query(ENSURE_PARTITIONS);
 }
 
+/** Closes records older than a call can last, some of them. @returns how many */
+export function closeOrphanedCalls(deps: OrphanDeps): Promise<number> {
+  return closeSome(deps, null);
+}
+
 /**
- * Closes records that nobody will end: those of this node's former life (`formerNode`, at start only), and any older than a call can last.
- * @returns how many
+ * Closes all records that this node's former life left open. At start only: at once, and again when what it left in the spool is in the database. @returns
+ * how many
  */
-export async function closeOrphanedCalls(deps: OrphanDeps, formerNode: string | null): Promise<number> {
-  const orphans = await listOrphanedCalls(deps.db, { formerNode, olderThanS: CALL_OPEN_S_MAX, limit: ORPHANS_A_TURN });
+export async function closeFormerLife(deps: OrphanDeps, formerLife: FormerLife): Promise<number> {
+  let closed = 0;
+  for (let turn = 0; turn < FORMER_TURNS_MAX; turn++) {
+    const count = await closeSome(deps, formerLife);
+    closed += count;
+    if (count < ORPHANS_A_TURN) break;
+  }
+  return closed;
+}
+
+async function closeSome(deps: OrphanDeps, formerLife: FormerLife | null): Promise<number> {
+  const orphans = await listOrphanedCalls(deps.db, { formerLife, olderThanS: CALL_OPEN_S_MAX, limit: ORPHANS_A_TURN });
   if (orphans.length === 0) return 0;
-  const [clock] = await deps.db.query<{ now: number }>(NOW);
-  await Promise.all(orphans.map((ref) => close(deps, ref, clock?.now ?? ref.receivedAt)));
+  const now = await databaseNow(deps.db);
+  await Promise.all(orphans.map((ref) => close(deps, ref, now)));
   deps.log.warn("call.orphans_closed", { count: orphans.length });
   return orphans.length;
 }
@@ -130,5 +148,3 @@ async function close(deps: OrphanDeps, ref: CallRef, at: number): Promise<void> 
   } as const;
   await deps.callLog.record(ref, [{ ...end, at }]);
 }
-
-const NOW = sql("housekeeping_now", `select now() as now`);

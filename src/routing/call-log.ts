@@ -35,6 +35,9 @@ export class CallLog {
   private timer: NodeJS.Timeout | null = null;
   private replaying: Promise<void> | null = null;
   private readonly rush = new Rush();
+  /** Told once, when what a former life left in the spool is in the database. */
+  private onCaughtUp: (() => void) | null = null;
+  private isStopped = false;
   /** Calls with something in the spool: what follows goes there too, or it would be written before what came first. */
   private readonly spooled = new Set<string>();
 
@@ -42,12 +45,16 @@ export class CallLog {
     this.openings = new OpeningBatch(options, (callId) => this.events.settle(callId));
   }
 
-  start(): void {
-    if (!this.options.spool.isEmpty) this.replaySoon(0);
+  /** @param onCaughtUp called when what a former life left in the spool is in the database; at once when that is nothing */
+  start(onCaughtUp: () => void = () => undefined): void {
+    if (this.options.spool.isEmpty) return onCaughtUp();
+    this.onCaughtUp = onCaughtUp;
+    this.replaySoon(0);
   }
 
   /** Everything handed over is in the database or on disk afterwards. */
   async stop(): Promise<void> {
+    this.isStopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     await this.events.flush();
@@ -120,6 +127,8 @@ export class CallLog {
   }
 
   private replaySoon(delayMs: number): void {
+    // The next start does it; from here on there is no database.
+    if (this.isStopped) return;
     this.timer ??= setTimeout(() => {
       this.timer = null;
       if (this.rush.isOver(this.options.clock.monotonicMs())) void this.replayNow();
@@ -137,6 +146,8 @@ export class CallLog {
         () => round.settle(),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
+      this.onCaughtUp?.();
+      this.onCaughtUp = null;
       if (spool.isEmpty) this.spooled.clear();
       else this.replaySoon(REPLAY_EVERY_MS);
     } catch (error) {

@@ -12,6 +12,8 @@ import { type ReadNumber, readRoutedNumbers, readRoutedOf, type RoutedNumber } f
 const COLLECT_MS = 20;
 /** Above this many single moves waiting, reading everything is cheaper. */
 const SINGLE_READS_MAX = 500;
+/** What could not be read (the database has too much to do) is read again after this. */
+const RETRY_MS = 1_000;
 
 export interface RoutingTableOptions {
   readonly database: Database;
@@ -29,6 +31,7 @@ export class RoutingTable {
   private lastId = 0;
   private timer: NodeJS.Timeout | null = null;
   private reading: Promise<void> = Promise.resolve();
+  private isStopped = false;
 
   constructor(private readonly options: RoutingTableOptions) {
     const { database, log } = options;
@@ -47,6 +50,7 @@ export class RoutingTable {
   }
 
   async stop(): Promise<void> {
+    this.isStopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     await this.listener.stop();
@@ -73,10 +77,14 @@ export class RoutingTable {
     else if (payload === "promo_number") this.addedOnly = true;
     else if (payload === null || payload === "destination" || payload === "pool") this.reloadAll = true;
     else return;
+    this.readSoon(COLLECT_MS);
+  }
+
+  private readSoon(delayMs: number): void {
     this.timer ??= setTimeout(() => {
       this.timer = null;
       this.reading = this.reading.then(() => this.readChanges());
-    }, COLLECT_MS);
+    }, delayMs);
   }
 
   private async readChanges(): Promise<void> {
@@ -91,9 +99,10 @@ export class RoutingTable {
       if (added) await this.readFrom(this.lastId);
       if (numbers.length > 0) this.put(await readRoutedOf(this.options.database, numbers));
     } catch (error) {
-      // The listener lost its connection as well: when it is back it asks for everything.
+      // The listener may have noticed nothing, and say nothing until the next change.
       this.options.log.warn("routing.reload_failed", { error: messageOf(error) });
       this.reloadAll = true;
+      if (!this.isStopped) this.readSoon(RETRY_MS);
     }
   }
 

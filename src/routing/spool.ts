@@ -130,11 +130,17 @@ export class Spool<Entry> {
 /** Opens for appending, on a line of its own: a crash or a full disk may have cut the last one short. */
 function openForAppend(path: string): number {
   const fd = openSync(path, "a+", 0o600);
-  const { size } = fstatSync(fd);
-  const last = Buffer.alloc(1);
-  if (size > 0) readSync(fd, last, 0, 1, size - 1);
-  if (size > 0 && last[0] !== NEWLINE) appendFileSync(fd, "\n");
-  return fd;
+  try {
+    const { size } = fstatSync(fd);
+    const last = Buffer.alloc(1);
+    if (size > 0) readSync(fd, last, 0, 1, size - 1);
+    if (size > 0 && last[0] !== NEWLINE) appendFileSync(fd, "\n");
+    return fd;
+  } catch (error) {
+    // The disk is still full, and every event of every call tries again.
+    closeSync(fd);
+    throw error;
+  }
 }
 
 const NEWLINE = 0x0a;

@@ -102,7 +102,7 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
       pages(pagesInput({ db, log: ambient.log, isEmbedded: config.isEmbedded })),
     ],
     onDirectoryChange: () => routing.directory.clear(),
-    onTrunksChanged: () => void state.sip?.reloadTrunks(),
+    onTrunksChanged: () => void state.sip?.trunksChanged(),
   });
   stack.push("http", () => app.close());
   try {

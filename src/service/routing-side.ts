@@ -1,4 +1,5 @@
 /** What every ingress shares: the routing table, the call log with its spool, and who is told when the database says something changed. */
+import { databaseNow } from "../db/database-now.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { createAvailableWatch } from "../pool/available-watch.js";
@@ -44,9 +45,15 @@ export async function startRouting(input: {
   const shared = { db, secrets, ids, availableWatch, clock, log };
   const callLog = new CallLog({ ...shared, spool });
   stack.push("call log", () => callLog.stop());
-  const deps: RouteCallDeps = { ...shared, table, callLog, databaseClock: new DatabaseClock(clock) };
+  const databaseClock = new DatabaseClock(clock);
+  const askedAt = clock.now();
+  const startedAt = await databaseNow(db);
+  databaseClock.seen(startedAt, askedAt);
+  const deps: RouteCallDeps = { ...shared, table, callLog, databaseClock };
   return {
     deps,
+    /** When this process began to take calls, by the database's clock. */
+    startedAt,
     callLog,
     directory,
     spool,

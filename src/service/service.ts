@@ -5,15 +5,18 @@
 import { Registry } from "prom-client";
 import type { TagScript } from "../account/tag-file.js";
 import { ensureTrunk } from "../account/trunks.store.js";
+import type { FormerLife } from "../attribution/calls.store.js";
 import type { Config } from "../config.js";
 import { SECRETS_KEY } from "../dev/kept-secret.js";
-import { closeOrphanedCalls, keepHouse } from "../jobs/housekeeping.js";
+import { closeFormerLife, keepHouse, type OrphanDeps } from "../jobs/housekeeping.js";
 import { keepPrivacy } from "../jobs/privacy-chores.js";
 import { keepReportCells } from "../jobs/report-cells.js";
 import { Leader } from "../jobs/leader.js";
 import { ORDERS_SWEEP_EVERY_MS } from "../jobs/inventory-jobs.js";
 import { NumberJobs, SWEEP_EVERY_MS } from "../jobs/number-jobs.js";
 import { POOLS_SWEEP_EVERY_MS } from "../jobs/scale-jobs.js";
+import { messageOf } from "../kernel/errors.js";
+import type { Log } from "../kernel/log.js";
 import { createIdSource, type IdSource } from "../kernel/ids.js";
 import { createSecrets, type Secrets } from "../kernel/secrets.js";
 import { type AdminKey, prepareAdminKey } from "./admin-key.js";
@@ -88,7 +91,8 @@ async function startOn(
   keepReportCells(leader, db);
   keepPrivacy(leader, { db, ids, secrets, clock, log });
   keepHouse(leader, { db, callLog, schedule: jobs, clock, log, onIdleNumbers: createIdleGauge(metrics) });
-  if (config.roles.includes("sip")) await closeOrphanedCalls({ db, callLog, log }, node);
+  const closeFormer = formerLifeOf({ config, db, callLog, log, life: { node, before: routing.startedAt } });
+  await closeFormer();
 
   const state: State = { isReady: false, isDraining: false, sip: null };
   const parts = { ...base, adminKey, readTag, routing, jobs, inventory, scaling, outbound };
@@ -103,13 +107,14 @@ async function startOn(
       ambient,
     });
     state.sip = sip;
-    routing.onChange((what) => void (what === null || what === "trunk" ? sip.reloadTrunks() : undefined));
+    routing.onChange((what) => void (what === null || what === "trunk" ? sip.trunksChanged() : undefined));
     stack.push("sip", () => sip.stop());
   }
   watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool, leader });
   for (const motor of [jobs, inventory.jobs, scaling.jobs, outbound.jobs]) motor.start();
   if (config.roles.includes("jobs")) await leader.start();
-  routing.callLog.start();
+  // What the former life left in the spool are calls whose end it may not have seen either.
+  routing.callLog.start(() => void closeFormer().catch((error: unknown) => notClosed(log, error)));
   return {
     infrastructure,
     ids,
@@ -126,6 +131,19 @@ async function startOn(
       await stack.unwind();
     },
   };
+}
+
+/** How to close what this node's former life left open: known when it was written, so it may be asked for again. Only the SIP role's calls end with it. */
+function formerLifeOf(what: OrphanDeps & { readonly config: Config; readonly life: FormerLife }): () => Promise<void> {
+  const { config, life, ...deps } = what;
+  return async () => {
+    if (config.roles.includes("sip")) await closeFormerLife(deps, life);
+  };
+}
+
+/** The leader's turn does it, a day later. */
+function notClosed(log: Log, error: unknown): void {
+  log.error("call.orphans_not_closed", { error: messageOf(error) });
 }
 
 /** Each motor's lost jobs, and the relay of the outbox. */

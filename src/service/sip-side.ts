@@ -17,7 +17,7 @@ export interface SipSide {
   liveCalls(): number;
   /** Packets dropped and the like, of the embedded edge only; INVITEs that the service refused unread. */
   counters(): Promise<Readonly<Record<string, number>>>;
-  reloadTrunks(): Promise<void>;
+  trunksChanged(): Promise<void>;
   drain(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -58,13 +58,7 @@ export async function startSip(input: {
     isUp: () => service.isUp,
     liveCalls: () => service.liveCalls,
     counters: async () => ({ ...(await countersOf(embedded?.edge, log)), ...service.counters() }),
-    reloadTrunks: async () => {
-      try {
-        await service.reloadTrunks();
-      } catch (error) {
-        log.warn("sip.trunks_not_reloaded", { error: messageOf(error) });
-      }
-    },
+    trunksChanged: () => service.trunksChanged(),
     drain: () => service.drain(),
     stop: async () => {
       await service.stop();

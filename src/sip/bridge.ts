@@ -11,6 +11,7 @@ import { callBusiness, hangUp, type LegAnswer } from "./b-leg.js";
 import { answerCallerLeg } from "./caller-leg.js";
 import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import { joinLegs } from "./join-legs.js";
+import { relayableStatus } from "./relayable-status.js";
 import { targetUri } from "./target-uri.js";
 
 export interface BridgeRequest {
@@ -85,12 +86,13 @@ async function attempt(request: BridgeRequest, uri: string) {
     ringTimeoutMs,
     signal: ending.signal,
     onProvisional: (provisional) => {
-      if (provisional.status <= 100) return;
+      // 199 says that one phone of a fork is given up (RFC 6228), which is not for the caller, who has one leg with us.
+      if (provisional.status <= 100 || provisional.status === 199) return;
       record({ kind: "ringing", at: now() });
       if (response.finalResponseSent) return;
       const type = { "Content-Type": provisional.get("Content-Type") ?? "application/sdp" };
       const body = provisional.body ? { body: provisional.body, headers: type } : {};
-      response.send(provisional.status, body);
+      response.send(relayableStatus(provisional.status), body);
     },
   });
 }

@@ -36,12 +36,22 @@ export interface ResponseOptions {
 export interface Dialog extends EventEmitter {
   readonly connected: boolean;
   readonly remote: { readonly uri: string; readonly sdp: string };
-  readonly local: { readonly uri: string; readonly sdp: string };
+  readonly local: { readonly uri: string; readonly sdp: string; readonly contact?: string };
   /** Holds back what the far side sends in the dialog until both legs stand. */
   queueRequests: boolean;
   destroy(options?: { headers?: Record<string, string> }): Promise<unknown>;
-  modify(sdp: string): Promise<string>;
-  request(options: { method: string; headers?: Record<string, string>; body?: string }): Promise<SipResponse>;
+  /** Calls back for every response, 1xx as well. `acknowledge` comes with the 2xx to an INVITE that was sent without an offer and with `noAck`. */
+  request(
+    options: DialogRequest,
+    callback: (error: unknown, response?: SipResponse, acknowledge?: (options: ResponseOptions) => void) => void,
+  ): void;
+}
+
+export interface DialogRequest {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+  readonly noAck?: boolean;
 }
 
 /** A B leg that answered an INVITE without an offer: the offer is in its 200, our ACK must bring the answer. */

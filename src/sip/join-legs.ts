@@ -4,7 +4,8 @@
  */
 import type { ReleasedBy } from "../telephony/call-event.js";
 import { hangUp, type LegAnswer } from "./b-leg.js";
-import type { Dialog, SipMessage, SipRequest, SipResponse } from "./drachtio-types.js";
+import type { Dialog, SipMessage } from "./drachtio-types.js";
+import { passThrough } from "./pass-through.js";
 
 /** A call longer than this is a forgotten one (and a costly one): Invoca cuts at 3 h, carriers at 4 h. */
 export const CALL_MS_MAX = 4 * 60 * 60 * 1000;
@@ -74,51 +75,6 @@ async function businessLeg(input: {
   }
   return answer.leg.ack(ack.body);
 }
-
-/** @param to the other leg, as soon as it stands; null when it never will */
-function passThrough(from: Dialog, to: Promise<Dialog | null>): void {
-  from.on("modify", (request: SipRequest, response: SipResponse) => void passOffer(to, request, response));
-  from.on("update", (request: SipRequest, response: SipResponse) => {
-    // Without an offer it refreshes the session or names another Contact (RFC 3311 §5.2), which is between us and its sender.
-    if (request.body) void passOffer(to, request, response);
-    else response.send(200);
-  });
-  from.on("info", (request: SipRequest, response: SipResponse) => void passInfo(to, request, response));
-  from.on("refer", (_request: SipRequest, response: SipResponse) => response.send(603));
-}
-
-/** Of a re-INVITE or an UPDATE; by re-INVITE, which every phone understands. */
-async function passOffer(to: Promise<Dialog | null>, request: SipRequest, response: SipResponse): Promise<void> {
-  try {
-    const leg = await to;
-    if (leg === null) return response.send(GONE);
-    const body = await leg.modify(request.body);
-    response.send(200, { body, headers: { "Content-Type": "application/sdp" } });
-  } catch (error) {
-    const status = (error as { status?: unknown }).status;
-    response.send(typeof status === "number" && status >= 300 ? status : 488);
-  }
-}
-
-async function passInfo(to: Promise<Dialog | null>, request: SipRequest, response: SipResponse): Promise<void> {
-  try {
-    const leg = await to;
-    if (leg === null) return response.send(GONE);
-    const type = request.get("Content-Type");
-    const answer = await leg.request({
-      method: "INFO",
-      body: request.body,
-      ...(type === undefined ? {} : { headers: { "Content-Type": type } }),
-    });
-    response.send(answer.status);
-  } catch (error) {
-    void error;
-    response.send(500);
-  }
-}
-
-/** The call has ended on its other leg. */
-const GONE = 481;
 
 export function releaseOf(by: "caller" | "callee", bye: SipMessage | undefined): Release {
   const reason = bye?.has("Reason") === true ? (bye.get("Reason") ?? "") : "";

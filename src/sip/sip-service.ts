@@ -38,6 +38,8 @@ export interface SipServiceOptions {
 const DRAIN_MS_MAX_DEFAULT = 10_000;
 /** And this long to be taken down in good order. */
 const END_MS_MAX = 3_000;
+/** Trunks that could not be read (the database has too much to do) are read again after this. */
+const RELOAD_MS = 1_000;
 
 export class SipService {
   private readonly guard = new TrunkGuard();
@@ -47,6 +49,7 @@ export class SipService {
   private readonly concurrent = new ConcurrentCalls();
   private readonly proxied = createProxiedCalls();
   private draining = false;
+  private reloading: NodeJS.Timeout | null = null;
   private readonly refused = { unknown_source: 0, insecure_transport: 0 };
 
   constructor(private readonly options: SipServiceOptions) {
@@ -89,8 +92,23 @@ export class SipService {
     return { ...this.refused };
   }
 
-  /** Trunks were changed. @throws AppError("database_unavailable"); the old ones then stay */
-  async reloadTrunks(): Promise<void> {
+  /** Trunks were changed: they are read until they could be, for nobody tells of it twice. The old ones stay until then. */
+  async trunksChanged(): Promise<void> {
+    try {
+      await this.reloadTrunks();
+    } catch (error) {
+      this.options.log.warn("sip.trunks_not_reloaded", { error: messageOf(error) });
+      if (!this.draining) this.reloading ??= setTimeout(() => this.reloadAgain(), RELOAD_MS);
+    }
+  }
+
+  private reloadAgain(): void {
+    this.reloading = null;
+    void this.trunksChanged();
+  }
+
+  /** @throws AppError("database_unavailable") */
+  private async reloadTrunks(): Promise<void> {
     const trunks = await listTrunks(this.options.db);
     // Before calls are let in that need them.
     if (trunks.some(({ mode }) => mode === "proxy")) for (const link of this.links) this.proxied.hear(link.srf);
@@ -113,6 +131,7 @@ export class SipService {
   /** Ends what is still up, closes its records, and disconnects. */
   async stop(): Promise<void> {
     this.draining = true;
+    if (this.reloading !== null) clearTimeout(this.reloading);
     for (const call of this.live.values()) call.ending.abort("shutdown");
     await Promise.race([Promise.all([...this.live.values()].map((call) => call.over)), pause(END_MS_MAX)]);
     for (const link of this.links) link.disconnect();

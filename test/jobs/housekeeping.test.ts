@@ -1,7 +1,8 @@
 import { afterAll, expect, it } from "vitest";
-import { closeOrphanedCalls } from "../../src/jobs/housekeeping.js";
+import { closeFormerLife } from "../../src/jobs/housekeeping.js";
+import { databaseNow } from "../../src/db/database-now.js";
 import { silentLog } from "../../src/kernel/log.js";
-import { openCall } from "../../src/routing/open-call.js";
+import { openCall, openLateCalls } from "../../src/routing/open-call.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { startRouting } from "../support/routing.js";
@@ -20,7 +21,8 @@ it("closes what a node's former life left open, and only that", async () => {
     return (await openCall(routing.deps, { call, callId: ids.next("call"), late: null })).ref.callId;
   };
   const [mine, other] = [await open("mine"), await open("other")];
-  expect(await closeOrphanedCalls({ db, callLog: routing.callLog, log: silentLog }, "mine")).toBe(1);
+  const deps = { db, callLog: routing.callLog, log: silentLog };
+  expect(await closeFormerLife(deps, { node: "mine", before: await databaseNow(db) })).toBe(1);
   const statusOf = async (id: string) =>
     (
       await rows(
@@ -36,4 +38,28 @@ it("closes what a node's former life left open, and only that", async () => {
     ended: true,
   });
   expect(await statusOf(other)).toMatchObject({ status: "ringing", ended: false });
+});
+
+it("closes all of them, however many, and none of the present life", async () => {
+  const world = await makeWorld(db, 1);
+  const number = world.numbers[0] as string;
+  const open = (names: readonly string[], receivedAt: number) =>
+    openLateCalls(
+      routing.deps,
+      names.map((name) => ({
+        call: { ...inboundCall(number), ingressKey: `sip:loopback:${name}`, node: "busy" },
+        callId: ids.next("call"),
+        receivedAt,
+      })),
+    );
+  const before = await databaseNow(db);
+  await open(
+    Array.from({ length: 520 }, (_, n) => `busy-${n}`),
+    before - 1,
+  );
+  await open(["busy-now"], before);
+  const deps = { db, callLog: routing.callLog, log: silentLog };
+  expect(await closeFormerLife(deps, { node: "busy", before })).toBe(520);
+  const left = await rows(db, "select received_at from call where node = 'busy' and status = 'ringing'");
+  expect(left).toEqual([{ received_at: before }]);
 });

@@ -6,6 +6,8 @@ import type { CallRecord } from "../../src/attribution/call-record.js";
 import { getCall } from "../../src/attribution/calls.store.js";
 import { readNumberFacts } from "../../src/attribution/match.store.js";
 import { openDatabase } from "../../src/db/database.js";
+import { databaseNow } from "../../src/db/database-now.js";
+import { closeFormerLife } from "../../src/jobs/housekeeping.js";
 import { systemClock } from "../../src/kernel/clock.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { quarantineNumber } from "../../src/pool/number-moves.js";
@@ -377,6 +379,45 @@ describe("replaying the spool", () => {
       });
     }
     expect(log.error.mock.calls).toEqual([["call.events_without_record", { callId: nobodys.callId }]]);
+  });
+
+  it("is not tried any more once the call log has stopped: what is spooled then waits for the next start", async () => {
+    const node = await makeNode();
+    const errors: string[] = [];
+    const log = { ...silentLog, error: (event: string) => void errors.push(event) };
+    const callLog = new CallLog({ ...node.deps, spool: node.spool, log });
+    callLog.start();
+    node.proxy.cut();
+    callLog.openLate({ call: inboundCall("+18887770001"), callId: ids.next("call"), receivedAt: Date.now() });
+    await callLog.stop();
+    const replay = vi.spyOn(node.spool, "replay");
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(replay).not.toHaveBeenCalled();
+    expect([errors, node.spool.isEmpty]).toEqual([[], false]);
+  });
+
+  it("tells when what a former life left is written: a call whose end nobody saw is then closed", async () => {
+    const former = await makeNode();
+    const world = await makeWorld(db, 1);
+    const { e164 } = await present(world, MINUTE);
+    const call = { ...inboundCall(e164), node: "killed" };
+    await until("it is known", () => former.table.find(e164)?.isRouted);
+    former.proxy.cut();
+    await routeCall(former.deps, call);
+    const next = await makeNode();
+    for (const line of readFileSync(former.spoolFile, "utf8").trim().split("\n"))
+      next.spool.append(JSON.parse(line) as SpoolEntry);
+    const before = await databaseNow(db);
+    const life = { node: "killed", before };
+    const deps = { db, callLog: next.callLog, log: silentLog };
+    expect(await closeFormerLife(deps, life)).toBe(0);
+    await new Promise<void>((caughtUp) => next.callLog.start(caughtUp));
+    expect(await closeFormerLife(deps, life)).toBe(1);
+    expect(await recordOfKey(call.ingressKey)).toMatchObject({
+      status: "failed",
+      releasedBy: "system",
+      hangupCause: "ended_unknown",
+    });
   });
 
   it("takes lines of a version that knew neither the caller's name nor who forwarded a call", async () => {

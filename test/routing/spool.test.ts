@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { Spool } from "../../src/routing/spool.js";
@@ -156,7 +157,36 @@ describe("Spool", () => {
     expect(entries.map((e) => e.n)).toEqual(entries.map((_, n) => n));
     expect(existsSync(join(dir, "calls.ndjson"))).toBe(false);
   });
+
+  it("on a full disk refuses each entry and keeps no file open for it; what was taken before is still there", async () => {
+    const dir = freshDir();
+    const { refused, openFiles } = await appendBeyondLimit(dir);
+    expect(refused).toBe(100);
+    expect(openFiles).toBeLessThanOrEqual(1);
+    const { entries, broken } = await readAll(new Spool<Entry>(dir));
+    expect(entries.length).toBeGreaterThan(10);
+    expect(broken.length).toBeLessThanOrEqual(1);
+  });
 });
+
+/** As a full disk does, a limit on the size of files takes half of a line and then nothing. */
+async function appendBeyondLimit(dir: string): Promise<{ readonly refused: number; readonly openFiles: number }> {
+  const compiled = compileSource(["kernel", "routing"]);
+  const script = `
+    import { readdirSync } from "node:fs";
+    const { Spool } = await import(process.argv[1]);
+    const spool = new Spool(process.argv[2]);
+    const before = readdirSync("/dev/fd").length;
+    let refused = 0;
+    for (let n = 0; refused < 100; n++) try { spool.append({ n, text: "x".repeat(100) }); } catch { refused++; }
+    console.log(JSON.stringify({ refused, openFiles: readdirSync("/dev/fd").length - before }));`;
+  const module = join(compiled.directory, "routing", "spool.js");
+  const limited = `trap "" XFSZ; ulimit -f 4; exec "$0" "$@"`;
+  const args = ["-c", limited, process.execPath, "--input-type=module", "-e", script, module, dir];
+  const { stdout } = await promisify(execFile)("bash", args);
+  compiled.remove();
+  return JSON.parse(stdout) as { refused: number; openFiles: number };
+}
 
 /** A process that appends with our own code and says so after each; killed without warning. @returns how many it had confirmed */
 async function appendUntilKilled(dir: string, atLeast: number): Promise<number> {

@@ -26,7 +26,7 @@ afterEach(() => useTrunk({}));
 
 async function useTrunk(changes: Partial<Trunk>, world: SipWorld = sip): Promise<void> {
   await putTrunk(db, { ...(loopback as Trunk), ...changes });
-  await world.service.reloadTrunks();
+  await world.service.trunksChanged();
 }
 
 interface DestinationSettings {

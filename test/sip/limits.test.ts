@@ -97,7 +97,7 @@ describe("over SIP", async () => {
     const [loopback] = await listTrunks(db);
     if (loopback === undefined) throw new Error("there is no trunk");
     await putTrunk(db, { ...loopback, maxCps: 1 });
-    await sip.service.reloadTrunks();
+    await sip.service.trunksChanged();
     await (await sipp({ scenario: "uac-refused", remote: sip.address, service: "+18889990001", status: 404 })).done;
     await (await sipp({ scenario: "uac-refused", remote: sip.address, service: "+18889990001", status: 503 })).done;
     expect(await rows(db, "select 1 from call where promo_number = '+18889990001'")).toHaveLength(1);

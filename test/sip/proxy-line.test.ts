@@ -14,7 +14,7 @@ const sip = await startSipWorld(db);
 const [loopback] = await listTrunks(db);
 if (loopback === undefined) throw new Error("no trunk");
 await putTrunk(db, { ...loopback, mode: "proxy" });
-await sip.service.reloadTrunks();
+await sip.service.trunksChanged();
 afterAll(() => sip.stop());
 
 /** Somebody calls a business with two targets. */

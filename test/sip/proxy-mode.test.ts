@@ -25,7 +25,7 @@ async function useTrunk(change: Partial<Trunk>, world: SipWorld = sip): Promise<
   const [trunk] = await listTrunks(db);
   if (trunk === undefined) throw new Error("no trunk");
   await putTrunk(db, { ...trunk, ...change });
-  await world.service.reloadTrunks();
+  await world.service.trunksChanged();
 }
 
 interface Scene {

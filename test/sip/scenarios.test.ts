@@ -267,7 +267,7 @@ describe("calls that are not taken", () => {
     const desk = await startPhone((call) => call.ring());
     const { number } = await presentedNumber(db, [desk.uri]);
     await putTrunk(db, { ...trunk, maxCalls: 1 });
-    await sip.service.reloadTrunks();
+    await sip.service.trunksChanged();
     try {
       const first = await caller(number);
       first.peer.send(first.call.invite());
@@ -289,7 +289,7 @@ describe("calls that are not taken", () => {
       await nothingLeft(sip);
     } finally {
       await putTrunk(db, trunk);
-      await sip.service.reloadTrunks();
+      await sip.service.trunksChanged();
     }
   });
 

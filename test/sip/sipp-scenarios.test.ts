@@ -153,12 +153,12 @@ async function arrange(
       const [trunk] = await listTrunks(db);
       if (trunk === undefined) throw new Error("there is no trunk");
       await putTrunk(db, { ...trunk, maxCalls: 1 });
-      await world.service.reloadTrunks();
+      await world.service.trunksChanged();
       const hangUp = await callThatIsUp(world);
       return async () => {
         await hangUp();
         await putTrunk(db, trunk);
-        await world.service.reloadTrunks();
+        await world.service.trunksChanged();
       };
     }
     case "draining": {

@@ -39,6 +39,11 @@ export class CuttableProxy {
     for (const socket of this.sockets) socket.pause();
   }
 
+  /** As a firewall does: nothing comes through what is open now, and nobody is told. New connections pass. */
+  forget(): void {
+    for (const socket of this.sockets) socket.pause();
+  }
+
   restore(): void {
     this.state = "open";
     for (const socket of this.sockets) socket.resume();

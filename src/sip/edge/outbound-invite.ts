@@ -198,7 +198,12 @@ function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse, sent:
     hangUp(ctx, dialog, { why: "the application sent no ACK", tellApp: true });
   });
   if (call.isInitial) cdrStart(ctx, "network", "uac", () => writeMessage(response.message));
-  forward(ctx, outgoing, response);
+  forward(ctx, outgoing, asOk(response));
+}
+
+/** Any 2xx answers an INVITE as 200 does (RFC 3261 §8.1.3.2); srf takes only that for an answer, and would leave the call of another to itself. */
+function asOk(response: CheckedResponse): CheckedResponse {
+  return response.message.status === 200 ? response : { ...response, message: { ...response.message, status: 200 } };
 }
 
 function confirmDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): Dialog | null {

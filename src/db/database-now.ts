@@ -1,0 +1,10 @@
+/** The database's clock: what orders presentations and calls that no sequence orders. */
+import type { Instant } from "../kernel/clock.js";
+import { type Queryable, sql } from "./database.js";
+
+const NOW = sql("database_now", "select now() as now");
+
+export async function databaseNow(db: Queryable): Promise<Instant> {
+  const [row] = await db.query<{ now: Instant }>(NOW);
+  return (row as { now: Instant }).now;
+}
