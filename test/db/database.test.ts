@@ -46,6 +46,22 @@ describe("values", () => {
   });
 });
 
+describe("the JIT compiler", () => {
+  const asked = { name: "", text: "select current_setting('jit') as jit, current_setting('work_mem') as memory" };
+
+  it("is off on every connection, since hints make each plan look worth compiling; the URL's own options hold too", async () => {
+    const place = new URL(url);
+    place.searchParams.set("options", "-c work_mem=7MB");
+    const database = openDatabase({ url: place.href, log: silentLog });
+    toStop.push(() => database.close());
+    const alone = await database.connect();
+    toStop.push(() => alone.end());
+    const off = { jit: "off", memory: "7MB" };
+    expect([await database.query(asked), (await alone.query(asked)).rows]).toEqual([[off], [off]]);
+    expect(await db.query(asked)).toMatchObject([{ jit: "off" }]);
+  });
+});
+
 describe("transactions", () => {
   it("are rolled back when the work throws, and the connection goes on with its prepared statements", async () => {
     const { database } = await proxied(1);
