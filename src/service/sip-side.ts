@@ -65,7 +65,7 @@ export async function startSip(input: {
         log.warn("sip.trunks_not_reloaded", { error: messageOf(error) });
       }
     },
-    drain: () => service.drain(),
+    drain: () => service.drain(config.drainMs),
     stop: async () => {
       await service.stop();
       await embedded?.edge.stop();
