@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type Database, isUnavailable, openDatabase, sql, sqlState, timestamp } from "../../src/db/database.js";
 import { Listener } from "../../src/db/listen.js";
-import { migrate } from "../../src/db/migrate.js";
+import { migrate, refuseOldServer } from "../../src/db/migrate.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { freshDatabase, rows } from "../support/database.js";
@@ -43,6 +43,13 @@ describe("values", () => {
     });
     expect(timestamp(0)).toBe("1970-01-01T00:00:00.000Z");
     expect(timestamp(null)).toBeNull();
+  });
+});
+
+describe("a server that is too old for the schema", () => {
+  it("is refused in one sentence, not by the first statement that it does not understand", () => {
+    expect(() => refuseOldServer(140_019)).toThrow(/^PostgreSQL 14 is too old; set DATABASE_URL to .* 15 or later\.$/);
+    expect(() => refuseOldServer(150_000)).not.toThrow();
   });
 });
 
