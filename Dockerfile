@@ -1,5 +1,5 @@
 # Ringmatch for production: PostgreSQL, Redis and drachtio-server are services of their own (docker-compose.yml shows the whole).
-# The service ends its calls in order on SIGTERM; give it the time (`docker stop -t`, stop_grace_period).
+# The service ends its calls in order on SIGTERM, after DRAIN_S seconds; give it a minute more than that (`docker stop -t`, stop_grace_period).
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /app

@@ -59,6 +59,13 @@ function isListOf(text: string, isGood: (part: string) => boolean): boolean {
   return parts.length > 0 && parts.every(isGood);
 }
 
+/** The longest call: whoever wants more has forgotten a unit. */
+const DRAIN_S_MAX = 14_400;
+
+function parseDrain(text: string): number | null {
+  return /^\d{1,5}$/.test(text) && Number(text) <= DRAIN_S_MAX ? Number(text) : null;
+}
+
 const NETWORKS_MESSAGE = "must be a list of networks like 10.0.0.0/8";
 
 function parseNetworks(text: string): string[] | null {
@@ -116,6 +123,7 @@ export const variables = z.object({
   SIP_TLS_CERT_FILE: z.string().optional(),
   SIP_TLS_KEY_FILE: z.string().optional(),
   RINGMATCH_DATA_DIR: z.string().default(".ringmatch"),
+  DRAIN_S: parsedBy(parseDrain, `must be a whole number of seconds, 0 to ${DRAIN_S_MAX}`).prefault("10"),
   ADMIN_API_KEY: z
     .string()
     .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{24,}$/u, "must be 24 or more printable characters, in one line")

@@ -21,6 +21,8 @@ export interface Config {
   readonly sipListen: readonly SipAddress[];
   /** PEM texts; never null when sipListen has a tls address. */
   readonly sipTls: { readonly cert: string; readonly key: string } | null;
+  /** Calls that are up when the service is told to stop get this long to end by themselves. */
+  readonly drainMs: number;
   readonly dataDir: string;
   readonly adminApiKey: string | null;
   readonly logLevel: LogLevel;
@@ -66,6 +68,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   SIP_LISTEN: "udp/, tcp/ and tls/host:port of the embedded SIP edge. Default udp/127.0.0.1:5060,tcp/127.0.0.1:5060",
   SIP_TLS_CERT_FILE: "PEM file with the certificate of the tls/ addresses, then those that lead to its root",
   SIP_TLS_KEY_FILE: "PEM file with its private key, not encrypted",
+  DRAIN_S:
+    "how many seconds calls that are up may go on when the service is told to stop; new ones are refused meanwhile, so that carriers try another node. Default 10",
   RINGMATCH_DATA_DIR: "where the service keeps its files. Default .ringmatch",
   ADMIN_API_KEY:
     "the first admin key, 24 or more printable characters, sent as UTF-8; unset in embedded mode: made and shown once",
@@ -117,6 +121,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     drachtioServers: v.DRACHTIO_URL ?? [],
     sipListen: v.SIP_LISTEN,
     sipTls,
+    drainMs: v.DRAIN_S * 1000,
     dataDir: v.RINGMATCH_DATA_DIR,
     adminApiKey: v.ADMIN_API_KEY ?? null,
     logLevel: v.LOG_LEVEL,

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { type Config, loadConfig, SECRET_VARIABLES, VARIABLES } from "../config.js";
+import { authorityOf } from "../kernel/authority.js";
 import type { Command } from "./command.js";
 
 export const configCommand: Command = {
@@ -28,13 +29,14 @@ function shown(config: Config): Record<string, string> {
   const { httpListen, sipListen, drachtioServers } = config;
   return {
     mode: config.isEmbedded ? "embedded (own PostgreSQL)" : "with DATABASE_URL",
-    http: `${httpListen.host}:${httpListen.port}`,
+    http: authorityOf(httpListen),
     sip:
       drachtioServers.length > 0
         ? `${drachtioServers.length} drachtio-server`
-        : sipListen.map((a) => `${a.transport}/${a.host}:${a.port}`).join(", "),
+        : sipListen.map((address) => `${address.transport}/${authorityOf(address)}`).join(", "),
     redis: config.redisUrl === null ? "own" : "with REDIS_URL",
     roles: config.roles.join(", "),
+    drain_s: String(config.drainMs / 1000),
     data_dir: config.dataDir,
     public_base_url: config.publicBaseUrl ?? "not set: carriers' signatures are checked against the listening address",
     fallback_base_url: fallbackShown(config),

@@ -10,10 +10,15 @@ const MIGRATIONS_DIR = fileURLToPath(new URL("../../migrations", import.meta.url
 /** Held while migrating. The tool's own lock refuses a second process instead of letting it wait; processes of one service start together. */
 const LOCK_KEY = 7_466_437_624;
 
+/** The migrations use `unique nulls not distinct`. */
+const SERVER_VERSION_MIN = 15;
+
 /** Several processes may call this at once: the others wait and find nothing to do. @returns the names of the migrations that ran */
 export async function migrate({ database, log }: { database: Database; log: Log }): Promise<string[]> {
   const client = await database.connect();
   try {
+    const { rows } = await client.query<{ server_version_num: string }>("show server_version_num");
+    refuseOldServer(Number(rows[0]?.server_version_num));
     await client.query("select pg_advisory_lock($1)", [LOCK_KEY]);
     const ran = await runner({
       dbClient: client,
@@ -34,4 +39,12 @@ export async function migrate({ database, log }: { database: Database; log: Log 
   } finally {
     await client.end();
   }
+}
+
+/** @param versionNum as PostgreSQL tells it, 150018 for 15.18. @throws AppError("config_invalid") for one that the schema cannot be made in */
+export function refuseOldServer(versionNum: number): void {
+  const version = Math.floor(versionNum / 10_000);
+  if (version >= SERVER_VERSION_MIN) return;
+  const sentence = `PostgreSQL ${version} is too old; set DATABASE_URL to a server of version ${SERVER_VERSION_MIN} or later.`;
+  throw new AppError("config_invalid", sentence);
 }

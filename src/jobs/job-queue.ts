@@ -10,7 +10,7 @@ import { connectRedis } from "./redis.js";
 
 /** All keys in one hash slot, so that Redis Cluster can run BullMQ's scripts. */
 const PREFIX = "{ringmatch}";
-/** Closing waits for a running job, not for a Redis that went away. */
+/** Closing waits for a running job, not for a Redis that does not answer. */
 const CLOSE_MS_MAX = 5_000;
 
 /** What the composition root says, the same for every queue. */
@@ -94,7 +94,10 @@ export class JobQueue {
   }
 
   async stop(): Promise<void> {
-    await Promise.race([Promise.allSettled([this.worker?.close(), this.queue.close()]), pause(CLOSE_MS_MAX)]);
+    // Four queues that each waited in vain would outlast what an orchestrator gives a stop; what a job had begun is due as before.
+    const isAway = this.producer.status !== "ready";
+    const closed = Promise.allSettled([this.worker?.close(isAway), isAway ? undefined : this.queue.close()]);
+    await Promise.race([closed, pause(CLOSE_MS_MAX)]);
     this.consumer?.disconnect();
     this.producer.disconnect();
   }

@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import type { Config } from "../config.js";
 import type { HostPort } from "../config-fields.js";
+import { authorityOf } from "../kernel/authority.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 
 /** @throws AppError("address_taken") naming HTTP_LISTEN or SIP_LISTEN */
@@ -14,7 +15,7 @@ export async function checkListenAddresses(config: Config): Promise<void> {
 }
 
 export function addressTaken(variable: string, address: HostPort, cause: unknown): AppError {
-  const where = `${address.host}:${address.port}`;
+  const where = authorityOf(address);
   const code = (cause as { code?: unknown } | null)?.code;
   const why = code === "EADDRINUSE" ? "is in use" : `cannot be used (${messageOf(cause)})`;
   return new AppError(

@@ -59,7 +59,7 @@ export async function startSip(input: {
     liveCalls: () => service.liveCalls,
     counters: async () => ({ ...(await countersOf(embedded?.edge, log)), ...service.counters() }),
     trunksChanged: () => service.trunksChanged(),
-    drain: () => service.drain(),
+    drain: () => service.drain(config.drainMs),
     stop: async () => {
       await service.stop();
       await embedded?.edge.stop();

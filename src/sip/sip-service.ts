@@ -34,9 +34,7 @@ export interface SipServiceOptions {
   readonly onSources: (cidrs: readonly string[]) => void | Promise<void>;
 }
 
-/** A call that is still up when the service stops gets this long to end by itself. */
-const DRAIN_MS_MAX_DEFAULT = 10_000;
-/** And this long to be taken down in good order. */
+/** A call that is still up when the drain is over gets this long to be taken down in good order. */
 const END_MS_MAX = 3_000;
 /** Trunks that could not be read (the database has too much to do) are read again after this. */
 const RELOAD_MS = 1_000;
@@ -116,8 +114,8 @@ export class SipService {
     await this.options.onSources(this.guard.cidrs);
   }
 
-  /** No new calls from now on (503, the carrier tries another node); waits for those that are up. */
-  async drain(waitMs: number = DRAIN_MS_MAX_DEFAULT): Promise<void> {
+  /** No new calls from now on (503, the carrier tries another node); waits for those that are up, `waitMs` at most. */
+  async drain(waitMs: number): Promise<void> {
     this.draining = true;
     const deadline = this.options.clock.monotonicMs() + waitMs;
     while (this.live.size > 0 && this.options.clock.monotonicMs() < deadline) {

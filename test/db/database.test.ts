@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type Database, isUnavailable, openDatabase, sql, sqlState, timestamp } from "../../src/db/database.js";
 import { Listener } from "../../src/db/listen.js";
-import { migrate } from "../../src/db/migrate.js";
+import { migrate, refuseOldServer } from "../../src/db/migrate.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { freshDatabase, rows } from "../support/database.js";
@@ -43,6 +43,29 @@ describe("values", () => {
     });
     expect(timestamp(0)).toBe("1970-01-01T00:00:00.000Z");
     expect(timestamp(null)).toBeNull();
+  });
+});
+
+describe("a server that is too old for the schema", () => {
+  it("is refused in one sentence, not by the first statement that it does not understand", () => {
+    expect(() => refuseOldServer(140_019)).toThrow(/^PostgreSQL 14 is too old; set DATABASE_URL to .* 15 or later\.$/);
+    expect(() => refuseOldServer(150_000)).not.toThrow();
+  });
+});
+
+describe("the JIT compiler", () => {
+  const asked = { name: "", text: "select current_setting('jit') as jit, current_setting('work_mem') as memory" };
+
+  it("is off on every connection, since hints make each plan look worth compiling; the URL's own options hold too", async () => {
+    const place = new URL(url);
+    place.searchParams.set("options", "-c work_mem=7MB");
+    const database = openDatabase({ url: place.href, log: silentLog });
+    toStop.push(() => database.close());
+    const alone = await database.connect();
+    toStop.push(() => alone.end());
+    const off = { jit: "off", memory: "7MB" };
+    expect([await database.query(asked), (await alone.query(asked)).rows]).toEqual([[off], [off]]);
+    expect(await db.query(asked)).toMatchObject([{ jit: "off" }]);
   });
 });
 

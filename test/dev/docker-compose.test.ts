@@ -17,7 +17,12 @@ interface Service {
 
 interface Compose {
   readonly services: Readonly<Record<string, Service>>;
-  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
+  readonly networks: Readonly<
+    Record<
+      string,
+      { readonly internal?: boolean; readonly ipam?: { readonly config: readonly { readonly gateway?: string }[] } }
+    >
+  >;
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
@@ -45,7 +50,8 @@ it("the service waits for healthy servers and gets every setting that it has no 
   }
   for (const name of ["DATABASE_URL", "REDIS_URL", "DRACHTIO_URL", "SECRETS_KEY", "ADMIN_API_KEY"])
     expect(environment).toHaveProperty(name);
-  expect(stop_grace_period).toBeDefined();
+  expect(stop_grace_period).toBe("10m");
+  expect(environment["DRAIN_S"]).toMatch(/^\$\{DRAIN_S:-\d{1,2}\}$/);
 });
 
 it("every secret comes from the environment, fails when missing, and is explained in .env.example", () => {
@@ -73,6 +79,14 @@ it("only HTTP for the proxy and SIP are published; drachtio's admin port stays i
   const { ipv4_address } = (service("drachtio").networks as Record<string, { ipv4_address?: string }>)["control"] ?? {};
   expect(service("drachtio").environment["DRACHTIO_ADMIN_ADDRESS"]).toBe(ipv4_address);
   expect(service("ringmatch").environment["DRACHTIO_URL"]).toContain(`@${String(ipv4_address)}:9022`);
+});
+
+it("a proxy on the host, which comes from the gateway of the published port's network, is exempt from the limit of one address", () => {
+  const gateways = networksOf(service("ringmatch")).flatMap((name) => compose.networks[name]?.ipam?.config ?? []);
+  const trusted = service("ringmatch").environment["PRESENT_TRUSTED_CIDRS"];
+  const [edge] = gateways.filter(({ gateway }) => gateway !== undefined);
+  expect(trusted).toBe(`\${PRESENT_TRUSTED_CIDRS:-${String(edge?.gateway)}/32}`);
+  expect(readFileSync(".env.example", "utf8")).toContain(`PRESENT_TRUSTED_CIDRS=${String(edge?.gateway)}/32`);
 });
 
 it("PostgreSQL has as much memory for pages as .env says, and cleans up after presentations as often as the embedded one", () => {

@@ -127,3 +127,16 @@ describe("a number in quarantine", { timeout: 2 * LATE_MS_MAX }, () => {
     expect(await released(e164)).toBeGreaterThanOrEqual(HOLD_S * 1_000);
   });
 });
+
+it("a queue stops at once while Redis is away: a service has four, and an orchestrator little patience", async () => {
+  const prefix = `{test-${randomBytes(6).toString("hex")}}`;
+  const other = new NumberJobs({ redisUrl: redis.url, db, clock: systemClock, log: silentLog, works: true, prefix });
+  other.start();
+  await until("redis answers", () => other.isUp());
+  process.kill(redis.pid, "SIGKILL");
+  await until("redis is gone", async () => !(await other.isUp()));
+  const toldAt = performance.now();
+  await other.stop();
+  expect(performance.now() - toldAt).toBeLessThan(2_000);
+  redis = await start();
+});

@@ -41,6 +41,16 @@ describe("a tls address in SIP_LISTEN", () => {
   });
 });
 
+describe("DRAIN_S", () => {
+  it("is ten seconds, as many as it says, or refused", () => {
+    expect(loadConfig({}).drainMs).toBe(10_000);
+    expect(loadConfig({ DRAIN_S: "0" }).drainMs).toBe(0);
+    expect(loadConfig({ DRAIN_S: "600" }).drainMs).toBe(600_000);
+    for (const wrong of ["-1", "1.5", "10m", "14401"])
+      expect(() => loadConfig({ DRAIN_S: wrong })).toThrow(/DRAIN_S must be a whole number of seconds/);
+  });
+});
+
 describe("WEBHOOK_ALLOW_CIDRS", () => {
   it("lets nothing private through unless networks are listed", () => {
     expect(loadConfig({}).webhookAllowCidrs).toEqual([]);

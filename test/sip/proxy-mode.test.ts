@@ -16,6 +16,8 @@ import { allocationFor, makeWorld } from "../support/world.js";
 import { answer, fields, fromDesk, routed, uriOf } from "./edge/support/proxied-call.js";
 import { type CallTexts, callTexts, field, type RawPeer, rawPeer, respondTo, SDP } from "./edge/support/raw-peer.js";
 
+/** Longer than the call that is waited for. */
+const DRAIN_MS = 10_000;
 const { db, url } = await freshDatabase();
 const sip = await startSipWorld(db);
 afterAll(() => sip.stop());
@@ -181,7 +183,7 @@ describe("a proxied call that is answered", () => {
       const one = await scene({ world });
       const { ok } = await answered(one);
       let isDrained = false;
-      const drained = world.service.drain().then(() => (isDrained = true));
+      const drained = world.service.drain(DRAIN_MS).then(() => (isDrained = true));
       const late = callTexts(one.caller, placeOf(world), one.number);
       one.caller.send(late.invite());
       one.caller.send(late.ack(await one.caller.response(503, "INVITE")));

@@ -24,6 +24,9 @@ import { rawPeer } from "./edge/support/raw-peer.js";
 /** 64*T1 of 6.4 s, so that the end of every transaction can be waited for. */
 const TIMERS = { t1Ms: 100, t2Ms: 400, t4Ms: 500, timerDMs: 6_400 };
 
+/** Longer than the call that is waited for. */
+const DRAIN_MS = 10_000;
+
 const { db } = await freshDatabase();
 let sip: SipWorld;
 beforeAll(async () => {
@@ -163,7 +166,7 @@ async function arrange(
     }
     case "draining": {
       const hangUp = await callThatIsUp(world);
-      const drained = world.service.drain();
+      const drained = world.service.drain(DRAIN_MS);
       return async () => {
         await hangUp();
         await drained;

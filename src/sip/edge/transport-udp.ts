@@ -101,11 +101,15 @@ export class UdpTransport implements Transport {
   }
 }
 
-/** Destinations are always addresses, so no send waits for a name look-up (or for the tick that node's look-up of a literal costs). */
+/**
+ * Destinations are always addresses, so no send waits for a name look-up (or for the tick that node's look-up of a literal costs). The socket of `[::]` hears
+ * IPv4 as well, and reaches it under mapped addresses alone (RFC 3493 §3.7).
+ */
 function literalLookup(
   address: string,
   family: unknown,
   done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
 ): void {
-  done(null, address, family === 6 ? 6 : 4);
+  if (family !== 6) done(null, address, 4);
+  else done(null, address.includes(":") ? address : `::ffff:${address}`, 6);
 }

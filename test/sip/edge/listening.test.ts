@@ -51,6 +51,26 @@ describe("an edge on every address", () => {
   });
 });
 
+it.runIf(hasIpv6Loopback)("an edge on every address of both families is called over IPv4 and calls", async () => {
+  const running = await startEdge({ listen: [{ transport: "udp", host: "::", port: 0 }] });
+  const desk = await startPhone((call) => call.answer());
+  const srf = await connectSrf({ ...running, host: "127.0.0.1" }, (app) =>
+    app.invite((req, res) => void app.createUAS(req, res, { localSdp: SDP })),
+  );
+  const here = { host: "127.0.0.1", port: running.port };
+  const peer = await rawPeer(here);
+  const call = callTexts(peer, here);
+  peer.send(call.invite());
+  const ok = await peer.response(200);
+  expect(contactOf(ok)).toBe(`sip:127.0.0.1:${running.port}`);
+  peer.send(call.ack(ok));
+  peer.send(call.inDialog("BYE", ok, 2));
+  await peer.response(200, "BYE");
+  const dialog = await srf.createUAC(`sip:desk@127.0.0.1:${desk.port}`, { localSdp: SDP });
+  await dialog.destroy();
+  expect(running.edge.activeDialogs()).toBe(0);
+});
+
 it.runIf(hasIpv6Loopback)("an edge on IPv6 is called and calls", async () => {
   const running = await startEdge({ listen: [{ transport: "udp", host: "::1", port: 0 }], sourceCidrs: ["::1/128"] });
   const answers: string[] = [];
