@@ -1,5 +1,6 @@
 import { afterAll, expect, it } from "vitest";
-import { closeOrphanedCalls } from "../../src/jobs/housekeeping.js";
+import type { Database } from "../../src/db/database.js";
+import { closeOrphanedCalls, purge } from "../../src/jobs/housekeeping.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { openCall } from "../../src/routing/open-call.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
@@ -36,4 +37,43 @@ it("closes what a node's former life left open, and only that", async () => {
     ended: true,
   });
   expect(await statusOf(other)).toMatchObject({ status: "ringing", ended: false });
+});
+
+it("removes in batches what is old, all of it, and nothing else", async () => {
+  const deliveries = (count: number, age: string) =>
+    rows(
+      db,
+      `insert into webhook_delivery (carrier, delivery_key, content_type, answer, received_at)
+       select 'twilio', $1 || i, 'text/xml', '', now() - $1::interval from generate_series(1, $2::int) i`,
+      [age, count],
+    );
+  const count = async () => (await rows<{ left: number }>(db, "select count(*)::int as left from webhook_delivery"))[0];
+  await deliveries(25, "8 days");
+  await deliveries(3, "6 days");
+  await rows(
+    db,
+    `insert into bot_hour (account_id, reason, hour, requests, withheld, withheld_lock_s)
+     select id, 'invisible', now() - interval '2 years', 1, 0, 0 from account`,
+  );
+  const statements: string[] = [];
+  const watched: Database = {
+    ...db,
+    query: (query, values) => {
+      statements.push(query.name);
+      return db.query(query, values);
+    },
+  };
+  await purge(watched, { signal: new AbortController().signal, atOnce: 10 });
+  expect(await count()).toEqual({ left: 3 });
+  expect(statements.filter((name) => name === "housekeeping_deliveries")).toHaveLength(3);
+  expect(await rows(db, "select 1 from bot_hour")).toEqual([]);
+});
+
+it("stops removing when another process leads", async () => {
+  await rows(
+    db,
+    "insert into webhook_delivery (carrier, delivery_key, content_type, answer, received_at) values ('twilio', 'old', '', '', now() - interval '8 days')",
+  );
+  await purge(db, { signal: AbortSignal.abort() });
+  expect(await rows(db, "select 1 from webhook_delivery where delivery_key = 'old'")).toHaveLength(1);
 });
