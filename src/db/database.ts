@@ -3,7 +3,7 @@
  * Faults of the connection become AppError("database_unavailable"); what the database refuses (SQLSTATE) is passed on with its `code`.
  */
 import pg from "pg";
-import type { Instant } from "../kernel/clock.js";
+import { INSTANT_MAX, type Instant, toIso } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 
@@ -102,9 +102,9 @@ function withoutJit(url: string): string {
   return place.href;
 }
 
-/** ISO text for a timestamptz parameter. */
+/** ISO text for a timestamptz parameter. The end of a range that was rounded up beyond 9999 is the end of that year. */
 export function timestamp(at: Instant | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
+  return at === null ? null : toIso(Math.min(at, INSTANT_MAX));
 }
 
 /** The SQLSTATE of a refusal by the database, or null when the error is something else. */

@@ -3,7 +3,7 @@
  * Opaque to clients: base64url of the list's name and the position.
  */
 import { AppError } from "../kernel/errors.js";
-import type { Instant } from "../kernel/clock.js";
+import { INSTANT_MAX, type Instant } from "../kernel/clock.js";
 import { isSafeText } from "./safe-text.js";
 
 export interface Page<T> {
@@ -15,7 +15,6 @@ export interface Page<T> {
 const CURSOR_CHARS_MAX = 400;
 /** PostgreSQL's int. */
 const NUMBER_MAX = 2_147_483_647;
-const INSTANT_MAX = 253_402_300_799_999;
 
 /** @param rows up to limit + 1 of them: one more than shown says that there is a next page */
 export function pageOf<R, T>(

@@ -54,6 +54,13 @@ import { serializerCompiler, validatorCompiler } from "./validation.js";
 const BODY_BYTES_MAX = 1_048_576;
 /** From the first byte to the last of a request: slower senders hold a socket, not a conversation. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Node looks for slow senders every 30 s unless told otherwise, and takes the longer of two limits for the request's: a minute and a half in all. */
+const SLOW_SENDERS_EVERY_MS = 2_000;
+/**
+ * Nothing moved on a connection for so long: whoever asks for much and reads none of it would hold the answer, and its connection, for ever. Above what any
+ * request works in silence: an export's page, an order of numbers, a page that is fetched take ten seconds each.
+ */
+const CONNECTION_IDLE_MS_MAX = 120_000;
 /** Above the idle timeout of usual load balancers (60 s), so that they, not we, close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Ids and numbers are shorter; the longest path parameter we have is a SIP trunk's name. */
@@ -65,6 +72,8 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: SLOW_SENDERS_EVERY_MS },
+    connectionTimeout: CONNECTION_IDLE_MS_MAX,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // While closing, what still arrives on open connections is served like the rest.
     return503OnClosing: false,

@@ -3,6 +3,9 @@
 /** A point in time, milliseconds since the epoch, UTC. */
 export type Instant = number;
 
+/** The end of the year 9999: what comes later has no text of four digits a year, in which ISO 8601 and PostgreSQL agree. */
+export const INSTANT_MAX: Instant = 253_402_300_799_999;
+
 export interface Clock {
   /** Wall time in ms since the epoch. */
   now(): Instant;

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createApiKey, hashKey, revokeApiKey } from "../../src/account/api-keys.store.js";
 import { freshDatabase } from "../support/database.js";
 import { ids, makeAccount, makeWorld } from "../support/world.js";
+import { lockNumber } from "../../src/pool/numbers.store.js";
 import { bearer } from "../../src/kernel/bearer.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { ADMIN_KEY, makeHttpWorld, problemIn } from "./support/http-world.js";
@@ -146,6 +147,28 @@ describe("tenancy", () => {
     }
     const untouched = await request("GET", `/v1/numbers/${number}`);
     expect(untouched.json()).toMatchObject({ state: "assigned", pool_id: theirs.pool.id });
+  });
+
+  it("whether another account has a number is told by no word, and nobody waits for its row", async () => {
+    const mine = await makeWorld(db, 1);
+    const theirs = await makeWorld(db, 1);
+    const key = await keyOf(mine.account.id, ["read", "write"]);
+    const source = { destination_number: mine.destination.number, source: { name: "print" } };
+    const attempts = [
+      (number: string) => request("DELETE", `/v1/pools/${mine.pool.id}/numbers/${number}`, { key }),
+      (number: string) => request("POST", "/v1/static_numbers", { key, body: { number, ...source } }),
+      (number: string) => request("POST", `/v1/numbers/${number}/quarantine`, { key, body: { reason: "r" } }),
+    ];
+    const [number = ""] = theirs.numbers;
+    await db.transaction(async (tx) => {
+      // Whoever locked it as well would wait until this transaction ends.
+      await lockNumber(tx, number);
+      for (const attempt of attempts) {
+        const answers = [await attempt(number), await attempt("+18889990199")].map(problemIn);
+        expect(answers[0]).toMatchObject({ status: 404, code: "not_found" });
+        expect(answers[0]).toEqual(answers[1]);
+      }
+    });
   });
 
   it("lists show an account its own rows only, the admin all or one account's", async () => {

@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import type { FastifyPluginAsync } from "fastify";
 import { describe, expect, it } from "vitest";
@@ -159,6 +159,37 @@ describe("a listening server", () => {
     const long = await rawExchange(port, `GET / HTTP/1.1\r\nhost: a\r\nx: ${"a".repeat(20_000)}\r\n\r\n`);
     expect(long).toMatch(/^HTTP\/1\.1 431 /);
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+  });
+
+  it("lets go of whoever sends half a request, soon after its time is over", async () => {
+    const { app } = makeHttpWorld(db);
+    await app.listen({ host: "127.0.0.1", port: 0 });
+    const { port } = app.server.address() as { port: number };
+    expect([app.server.requestTimeout, app.server.headersTimeout]).toEqual([30_000, 30_000]);
+    // The same, sooner.
+    Object.assign(app.server, { requestTimeout: 100, headersTimeout: 100 });
+    const since = performance.now();
+    const head =
+      "POST /v1/presentations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n";
+    for (const half of [head, `${head}\r\n{`]) expect(await rawExchange(port, half)).toMatch(/^HTTP\/1\.1 408 /);
+    expect(performance.now() - since).toBeLessThan(20_000);
+  });
+
+  it("lets go of whoever asks for much and reads none of it", async () => {
+    const { app } = makeHttpWorld(db);
+    await app.listen({ host: "127.0.0.1", port: 0 });
+    const { port } = app.server.address() as { port: number };
+    expect(app.server.timeout).toBe(120_000);
+    // The same, sooner.
+    app.server.timeout = 300;
+    const accepted = once(app.server, "connection") as Promise<[Socket]>;
+    const reader = connect(port, "127.0.0.1").pause();
+    // More than the kernel takes for both sides.
+    reader.write("GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(60));
+    const [held] = await accepted;
+    await once(held, "close");
+    expect(held.bytesWritten).toBeGreaterThan(0);
+    reader.destroy();
   });
 });
 

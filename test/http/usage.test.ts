@@ -133,7 +133,15 @@ describe("GET /v1/usage", () => {
   });
 
   it("refuses what is no month and no time zone", async () => {
-    for (const query of ["month=2026-13", "month=June", "month=2024-06-01", "time_zone=Mars/Base", "months=2024-06"]) {
+    for (const query of [
+      "month=2026-13",
+      "month=June",
+      "month=2024-06-01",
+      "month=0000-01",
+      "month=1969-12",
+      "time_zone=Mars/Base",
+      "months=2024-06",
+    ]) {
       expect(problemIn(await request("GET", `/v1/usage?${query}`))).toMatchObject({
         status: 422,
         errors: [{ path: query.split("=")[0] }],

@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from "vitest";
-import { closeFormerLife } from "../../src/jobs/housekeeping.js";
 import { databaseNow } from "../../src/db/database-now.js";
+import type { Database } from "../../src/db/database.js";
+import { closeFormerLife, purge } from "../../src/jobs/housekeeping.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { openCall, openLateCalls } from "../../src/routing/open-call.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
@@ -62,4 +63,43 @@ it("closes all of them, however many, and none of the present life", async () =>
   expect(await closeFormerLife(deps, { node: "busy", before })).toBe(520);
   const left = await rows(db, "select received_at from call where node = 'busy' and status = 'ringing'");
   expect(left).toEqual([{ received_at: before }]);
+});
+
+it("removes in batches what is old, all of it, and nothing else", async () => {
+  const deliveries = (count: number, age: string) =>
+    rows(
+      db,
+      `insert into webhook_delivery (carrier, delivery_key, content_type, answer, received_at)
+       select 'twilio', $1 || i, 'text/xml', '', now() - $1::interval from generate_series(1, $2::int) i`,
+      [age, count],
+    );
+  const count = async () => (await rows<{ left: number }>(db, "select count(*)::int as left from webhook_delivery"))[0];
+  await deliveries(25, "8 days");
+  await deliveries(3, "6 days");
+  await rows(
+    db,
+    `insert into bot_hour (account_id, reason, hour, requests, withheld, withheld_lock_s)
+     select id, 'invisible', now() - interval '2 years', 1, 0, 0 from account`,
+  );
+  const statements: string[] = [];
+  const watched: Database = {
+    ...db,
+    query: (query, values) => {
+      statements.push(query.name);
+      return db.query(query, values);
+    },
+  };
+  await purge(watched, { signal: new AbortController().signal, atOnce: 10 });
+  expect(await count()).toEqual({ left: 3 });
+  expect(statements.filter((name) => name === "housekeeping_deliveries")).toHaveLength(3);
+  expect(await rows(db, "select 1 from bot_hour")).toEqual([]);
+});
+
+it("stops removing when another process leads", async () => {
+  await rows(
+    db,
+    "insert into webhook_delivery (carrier, delivery_key, content_type, answer, received_at) values ('twilio', 'old', '', '', now() - interval '8 days')",
+  );
+  await purge(db, { signal: AbortSignal.abort() });
+  expect(await rows(db, "select 1 from webhook_delivery where delivery_key = 'old'")).toHaveLength(1);
 });

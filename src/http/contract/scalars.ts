@@ -1,5 +1,6 @@
 /** The small shapes that all resources share: ids, numbers, times, pages. What comes in is parsed once, here, into our words. */
 import { z } from "zod";
+import { INSTANT_MAX } from "../../kernel/clock.js";
 import { parseE164, type E164 } from "../../telephony/e164.js";
 
 const E164_MESSAGE = "must be an E.164 number, e.g. +18005550100";
@@ -40,7 +41,9 @@ export const instantIn = z
     "must be an ISO 8601 time such as 2026-11-23T17:42:00Z, or a date",
   )
   .transform((text) => Date.parse(text))
-  .refine((at) => at >= 0, "must not be before 1970");
+  .refine((at) => at >= 0, "must not be before 1970")
+  // In UTC: an offset can lead out of the year that was written.
+  .refine((at) => at <= INSTANT_MAX, "must not be after 9999");
 
 export const LIMIT_MAX = 500;
 export const LIMIT_DEFAULT = 100;

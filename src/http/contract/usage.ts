@@ -11,6 +11,8 @@ export const usageQuery = z.strictObject({
   month: z
     .string()
     .refine((text) => monthBounds(text, "UTC") !== null, "must be a month such as 2026-11")
+    // As instantIn: nothing of ours is older, and calendars do not agree on the year 0.
+    .refine((text) => text >= "1970-01", "must not be before 1970")
     .optional()
     .meta({ description: "YYYY-MM; the running month when not given, which counts up to now" }),
   time_zone: z

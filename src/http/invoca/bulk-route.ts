@@ -25,18 +25,25 @@ export function addBulkRoute(app: HttpApp, deps: HttpDeps, metrics: Pick<HttpMet
 
 interface BulkRow {
   readonly requestId: unknown;
-  readonly asked: AllocationAsked | null;
+  /** Or why it cannot be. */
+  readonly asked: AllocationAsked | AllocationResult;
 }
 
 async function answerAll(deps: AllocateDeps, request: FastifyRequest, rows: readonly BulkRow[]): Promise<object[]> {
-  const asked = rows.flatMap((row) => (row.asked === null ? [] : [row.asked]));
+  const asked = rows.flatMap((row) => ("kind" in row.asked ? [] : [row.asked]));
   const results = (await allocateNumbers(deps, asked, { needsParameter: true })).values();
   return rows.map((row) => {
     const id = row.requestId === undefined ? {} : { request_id: row.requestId };
-    const result = row.asked === null ? UNREADABLE : (results.next().value as AllocationResult);
+    const result = "kind" in row.asked ? row.asked : (results.next().value as AllocationResult);
     return { ...id, ...showResult(deps, request, result) };
   });
 }
+
+const BAD_ID: AllocationResult = {
+  kind: "refused",
+  errorClass: "InvalidInput",
+  message: "request_id must be text or a number",
+};
 
 const UNREADABLE: AllocationResult = {
   kind: "refused",
@@ -69,8 +76,11 @@ function readRows(body: unknown): BulkRow[] {
     throw new InvocaError("InvalidInput", `requests are limited to ${BULK_REQUESTS_MAX}`);
   }
   return list.map((row: unknown) => {
-    if (!isJsonObject(row)) return { requestId: undefined, asked: null };
-    return { requestId: row["request_id"], asked: askedIn(row["api_suffix"]) };
+    if (!isJsonObject(row)) return { requestId: undefined, asked: UNREADABLE };
+    const requestId = row["request_id"];
+    // It is given back, and what is nested deep enough can be read but not written.
+    if (typeof requestId === "object" && requestId !== null) return { requestId: undefined, asked: BAD_ID };
+    return { requestId, asked: askedIn(row["api_suffix"]) ?? UNREADABLE };
   });
 }
 

@@ -2,15 +2,20 @@
  * Times as the Signal API takes them: seconds or milliseconds since the epoch, YYYYMMDDHHMMSSsss (UTC), ISO 8601 with an offset, also with slashes, and a
  * spreadsheet's YYYY/MM/DD HH:MM:SS.sss AM/PM in the account's zone. Pure.
  */
-import type { Instant } from "../../kernel/clock.js";
+import { INSTANT_MAX, type Instant } from "../../kernel/clock.js";
 import { instantOf } from "./zoned-time.js";
 
 const COMPRESSED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})$/;
 const ISO = /^(\d{4})[/-](\d\d)[/-](\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?(Z|[+-]\d\d:?\d\d)$/i;
 const SPREADSHEET = /^(\d{4})\/(\d\d?)\/(\d\d?) (\d\d?):(\d\d):(\d\d)(?:\.(\d{1,3}))? ?(AM|PM)?$/i;
 
-/** @returns null for what is none of the formats, or no date that exists */
+/** @returns null for what is none of the formats, or no date that exists, or after 9999 in UTC */
 export function readSignalTime(given: string | number, timeZone: string): Instant | null {
+  const at = readTime(given, timeZone);
+  return at !== null && at <= INSTANT_MAX ? at : null;
+}
+
+function readTime(given: string | number, timeZone: string): Instant | null {
   const text = String(given).trim();
   if (/^\d{10}$/.test(text)) return Number(text) * 1000;
   if (/^\d{13}$/.test(text)) return Number(text);

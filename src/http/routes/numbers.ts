@@ -130,7 +130,8 @@ function addQuarantine(app: HttpApp, deps: HttpDeps): void {
       },
     },
     async (request) => {
-      const { number: e164 } = request.params;
+      // Another account's number is not even locked.
+      const { e164 } = await readable(deps, request, request.params.number);
       const { reason } = request.body;
       const { accountId } = principalOf(request);
       return showOne(deps, request, await quarantineNumber(deps, { e164, accountId, reason, actor: actorOf(request) }));

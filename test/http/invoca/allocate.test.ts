@@ -150,6 +150,23 @@ describe("bulk", () => {
     expect((await call("POST", "/api/2013-07-01/bulk.json", "{")).statusCode).toBe(400);
   });
 
+  it("gives an id back as it came, and takes none that is nested", async () => {
+    const row = { api_suffix: "x" };
+    // Deep enough to be read and not written.
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const answer = await call(
+      "POST",
+      "/api/2013-07-01/bulk.json",
+      `{"requests": [{"api_suffix": "x", "request_id": ${deep}}, {"api_suffix": "x", "request_id": 7}]}`,
+    );
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json().responses).toEqual([
+      { error_class: "InvalidInput", message: "request_id must be text or a number" },
+      { request_id: 7, error_class: "InvalidInput", message: expect.stringContaining("api_suffix") },
+    ]);
+    expect((await bulk([{ ...row, request_id: null }])).json().responses).toMatchObject([{ request_id: null }]);
+  });
+
   it("any mixture is answered row by row in its order", async () => {
     const pool = await makePool({ ...apart(), max_pool_size: 2 });
     const right = fc.constant({ suffix: suffix(pool, "m1=x"), keys: ["promo_number"] });

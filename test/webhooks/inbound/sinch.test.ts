@@ -201,6 +201,11 @@ describe("an answer", () => {
     ["sip:desk@pbx.example.com", "desk@pbx.example.com", "udp"],
     ["sip:desk@pbx.example.com:5070;transport=TCP", "desk@pbx.example.com:5070", "tcp"],
     ["sips:desk@pbx.example.com", "desk@pbx.example.com", "tls"],
+    [
+      "sip:+14155550100;phone-context=x@pbx.example.com;transport=tcp",
+      "+14155550100;phone-context=x@pbx.example.com",
+      "tcp",
+    ],
   ])("connects %s", (uri, endpoint, transport) => {
     const { text } = sinch.renderAttempt({ ...plan, target: { kind: "sip", uri } });
     expect(json(text)).toMatchObject({

@@ -36,7 +36,11 @@ export function connectSvaml({ target, ringTimeoutS: dialTimeout, promoNumber }:
 
 /** The address without its scheme; what the URI says of the transport is a field of its own. */
 function connectSip(uri: string): Action {
-  const [address = "", ...parameters] = uri.replace(/^sips?:/i, "").split(";");
+  const whole = uri.replace(/^sips?:/i, "");
+  // A user may have parameters of its own (`+14155550100;phone-context=…@host`): the URI's begin behind the host.
+  const end = whole.indexOf(";", whole.indexOf("@") + 1);
+  const address = end < 0 ? whole : whole.slice(0, end);
+  const parameters = end < 0 ? [] : whole.slice(end + 1).split(";");
   const named = parameters.find((parameter) => /^transport=/i.test(parameter))?.slice("transport=".length);
   const transport = /^sips:/i.test(uri) ? "tls" : (named ?? "udp").toLowerCase();
   return { name: "connectSip", destination: { type: "sip", endpoint: address }, transport };
