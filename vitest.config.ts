@@ -20,16 +20,16 @@ const SLOWEST_TEST_MS = 60_000;
 
 export default defineConfig({
   test: {
+    // Of the root alone, whose context the projects inherit: in each project (`extends: true`) it started a PostgreSQL and a Redis for each.
     globalSetup: "test/support/services.ts",
     maxWorkers: 2,
-    testTimeout: SLOWEST_TEST_MS,
-    hookTimeout: SLOWEST_TEST_MS,
     projects: Object.entries(ROOMS).map(([name, folders]) => ({
-      extends: true as const,
       test: {
         name,
         isolate: !SHARING.has(name),
         include: folders.map((folder) => `test/${folder}/**/*.test.ts`),
+        testTimeout: SLOWEST_TEST_MS,
+        hookTimeout: SLOWEST_TEST_MS,
       },
     })),
   },
