@@ -22,7 +22,8 @@ export default defineConfig({
   test: {
     // Of the root alone, whose context the projects inherit: in each project (`extends: true`) it started a PostgreSQL and a Redis for each.
     globalSetup: "test/support/services.ts",
-    maxWorkers: 2,
+    // One more than the smallest machine has cores: with two, a quarter of its time was waited (SIP timers, leaders, browsers).
+    maxWorkers: 3,
     projects: Object.entries(ROOMS).map(([name, folders]) => ({
       test: {
         name,

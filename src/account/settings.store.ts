@@ -7,6 +7,11 @@ const UPSERT = sql(
   `insert into platform_setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value, updated_at = now()`,
 );
 
+const INSERT = sql(
+  "setting_insert",
+  `insert into platform_setting (name, value) values ($1, $2) on conflict (name) do nothing`,
+);
+
 export async function readSetting<T>(db: Queryable, name: string): Promise<T | null> {
   const [row] = await db.query<{ value: T }>(SELECT, [name]);
   return row?.value ?? null;
@@ -14,4 +19,9 @@ export async function readSetting<T>(db: Queryable, name: string): Promise<T | n
 
 export async function writeSetting(db: Queryable, name: string, value: unknown): Promise<void> {
   await db.query(UPSERT, [name, JSON.stringify(value)]);
+}
+
+/** Writes it where there is none. */
+export async function addSetting(db: Queryable, name: string, value: unknown): Promise<void> {
+  await db.query(INSERT, [name, JSON.stringify(value)]);
 }

@@ -29,6 +29,7 @@ import { checkListenAddresses } from "./listen-check.js";
 import { startRouting } from "./routing-side.js";
 import { type OutboundSide, prepareOutbound } from "./outbound-side.js";
 import { prepareScaling, type ScalingSide } from "./scaling-side.js";
+import { assertSecretsKey } from "./secrets-key-check.js";
 import { startSip } from "./sip-side.js";
 import { readTagScript } from "./tag-script.js";
 
@@ -71,6 +72,7 @@ async function startOn(
   const { clock, random, log } = ambient;
   const ids = createIdSource(clock, random);
   const secrets = createSecrets(config.secretsKey ?? dataDir.secret(...SECRETS_KEY), random);
+  await assertSecretsKey(db, secrets);
   const adminKey = await prepareAdminKey({ config, dataDir, db, ids, random });
   if (config.isEmbedded) await ensureTrunk(db, { name: "loopback", sourceCidrs: ["127.0.0.0/8"] });
   const node = dataDir.secret("node-id", 16);

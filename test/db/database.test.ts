@@ -53,6 +53,15 @@ describe("a server that is too old for the schema", () => {
   });
 });
 
+it("times are read right whatever style the server writes them in", async () => {
+  const name = new URL(url).pathname.slice(1);
+  await db.query({ name: "", text: `alter database "${name}" set datestyle to 'SQL, DMY'` });
+  const database = openDatabase({ url, log: silentLog });
+  toStop.push(() => database.close());
+  const asked = { name: "", text: "select '2026-02-01T00:00:00Z'::timestamptz as at" };
+  expect(await database.query(asked)).toEqual([{ at: Date.UTC(2026, 1, 1) }]);
+});
+
 describe("the JIT compiler", () => {
   const asked = { name: "", text: "select current_setting('jit') as jit, current_setting('work_mem') as memory" };
 
