@@ -1,6 +1,6 @@
 /**
  * One line per event, the event's name first, ids as fields. error = a person must act; warn = we coped. Callers' numbers never reach a line:
- * known field names are redacted, and any E.164 number in a string value keeps only its last four digits.
+ * in the fields that may hold one, and in errors, numbers keep only their last four digits.
  */
 import { pino } from "pino";
 
@@ -31,14 +31,14 @@ export function createLog(level: LogLevel, destination: number | NodeJS.Writable
 
 export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** Fields whose value names a party of a call. Promo and destination numbers are business data and may be logged. */
-const CALLER_FIELDS = new Set(["caller", "from", "callerNumber", "asserted"]);
+/** Fields whose value names a party of a call, or may quote one. Promo and destination numbers are business data and may be logged. */
+const MASKED_FIELDS = new Set(["caller", "from", "callerNumber", "asserted", "error"]);
 
 export function maskFields(fields: LogFields): Record<string, unknown> {
   const masked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof Error) masked[name] = maskError(value);
-    else if (CALLER_FIELDS.has(name) && typeof value === "string") masked[name] = maskDigits(value);
+    else if (MASKED_FIELDS.has(name) && typeof value === "string") masked[name] = maskDigits(value);
     else masked[name] = value;
   }
   return masked;

@@ -9,6 +9,7 @@ import { keepHeapLean } from "./lean-heap.js";
 import { printBanner, printDemonstration, printReady } from "./banner.js";
 import { type Service, startService } from "./service.js";
 import { onTermination } from "./signals.js";
+import { outliveStrayRejections } from "./stray-rejections.js";
 
 const EXIT_FAILED = 1;
 /** The usual code for "ended by a signal before it was done". */
@@ -20,6 +21,7 @@ export async function runService(config: Config): Promise<void> {
   const told = new AbortController();
   const stopping = told.signal;
   const ambient = { clock: systemClock, random: systemRandom, log: createLog(config.logLevel), stopping };
+  outliveStrayRejections(ambient.log);
   let service: Service | null = null;
   let demo: DemoSide | null = null;
   let stopped: Promise<void> | null = null;

@@ -23,6 +23,7 @@ describe("a log line", () => {
       lineOf({ from: "<sip:4155550123@10.0.0.1>" }),
       lineOf({ error }),
       lineOf({ error: new Error("caller 14155550123 hung up") }),
+      lineOf({ error: "caller 14155550123 hung up" }),
     ].join("");
     expect(text).not.toContain("4155550");
     expect(text).toContain("0123");
