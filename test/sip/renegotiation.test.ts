@@ -13,15 +13,20 @@ const edge = placeOf(sip);
 const HELD = SDP.replace("sendrecv", "sendonly").replace("o=- 1 1", "o=- 1 2");
 const bodyOf = (text: string): string => text.slice(text.indexOf("\r\n\r\n") + 4);
 
-async function callUp() {
+async function ringing() {
   const business = await rawPeer(edge);
   const { number } = await presentedNumber(db, [targetAt(business.port)]);
   const caller = await rawPeer(edge);
   const call = callTexts(caller, edge, number);
   caller.send(call.invite());
-  const invite = await business.request("INVITE");
+  return { business, number, caller, call, invite: await business.request("INVITE") };
+}
+
+/** @param status what the business answers with */
+async function callUp(status = 200) {
+  const { business, number, caller, call, invite } = await ringing();
   const contact = `sip:desk@127.0.0.1:${business.port}`;
-  business.send(respondTo(invite, 200, "OK", { tag: "desk", contact, body: SDP }));
+  business.send(respondTo(invite, status, "OK", { tag: "desk", contact, body: SDP }));
   const ok = await caller.response(200, "INVITE");
   caller.send(call.ack(ok));
   await business.request("ACK");
@@ -37,12 +42,7 @@ async function callUp() {
 }
 
 it("provisional answer of an unusual number reaches the caller as what its class means", async () => {
-  const business = await rawPeer(edge);
-  const { number } = await presentedNumber(db, [targetAt(business.port)]);
-  const caller = await rawPeer(edge);
-  const call = callTexts(caller, edge, number);
-  caller.send(call.invite());
-  const invite = await business.request("INVITE");
+  const { business, number, caller, call, invite } = await ringing();
   business.send(respondTo(invite, 188, "Odd", { tag: "desk" }));
   await caller.response(183);
   business.send(respondTo(invite, 486, "Busy Here", { tag: "desk" }));
@@ -52,20 +52,8 @@ it("provisional answer of an unusual number reaches the caller as what its class
 });
 
 itOnEdge("a 2xx that is not 200 answers the call", "says 202 to its app, and srf forgets the call", async () => {
-  const business = await rawPeer(edge);
-  const { number } = await presentedNumber(db, [targetAt(business.port)]);
-  const caller = await rawPeer(edge);
-  const call = callTexts(caller, edge, number);
-  caller.send(call.invite());
-  const contact = `sip:desk@127.0.0.1:${business.port}`;
-  business.send(respondTo(await business.request("INVITE"), 202, "Accepted", { tag: "desk", contact, body: SDP }));
-  const ok = await caller.response(200, "INVITE");
-  caller.send(call.ack(ok));
-  await business.request("ACK");
-  caller.send(call.inDialog("BYE", ok, 2));
-  business.send(respondTo(await business.request("BYE"), 200, "OK"));
-  await recordOf(db, number, "completed");
-  await nothingLeft(sip);
+  const { hangUp } = await callUp(202);
+  await hangUp(2);
 });
 
 it("re-INVITE that the business refuses with 607 is refused", async () => {

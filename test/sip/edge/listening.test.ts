@@ -8,21 +8,26 @@ import { connectSrf } from "./support/srf.js";
 
 const hasIpv6Loopback = Object.values(networkInterfaces()).some((list) => list?.some((one) => one.address === "::1"));
 
+/** From beginning to end, by a peer to whom the edge is 127.0.0.1. */
+async function calledOverIpv4(port: number): Promise<void> {
+  const here = { host: "127.0.0.1", port };
+  const peer = await rawPeer(here);
+  const call = callTexts(peer, here);
+  peer.send(call.invite());
+  const ok = await peer.response(200);
+  expect(contactOf(ok)).toBe(`sip:127.0.0.1:${port}`);
+  peer.send(call.ack(ok));
+  peer.send(call.inDialog("BYE", ok, 2));
+  await peer.response(200, "BYE");
+}
+
 describe("an edge on every address", () => {
   it("names itself as the peer sees it", async () => {
     const running = await startEdge({ listen: [{ transport: "udp", host: "0.0.0.0", port: 0 }] });
     await connectSrf({ ...running, host: "127.0.0.1" }, (srf) =>
       srf.invite((req, res) => void srf.createUAS(req, res, { localSdp: SDP })),
     );
-    const here = { host: "127.0.0.1", port: running.port };
-    const peer = await rawPeer(here);
-    const call = callTexts(peer, here);
-    peer.send(call.invite());
-    const ok = await peer.response(200);
-    expect(contactOf(ok)).toBe(`sip:127.0.0.1:${running.port}`);
-    peer.send(call.ack(ok));
-    peer.send(call.inDialog("BYE", ok, 2));
-    await peer.response(200, "BYE");
+    await calledOverIpv4(running.port);
   });
 
   it("does not call itself under any of its addresses", async () => {
@@ -57,15 +62,7 @@ it.runIf(hasIpv6Loopback)("an edge on every address of both families is called o
   const srf = await connectSrf({ ...running, host: "127.0.0.1" }, (app) =>
     app.invite((req, res) => void app.createUAS(req, res, { localSdp: SDP })),
   );
-  const here = { host: "127.0.0.1", port: running.port };
-  const peer = await rawPeer(here);
-  const call = callTexts(peer, here);
-  peer.send(call.invite());
-  const ok = await peer.response(200);
-  expect(contactOf(ok)).toBe(`sip:127.0.0.1:${running.port}`);
-  peer.send(call.ack(ok));
-  peer.send(call.inDialog("BYE", ok, 2));
-  await peer.response(200, "BYE");
+  await calledOverIpv4(running.port);
   const dialog = await srf.createUAC(`sip:desk@127.0.0.1:${desk.port}`, { localSdp: SDP });
   await dialog.destroy();
   expect(running.edge.activeDialogs()).toBe(0);
