@@ -14,6 +14,7 @@ import type { NumberSchedule } from "../pool/number-moves.js";
 import type { CallLog } from "../routing/call-log.js";
 import { CALL_OPEN_S_MAX } from "../routing/limits.js";
 import type { Leader } from "./leader.js";
+import { purge } from "./purge.js";
 
 const PARTITIONS_EVERY_MS = 6 * 60 * 60 * 1000;
 const ORPHANS_EVERY_MS = 60_000;
@@ -29,50 +30,6 @@ const ORPHANS_A_TURN = 500;
 const FORMER_TURNS_MAX = 100;
 
 const ENSURE_PARTITIONS = sql("housekeeping_partitions", `select ensure_partitions(now())`);
-/**
- * Rows of one statement. All at once, 3 million (three days of a busy service without the jobs role) take longer than a statement may, and then none would
- * ever be removed, nor what stands behind them in the list.
- */
-const PURGED_AT_ONCE = 20_000;
-/** Statements a table and turn; the rest is the next turn's. */
-const BATCHES_A_TURN = 100;
-
-/** A POST is repeated within minutes; a carrier gives up within hours; a call's key must outlive both by far. */
-const PURGE_IDEMPOTENCY = sql(
-  "housekeeping_idempotency",
-  // Its age twice: a key that is claimed anew in this very moment is young, and a place in the table alone would not say so.
-  `delete from idempotency_key where created_at < now() - interval '1 day' and ctid = any (array(
-     select ctid from idempotency_key where created_at < now() - interval '1 day' limit $1)) returning 1 as done`,
-);
-const PURGE_DELIVERIES = sql(
-  "housekeeping_deliveries",
-  `delete from webhook_delivery where ctid = any (array(
-     select ctid from webhook_delivery where received_at < now() - interval '7 days' limit $1)) returning 1 as done`,
-);
-/** As long as the deliveries they came with. */
-const PURGE_NONCES = sql(
-  "housekeeping_nonces",
-  `delete from webhook_nonce where ctid = any (array(
-     select ctid from webhook_nonce where received_at < now() - interval '7 days' limit $1)) returning 1 as done`,
-);
-const PURGE_CALL_KEYS = sql(
-  "housekeeping_call_keys",
-  `delete from call_key where ctid = any (array(
-     select ctid from call_key where received_at < now() - interval '30 days' limit $1)) returning 1 as done`,
-);
-/** Two years: long enough for whoever asks who has seen their number. */
-const PURGE_PII_ACCESS = sql(
-  "housekeeping_pii_access",
-  `delete from pii_access where ctid = any (array(
-     select ctid from pii_access where at < now() - interval '2 years' limit $1)) returning 1 as done`,
-);
-/** A year and a month: this month can be held against last year's. */
-const PURGE_BOT_HOURS = sql(
-  "housekeeping_bot_hours",
-  `delete from bot_hour where ctid = any (array(
-     select ctid from bot_hour where hour < now() - interval '13 months' limit $1)) returning 1 as done`,
-);
-
 export interface OrphanDeps {
   readonly db: Database;
   readonly callLog: CallLog;
@@ -95,23 +52,6 @@ export function keepHouse(leader: Pick<Leader, "runEvery">, options: Housekeepin
   leader.runEvery({ name: "requarantine", everyMs: REQUARANTINE_EVERY_MS, work: () => requarantine(options) });
   leader.runEvery({ name: "delay models", everyMs: MODELS_EVERY_MS, work: createModelRounds(options) });
   leader.runEvery({ name: "idle numbers", everyMs: IDLE_EVERY_MS, work: () => warnOfIdleNumbers(options) });
-}
-
-/** Removes what is old enough, in batches. @param options.atOnce tests have fewer */
-export async function purge(
-  db: Database,
-  { signal, atOnce = PURGED_AT_ONCE }: { signal: AbortSignal; atOnce?: number },
-): Promise<void> {
-  for (const query of [
-    PURGE_IDEMPOTENCY,
-    PURGE_DELIVERIES,
-    PURGE_NONCES,
-    PURGE_CALL_KEYS,
-    PURGE_PII_ACCESS,
-    PURGE_BOT_HOURS,
-  ])
-    for (let batch = 0; batch < BATCHES_A_TURN && !signal.aborted; batch++)
-      if ((await db.query(query, [atOnce])).length < atOnce) break;
 }
 
 /** Which numbers they are is listed by GET /v1/numbers?idle=true. */

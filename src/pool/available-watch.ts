@@ -4,6 +4,7 @@
  * finds, which looks at all of them (jobs/housekeeping.ts).
  */
 import { sql, timestamp, type Queryable } from "../db/database.js";
+import { databaseNow } from "../db/database-now.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import { summarizeIntercepts } from "./intercepts.store.js";
@@ -97,11 +98,8 @@ export async function requarantineBroken(deps: MoveDeps, input: { actor: string 
 }
 
 async function listCalled(db: Queryable): Promise<{ e164: string }[]> {
-  const [clock] = await db.query<{ now: number }>(NOW);
+  const now = await databaseNow(db);
   const rule = await readQuarantineSettings(db);
-  const now = clock?.now ?? 0;
   const since = watchedSince({ rule, availableSince: 0, now });
   return db.query(SELECT_CALLED, [timestamp(since), LOOKED_AT_MAX]);
 }
-
-const NOW = sql("number_watch_now", `select now() as now`);

@@ -16,11 +16,11 @@ import {
   type PromoNumber,
 } from "./numbers.store.js";
 import { freeOverflow } from "./overflow-number.js";
-import { readOverflowShown } from "./overflow-use.store.js";
 import { getPool } from "./pools.store.js";
 import { canMove, removalOf, type NumberRole, type NumberState } from "./promo-number.js";
 import { type Cleanliness, HOLD_S_RECOMMENDED, judgeQuarantine, retirementProposalAt } from "./quarantine.js";
 import { type QuarantineSettings, readQuarantineSettings } from "./quarantine-settings.js";
+import { retainedUntilOf } from "./retained-until.js";
 
 /** When a job must look at a number again. Keyed by epoch: a job of a former life does nothing. */
 export interface NumberCheck {
@@ -274,16 +274,6 @@ function nextCheckOf(verdict: Pick<Verdict, "rule" | "judged" | "enteredAt">, { 
 
 function proposalOf({ rule, enteredAt }: Pick<Verdict, "rule" | "enteredAt">): Instant | null {
   return retirementProposalAt({ rule, retireAfterS: rule.retireAfterS, enteredAt });
-}
-
-/** Null: nobody was shown it. A static number is shown all the time. */
-async function retainedUntilOf(tx: Queryable, known: LockedNumber, retentionS: number): Promise<Instant | null> {
-  // What another pool of the account presented is attributed no more, but its visitor may still call.
-  const until = Number.isFinite(known.retainedUntil) ? known.retainedUntil : known.lastPresentedAt + retentionS * 1000;
-  if (known.role === "pool") return Number.isFinite(until) ? until : null;
-  const isShared = known.role === "overflow";
-  const { at, isComplete } = isShared ? await readOverflowShown(tx, known) : { at: known.now, isComplete: true };
-  return at === null && isComplete ? null : (at ?? known.now) + retentionS * 1000;
 }
 
 export function checkOf(number: { e164: string; ownershipEpoch: number }, at: Instant, now: Instant): NumberCheck {

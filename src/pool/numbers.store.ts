@@ -213,6 +213,20 @@ export async function lockNumber(tx: Queryable, e164: string): Promise<LockedNum
   return row;
 }
 
+/**
+ * Null, and not even locked, for one that the asker may not know of: they must neither learn that others have it, nor keep it from those others' visitors.
+ */
+export async function lockKnown(
+  tx: Queryable,
+  e164: string,
+  mayKnow: (number: PromoNumber) => boolean,
+): Promise<LockedNumber | null> {
+  const seen = await findNumber(tx, e164);
+  if (seen === null || !mayKnow(seen)) return null;
+  const known = await lockNumber(tx, e164);
+  return mayKnow(known) ? known : null;
+}
+
 /** What a move changes; the rest of the row stays. */
 export interface NumberMove {
   readonly state: NumberState;

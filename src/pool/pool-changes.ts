@@ -9,7 +9,7 @@ import { addNamed } from "./add-named.js";
 import { describeFitting, fittingNumbers } from "./fitting-numbers.js";
 import { assignNumber, checkOf, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
 import { lockNumbersOfPool, pickAvailable, pickLeastRecentlyPresented } from "./number-picks.store.js";
-import { findNumber, lockNumber, type LockedNumber, type PromoNumber, writeNextCheck } from "./numbers.store.js";
+import { lockKnown, lockNumber, type LockedNumber, type PromoNumber, writeNextCheck } from "./numbers.store.js";
 import { reserveOverflow } from "./overflow-number.js";
 import { WRITTEN_AFTER_MS } from "./overflow-use.store.js";
 import {
@@ -113,18 +113,12 @@ export async function removeFromPool(
 ): Promise<PromoNumber> {
   const { number, check } = await deps.db.transaction(async (tx) => {
     const pool = await lockPool(tx, input.poolId);
-    // Before the lock: whoever asks must neither learn that others have the number, nor keep it from their visitors.
-    if ((await findNumber(tx, input.e164))?.poolId !== pool.id) throw noneOfThePool();
-    const known = await lockNumber(tx, input.e164);
-    if (known.poolId !== pool.id) throw noneOfThePool();
+    const known = await lockKnown(tx, input.e164, ({ poolId }) => poolId === pool.id);
+    if (known === null) throw new AppError("not_found", "The pool has no such number.");
     return removeNumber(tx, known, { ...input, drainS: pool.drainS, retentionS: pool.retentionS });
   });
   deps.schedule.checkLater(check);
   return number;
-}
-
-function noneOfThePool(): AppError {
-  return new AppError("not_found", "The pool has no such number.");
 }
 
 /** New settings hold for later presentations; locks already given keep theirs. A lower max_size drains the least recently presented. */

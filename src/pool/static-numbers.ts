@@ -11,7 +11,7 @@ import type { NumberType } from "../telephony/npa.js";
 import { describeFitting, type FittingPool, fittingNumbers } from "./fitting-numbers.js";
 import { type MoveDeps, removeNumber } from "./number-moves.js";
 import { pickAvailable } from "./number-picks.store.js";
-import { findNumber, type LockedNumber, lockNumber, type PromoNumber, writeMove } from "./numbers.store.js";
+import { lockKnown, type LockedNumber, lockNumber, type PromoNumber, writeMove } from "./numbers.store.js";
 import { canMove } from "./promo-number.js";
 import {
   endStatic,
@@ -120,20 +120,14 @@ async function takeNamed(
   input: { e164: E164; accountId: string; mayTakePorted: boolean },
 ): Promise<LockedNumber> {
   const { e164, accountId, mayTakePorted } = input;
-  const mayKnow = (number: PromoNumber | null): boolean =>
-    number?.accountId === accountId || number?.state === "available" || (number?.state === "porting" && mayTakePorted);
-  // Before the lock: whoever asks must neither learn that others have the number, nor keep it from their visitors.
-  if (!mayKnow(await findNumber(tx, e164))) throw noSuchNumber();
-  const known = await lockNumber(tx, e164);
-  if (!mayKnow(known)) throw noSuchNumber();
+  const mayKnow = (number: PromoNumber): boolean =>
+    number.accountId === accountId || number.state === "available" || (number.state === "porting" && mayTakePorted);
+  const known = await lockKnown(tx, e164, mayKnow);
+  if (known === null) throw new AppError("not_found", "There is no such number.");
   if (!canMove(known.state, "assigned")) {
     throw new AppError("illegal_transition", `A number that is ${known.state} cannot become static.`);
   }
   return known;
-}
-
-function noSuchNumber(): AppError {
-  return new AppError("not_found", "There is no such number.");
 }
 
 function givenUp(): AppError {

@@ -1,7 +1,8 @@
 import { afterAll, expect, it } from "vitest";
 import { databaseNow } from "../../src/db/database-now.js";
 import type { Database } from "../../src/db/database.js";
-import { closeFormerLife, purge } from "../../src/jobs/housekeeping.js";
+import { closeFormerLife } from "../../src/jobs/housekeeping.js";
+import { purge } from "../../src/jobs/purge.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { openCall, openLateCalls } from "../../src/routing/open-call.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";

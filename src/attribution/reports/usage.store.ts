@@ -4,6 +4,7 @@
  * one statement of a second or so even when millions were presented.
  */
 import { sql, timestamp, type Queryable } from "../../db/database.js";
+import { databaseNow } from "../../db/database-now.js";
 import type { Instant } from "../../kernel/clock.js";
 
 /** One account's, in one pool; pool null: static numbers. */
@@ -90,7 +91,6 @@ const ALL_ACCOUNTS = {
     `${COUNT_CALLED} and account_id is not null and ($3::text is null) group by account_id, pool_id`,
   ),
 };
-const NOW = sql("usage_now", `select now() as now`);
 
 interface HeldRow {
   accountId: string;
@@ -123,9 +123,8 @@ export async function readUsage(
   input: { accountId: string | null; from: Instant; to: Instant },
 ): Promise<UsageReport & { to: Instant }> {
   const { accountId, from } = input;
-  const [clock] = await db.query<{ now: Instant }>(NOW);
   // Instants are whole milliseconds: the one after now, so that what was just written is in.
-  const to = Math.max(from, Math.min(input.to, (clock?.now ?? 0) + 1));
+  const to = Math.max(from, Math.min(input.to, (await databaseNow(db)) + 1));
   const queries = accountId === null ? ALL_ACCOUNTS : ONE_ACCOUNT;
   const sheet = createSheet();
   for (const { isAccount, ...held } of await db.query<HeldRow>(queries.held, [
