@@ -24,7 +24,8 @@ function addAdd(app: HttpApp, deps: HttpDeps): void {
       config: { access: "write" },
       schema: {
         summary: "Add numbers to a pool, by count or by name",
-        description: "All of them or none: 409 over max_size, or when the inventory is short of matching numbers.",
+        description:
+          "All of them or none: 409 over max_size, or when the inventory is short of matching numbers. One that drains comes back as what it was: an overflow number to its own pool alone, a static one not at all (409).",
         tags,
         params: idParams,
         body: moreNumbers,
