@@ -35,7 +35,7 @@ create table account (
   constraint account_time_zone_check CHECK (((length(time_zone) <= 64) AND (('2000-01-01 00:00:00+00'::timestamp with time zone AT TIME ZONE time_zone) IS NOT NULL))),
   constraint account_visitor_lifetime_days_check CHECK (((visitor_lifetime_days >= 1) AND (visitor_lifetime_days <= 400)))
 );
-CREATE TRIGGER routing_changed AFTER UPDATE ON public.account FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER routing_changed AFTER UPDATE ON public.account FOR EACH ROW EXECUTE FUNCTION notify_routing_of('id');
 CREATE TRIGGER tag_begins AFTER INSERT ON public.account FOR EACH ROW EXECUTE FUNCTION begin_tag();
 
 create table account_retention (
@@ -334,7 +334,7 @@ create table destination (
   constraint destination_whisper_check CHECK (((length(whisper) >= 1) AND (length(whisper) <= 200)))
 );
 CREATE INDEX destination_discovered ON public.destination USING btree (account_id, discovered_at) WHERE (discovered_at IS NOT NULL);
-CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.destination FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.destination FOR EACH ROW EXECUTE FUNCTION notify_routing_of('account_id');
 
 create table erasure (
   id text not null,
@@ -635,7 +635,7 @@ CREATE INDEX pool_auto_created ON public.pool USING btree (account_id, created_a
 CREATE INDEX pool_autoscaled ON public.pool USING btree (id) WHERE ((deleted_at IS NULL) AND (autoscale @> '{"enabled": true}'::jsonb));
 CREATE UNIQUE INDEX pool_one_automatic_per_destination ON public.pool USING btree (destination_id) WHERE ((kind = 'automatic'::text) AND (deleted_at IS NULL));
 CREATE UNIQUE INDEX pool_one_per_campaign_and_destination ON public.pool USING btree (destination_id, campaign) WHERE ((kind = 'campaign'::text) AND (deleted_at IS NULL));
-CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.pool FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER routing_changed AFTER INSERT OR DELETE OR UPDATE ON public.pool FOR EACH ROW EXECUTE FUNCTION notify_routing_of('account_id');
 CREATE TRIGGER scaling_begins AFTER INSERT ON public.pool FOR EACH ROW EXECUTE FUNCTION begin_pool_scaling();
 
 create table pool_delay_model (
@@ -765,7 +765,7 @@ CREATE TRIGGER legal_move BEFORE UPDATE OF state, account_id, e164, ownership_ep
 CREATE TRIGGER never_deleted BEFORE DELETE ON public.promo_number FOR EACH ROW EXECUTE FUNCTION refuse_delete();
 CREATE TRIGGER no_double_lease BEFORE UPDATE ON public.promo_number FOR EACH ROW WHEN (((old.ownership_epoch = new.ownership_epoch) AND ((new.locked_until < old.locked_until) OR ((old.visitor_id IS DISTINCT FROM new.visitor_id) AND (NOT ((new.visitor_id IS NULL) AND (old.pool_id IS DISTINCT FROM new.pool_id))))) AND (old.locked_until > ringmatch_now()))) EXECUTE FUNCTION refuse_double_lease();
 CREATE TRIGGER number_moved AFTER UPDATE OF state, account_id, pool_id, role, credential_id, host_account_id ON public.promo_number FOR EACH ROW WHEN (((old.state <> new.state) OR (old.account_id IS DISTINCT FROM new.account_id) OR (old.pool_id IS DISTINCT FROM new.pool_id) OR (old.role IS DISTINCT FROM new.role) OR (old.credential_id IS DISTINCT FROM new.credential_id) OR (old.host_account_id IS DISTINCT FROM new.host_account_id))) EXECUTE FUNCTION notify_number();
-CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER numbers_added AFTER INSERT ON public.promo_number REFERENCING NEW TABLE AS new_number FOR EACH STATEMENT EXECUTE FUNCTION notify_numbers_added();
 CREATE TRIGGER sequence_never_back BEFORE UPDATE OF presentation_seq ON public.promo_number FOR EACH ROW WHEN ((new.presentation_seq < old.presentation_seq)) EXECUTE FUNCTION refuse_illegal_move();
 CREATE TRIGGER within_account_limits AFTER UPDATE OF account_id ON public.promo_number FOR EACH ROW WHEN (((new.account_id IS NOT NULL) AND (old.account_id IS DISTINCT FROM new.account_id))) EXECUTE FUNCTION refuse_over_limit();
 
@@ -923,7 +923,7 @@ create table static_number (
 );
 CREATE INDEX static_number_account ON public.static_number USING btree (account_id, id);
 CREATE INDEX static_number_destination ON public.static_number USING btree (destination_id);
-CREATE TRIGGER routing_changed AFTER INSERT OR UPDATE ON public.static_number FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER routing_changed AFTER INSERT OR UPDATE ON public.static_number FOR EACH ROW EXECUTE FUNCTION notify_routing_of('account_id');
 CREATE TRIGGER static_changed AFTER UPDATE ON public.static_number FOR EACH ROW WHEN ((old.destination_id <> new.destination_id)) EXECUTE FUNCTION notify_static();
 
 create table tag (
@@ -939,7 +939,7 @@ create table tag (
   constraint tag_draft_check CHECK ((jsonb_typeof(draft) = 'object'::text)),
   constraint tag_pkey PRIMARY KEY (account_id)
 );
-CREATE TRIGGER routing_changed AFTER UPDATE ON public.tag FOR EACH STATEMENT EXECUTE FUNCTION notify_routing();
+CREATE TRIGGER routing_changed AFTER UPDATE ON public.tag FOR EACH ROW EXECUTE FUNCTION notify_routing_of('account_id');
 
 create table tag_file (
   name text not null,
@@ -1543,8 +1543,18 @@ AS $function$
 begin
   perform pg_notify('ringmatch_routing', 'number ' || new.e164);
   if old.role = 'static' or new.role = 'static' then
-    perform pg_notify('ringmatch_routing', 'static_number');
+    perform pg_notify('ringmatch_routing', 'static_number ' || new.e164 || ' ' || a.id)
+      from unnest(array[old.account_id, new.account_id]) as a (id) where a.id is not null;
   end if;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.notify_numbers_added()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_notify('ringmatch_routing', 'promo_number ' || min(n.id) || ' ' || max(n.id)) from new_number n having count(*) > 0;
   return null;
 end $function$;
 
@@ -1554,6 +1564,17 @@ CREATE OR REPLACE FUNCTION public.notify_routing()
 AS $function$
 begin
   perform pg_notify('ringmatch_routing', tg_table_name);
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.notify_routing_of()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  v jsonb := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
+begin
+  perform pg_notify('ringmatch_routing', concat_ws(' ', tg_table_name, coalesce(v ->> 'id', v ->> tg_argv[0]), v ->> tg_argv[0]));
   return null;
 end $function$;
 

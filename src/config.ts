@@ -19,8 +19,13 @@ export interface Config {
   /** Empty: the service starts its own SIP edge. */
   readonly drachtioServers: readonly DrachtioAddress[];
   readonly sipListen: readonly SipAddress[];
-  /** PEM texts; never null when sipListen has a tls address. */
-  readonly sipTls: { readonly cert: string; readonly key: string } | null;
+  /** PEM texts, and the files that they were read from; never null when sipListen has a tls address. */
+  readonly sipTls: {
+    readonly cert: string;
+    readonly key: string;
+    readonly certFile: string;
+    readonly keyFile: string;
+  } | null;
   /** Calls that are up when the service is told to stop get this long to end by themselves. */
   readonly drainMs: number;
   readonly dataDir: string;
@@ -66,7 +71,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
     "redis://… or rediss://…, several separated by commas for a cluster; unset: an own Redis in the data directory",
   DRACHTIO_URL: "drachtio://:SECRET@host:9022, several separated by commas; unset: the embedded SIP edge",
   SIP_LISTEN: "udp/, tcp/ and tls/host:port of the embedded SIP edge. Default udp/127.0.0.1:5060,tcp/127.0.0.1:5060",
-  SIP_TLS_CERT_FILE: "PEM file with the certificate of the tls/ addresses, then those that lead to its root",
+  SIP_TLS_CERT_FILE:
+    "PEM file with the certificate of the tls/ addresses, then those that lead to its root; read again when it changes",
   SIP_TLS_KEY_FILE: "PEM file with its private key, not encrypted",
   DRAIN_S:
     "how many seconds calls that are up may go on when the service is told to stop; new ones are refused meanwhile, so that carriers try another node. Default 10",
@@ -186,6 +192,8 @@ function readSipTls(v: {
   const sipTls = {
     cert: read("SIP_TLS_CERT_FILE", "the certificate"),
     key: read("SIP_TLS_KEY_FILE", "its private key"),
+    certFile: v.SIP_TLS_CERT_FILE ?? "",
+    keyFile: v.SIP_TLS_KEY_FILE ?? "",
   };
   if (errors.length > 0) throw refused(errors);
   return sipTls;

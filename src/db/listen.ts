@@ -1,13 +1,13 @@
 /** LISTEN on one channel over a connection of its own, reconnecting for ever; after every (re)connect the listener is told to read everything. */
 import type pg from "pg";
+import { Backoff } from "../kernel/backoff.js";
 import { withDeadline } from "../kernel/deadline.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { Database } from "./database.js";
 
 /** PostgreSQL away: try again after this, doubling up to the limit. */
-const RECONNECT_MS_MIN = 200;
-const RECONNECT_MS_MAX = 5_000;
+const RECONNECT = { minMs: 200, maxMs: 5_000 };
 
 /**
  * Nothing is written on this connection, so TCP never finds out that the other end is gone (a failover, a firewall that forgot): only asking does. Until
@@ -29,7 +29,7 @@ export class Listener {
   /** Of the next attempt to connect, or, while connected, of the next question. */
   private timer: NodeJS.Timeout | null = null;
   private stopped = false;
-  private delayMs = RECONNECT_MS_MIN;
+  private readonly backoff = new Backoff(RECONNECT);
 
   constructor(private readonly options: ListenOptions) {}
 
@@ -60,7 +60,7 @@ export class Listener {
       connected.on("notification", (message) => onChange(message.payload ?? ""));
       await answered(connected.query(`listen "${channel.replaceAll('"', "")}"`));
       if (this.client !== connected) return;
-      this.delayMs = RECONNECT_MS_MIN;
+      this.backoff.reset();
       this.askLater(connected);
       onChange(null);
     } catch (error) {
@@ -97,8 +97,7 @@ export class Listener {
     this.timer = setTimeout(() => {
       this.timer = null;
       void this.open();
-    }, this.delayMs);
-    this.delayMs = Math.min(this.delayMs * 2, RECONNECT_MS_MAX);
+    }, this.backoff.next());
   }
 }
 

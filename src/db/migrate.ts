@@ -1,6 +1,9 @@
 /** Brings the database to the newest schema: forward-only SQL files in migrations/, under an advisory lock, checked for order. */
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runner } from "node-pg-migrate";
+import type pg from "pg";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { Database } from "./database.js";
@@ -31,6 +34,7 @@ export async function migrate({ database, log }: { database: Database; log: Log 
       verbose: false,
       logger: { debug: () => {}, info: () => {}, warn: (text) => log.warn("db.migrate", { text }), error: () => {} },
     });
+    await refuseNewerSchema(client);
     for (const { name } of ran) log.info("db.migrated", { name });
     return ran.map((migration) => migration.name);
   } catch (error) {
@@ -46,5 +50,18 @@ export function refuseOldServer(versionNum: number): void {
   const version = Math.floor(versionNum / 10_000);
   if (version >= SERVER_VERSION_MIN) return;
   const sentence = `PostgreSQL ${version} is too old; set DATABASE_URL to a server of version ${SERVER_VERSION_MIN} or later.`;
+  throw new AppError("config_invalid", sentence);
+}
+
+/**
+ * A database that a later version has migrated: what this one writes may break rules it does not know.
+ * @throws AppError("config_invalid")
+ */
+async function refuseNewerSchema(client: pg.Client): Promise<void> {
+  const own = new Set(readdirSync(MIGRATIONS_DIR).map((file) => basename(file, ".sql")));
+  const { rows } = await client.query<{ name: string }>("select name from schema_migration order by name");
+  const foreign = rows.find(({ name }) => !own.has(name));
+  if (foreign === undefined) return;
+  const sentence = `The database was migrated by a later version (${foreign.name}); start that version or a later one, or restore the backup from before.`;
   throw new AppError("config_invalid", sentence);
 }

@@ -15,12 +15,12 @@ import type { Log } from "../kernel/log.js";
 import { type Random, systemRandom } from "../kernel/random.js";
 import type { DataDir } from "./data-dir.js";
 import { flushDirectory, readIfThere } from "./durable-file.js";
+import { keepServer } from "./kept-server.js";
 import { POSTGRES_PASSWORD } from "./kept-secret.js";
 import { findPostgresBinaries, type PostgresBinaries } from "./postgres-binaries.js";
 import { dataOf, type PostgresPlace, placePostgres } from "./postgres-place.js";
 import { commandOf, type EndStep, identityOf, type ProcessIdentity } from "./process-identity.js";
-import { type EmbeddedServer, endLeftovers, type ServerExit, type ServerPlace } from "./server-process.js";
-import { startServer } from "./server-start.js";
+import { type EmbeddedServer, endLeftovers, type ServerPlace } from "./server-process.js";
 import { bareEnvironment, isRoot, run } from "./server-user.js";
 import { sharedBuffers } from "./shared-buffers.js";
 
@@ -31,8 +31,6 @@ export interface EmbeddedPostgresOptions {
   /** PATH, for the system's own programs. */
   readonly searchPath: string;
   readonly random?: Random;
-  /** Called when the server ends without having been asked to. */
-  readonly onExit?: (exit: ServerExit) => void;
   /** Further or other server settings; tests that lose nothing by a crash turn fsync off. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Root only: where data and programs go that PostgreSQL's user could not reach otherwise. */
@@ -105,7 +103,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   });
   const password = dataDir.secret(...POSTGRES_PASSWORD);
   if (neededMajor === null) await initialise({ place, binaries, password, searchPath, random });
-  const server = await startServer({
+  const server = await keepServer({
     place: serverPlace,
     commandFor: (port) => ({
       file: join(binaries.directory, "postgres"),
@@ -116,7 +114,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     isReady: (port) => isReady(urlOf(port, password, "postgres"), dataDir),
     readyWithinMs: READY_MS_MAX,
     urlFor: (port) => urlOf(port, password),
-    onExit: options.onExit ?? (() => {}),
     pickPort: options.pickPort,
   });
   return withDatabase(server);

@@ -13,9 +13,9 @@ import { AppError } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
 import type { DataDir } from "./data-dir.js";
 import { writeDurably } from "./durable-file.js";
+import { keepServer } from "./kept-server.js";
 import type { EndStep } from "./process-identity.js";
-import { type EmbeddedServer, endLeftovers, type ServerExit, type ServerPlace } from "./server-process.js";
-import { startServer } from "./server-start.js";
+import { type EmbeddedServer, endLeftovers, type ServerPlace } from "./server-process.js";
 import { bareEnvironment } from "./server-user.js";
 
 export interface EmbeddedRedisOptions {
@@ -24,8 +24,6 @@ export interface EmbeddedRedisOptions {
   readonly log: Log;
   /** PATH, to find the server in. */
   readonly searchPath: string;
-  /** Called when the server ends without having been asked to. */
-  readonly onExit?: (exit: ServerExit) => void;
   readonly pickPort?: () => Promise<number>;
 }
 
@@ -59,7 +57,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
   await endLeftovers(place);
   const password = dataDir.secret("redis-password", 24);
   const configFile = join(dataDir.path, "redis.conf");
-  return startServer({
+  return keepServer({
     place,
     commandFor: (port) => {
       writeDurably(configFile, configuration({ port, directory, password }));
@@ -68,7 +66,6 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
     isReady: (port) => isReady(port, password),
     readyWithinMs: READY_MS_MAX,
     urlFor: (port) => `redis://:${password}@127.0.0.1:${String(port)}`,
-    onExit: options.onExit ?? (() => {}),
     pickPort: options.pickPort,
   });
 }

@@ -33,7 +33,7 @@ export interface ServerExit {
 
 /** What an embedded server offers its user. */
 export interface EmbeddedServer {
-  /** Connection string with the password in it: never log it. */
+  /** Connection string with the password in it: never log it. Stays the same for as long as the server is kept. */
   readonly url: string;
   readonly pid: number;
   /** Ends the server in good order; resolves when it is gone. Asking twice is asking once. */
@@ -131,16 +131,10 @@ export class ServerProcess {
     return this.#stopping;
   }
 
-  /** Reports the end of a server that nobody asked to stop. */
-  reportUnexpectedEnd(onExit: (exit: ServerExit) => void): void {
+  /** Tells of the end of a server that nobody asked to stop. */
+  onUnexpectedEnd(tell: (exit: ServerExit) => void): void {
     void this.ended.then((exit) => {
-      if (this.#stopping !== null) return;
-      this.#place.log.error("embedded.ended_unexpectedly", {
-        ...exit,
-        pid: this.identity.pid,
-        logFile: this.#place.logFile,
-      });
-      onExit(exit);
+      if (this.#stopping === null) tell(exit);
     });
   }
 

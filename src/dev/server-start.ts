@@ -5,13 +5,7 @@
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../kernel/errors.js";
-import {
-  type EmbeddedServer,
-  type ServerCommand,
-  type ServerExit,
-  type ServerPlace,
-  ServerProcess,
-} from "./server-process.js";
+import { type ServerCommand, type ServerPlace, ServerProcess } from "./server-process.js";
 
 export interface ServerStart {
   readonly place: ServerPlace;
@@ -21,7 +15,6 @@ export interface ServerStart {
   /** The longest wait for the first answer, recovery after a crash included. */
   readonly readyWithinMs: number;
   readonly urlFor: (port: number) => string;
-  readonly onExit: (exit: ServerExit) => void;
   /** Where ports come from; tests hand out one that is taken. */
   readonly pickPort?: (() => Promise<number>) | undefined;
 }
@@ -39,8 +32,14 @@ const PORT_TAKEN = /address already in use/i;
 /** PostgreSQL's words for children of its predecessor that are still leaving. */
 const STILL_BUSY = /pre-existing shared memory block/i;
 
+/** A server that answers. */
+export interface StartedServer {
+  readonly process: ServerProcess;
+  readonly port: number;
+}
+
 /** @throws AppError embedded_failed with the server's own last words and the place of its log */
-export async function startServer(start: ServerStart): Promise<EmbeddedServer> {
+export async function startServer(start: ServerStart): Promise<StartedServer> {
   const { place, pickPort = freeLoopbackPort } = start;
   for (let attempt = 1; ; attempt++) {
     const port = await pickPort();
@@ -50,9 +49,8 @@ export async function startServer(start: ServerStart): Promise<EmbeddedServer> {
       throw refusal;
     });
     if (outcome === "ready") {
-      process.reportUnexpectedEnd(start.onExit);
       place.log.debug("embedded.started", { server: place.server, pid: process.identity.pid, port });
-      return { url: start.urlFor(port), pid: process.identity.pid, stop: () => process.stop() };
+      return { process, port };
     }
     const words = process.logTail();
     await process.stop();
@@ -76,11 +74,10 @@ export async function freeLoopbackPort(): Promise<number> {
   return address.port;
 }
 
-async function waitUntilReady(
-  start: ServerStart,
-  process: ServerProcess,
-  port: number,
-): Promise<"ready" | "ended" | "silent"> {
+export type StartOutcome = "ready" | "ended" | "silent";
+
+/** @throws what waiting longer would not mend */
+export async function waitUntilReady(start: ServerStart, process: ServerProcess, port: number): Promise<StartOutcome> {
   const { clock } = start.place;
   const until = clock.monotonicMs() + start.readyWithinMs;
   const ended = process.ended.then(() => "ended" as const);
@@ -101,7 +98,11 @@ async function unlessEnded(process: ServerProcess, refusal: unknown): Promise<"e
   throw refusal;
 }
 
-function notStarted({ place, readyWithinMs }: ServerStart, outcome: "ended" | "silent", words: string): AppError {
+export function notStarted(
+  { place, readyWithinMs }: ServerStart,
+  outcome: Exclude<StartOutcome, "ready">,
+  words: string,
+): AppError {
   const lastLine = words.trimEnd().split("\n").at(-1) ?? "";
   const what =
     outcome === "ended"

@@ -92,8 +92,6 @@ export interface HttpDeps {
   readonly fallbackBaseUrl: string | null;
   /** Carrier webhooks, the tag and the like; each gets a scope of its own, with no authentication of ours. */
   readonly plugins: readonly FastifyPluginAsync[];
-  /** An account, a destination or a pool was written by this process. */
-  readonly onDirectoryChange: () => void;
   readonly onTrunksChanged: () => void;
 }
 

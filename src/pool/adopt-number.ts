@@ -6,7 +6,8 @@ import type { Seller, Shop } from "./carrier-inventory/carriers.js";
 import { webhooksOf } from "./carrier-inventory/number-webhooks.js";
 import { listFindings, resolveFindings } from "./inventory-findings.store.js";
 import { itemOfMark } from "./number-order.js";
-import { readItems, settleUnknownItem } from "./number-orders.store.js";
+import { readItems } from "./number-orders.store.js";
+import { settleUnknownItem } from "./order-runs.store.js";
 import { findNumber, getNumber, insertNumbers, type PromoNumber } from "./numbers.store.js";
 import type { ReconcileDeps } from "./reconcile-inventory.js";
 

@@ -1,6 +1,6 @@
 /**
  * What presenting must know of an account at once: its tracked destinations, their pools, and its tag. Kept in memory, an account at a time, loaded on first
- * use; dropped when the database says something changed (the composition root connects it to LISTEN) or this process changed it itself.
+ * use; an account's is dropped when the database says that it changed (the composition root connects it to LISTEN) or this process changed it itself.
  */
 import { type Account, findAccountByTagKey } from "../account/accounts.store.js";
 import type { DestinationStatus } from "../account/destinations.store.js";
@@ -61,7 +61,10 @@ interface Row {
 
 export class Directory {
   private readonly loaded = new Map<string, DirectoryAccount | Promise<DirectoryAccount | null>>();
-  private clearings = 0;
+  private changes = 0;
+  /** Of all accounts together; of the others, by id. */
+  private allChangedAt = 0;
+  private readonly changedAt = new Map<string, number>();
 
   constructor(private readonly db: Queryable) {}
 
@@ -74,15 +77,33 @@ export class Directory {
     return known instanceof Promise ? withDeadline(LOAD_MS_MAX, known, tooSlow) : known;
   }
 
-  /** Something changed: the next look-up reads again. Look-ups under way finish with what they read. */
-  clear(): void {
-    this.clearings++;
-    this.loaded.clear();
+  /**
+   * The next look-up reads again. Look-ups under way finish with what they read.
+   * @param accountId null: anything may have changed
+   */
+  changed(accountId: string | null): void {
+    this.changes++;
+    if (accountId === null || this.changedAt.size >= ACCOUNTS_MAX) {
+      this.allChangedAt = this.changes;
+      this.changedAt.clear();
+      this.loaded.clear();
+      return;
+    }
+    this.changedAt.set(accountId, this.changes);
+    for (const [tagKey, known] of this.loaded) {
+      // Whose the one is that is just being read is not known yet.
+      if (known instanceof Promise || known.account.id === accountId) this.loaded.delete(tagKey);
+    }
   }
 
-  /** Raised by each change: what was made of an account's data under another one may be old. */
+  /** Raised by each change. */
   get generation(): number {
-    return this.clearings;
+    return this.changes;
+  }
+
+  /** Whether what an account had under a generation is what it has now. */
+  isCurrent(accountId: string, generation: number): boolean {
+    return generation >= Math.max(this.allChangedAt, this.changedAt.get(accountId) ?? 0);
   }
 
   private beginLoading(tagKey: string): Promise<DirectoryAccount | null> {

@@ -32,7 +32,7 @@ export interface DiscoveryDeps {
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Log;
   /** What the account has is different now. */
-  readonly onChange: () => void;
+  readonly onChange: (accountId: string) => void;
 }
 
 /**
@@ -70,7 +70,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discover {
         if (tracked === "limit") pause("pools", accountId);
         if (tracked === "done" || tracked === "done_before") {
           if (tracked === "done") deps.log.info("discovery.pool_created", { accountId, number });
-          deps.onChange();
+          deps.onChange(accountId);
           return true;
         }
         if (tracked === "promo_number") return false;
@@ -78,7 +78,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discover {
       if (!wantsListing) return false;
       const listed = await discoverDestination(deps, accountId, number);
       if (listed === "full") pause("list", accountId);
-      if (listed === "new") deps.onChange();
+      if (listed === "new") deps.onChange(accountId);
       return false;
     };
     const discovery = work().finally(() => underWay.delete(key));

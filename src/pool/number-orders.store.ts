@@ -1,13 +1,10 @@
-/**
- * Orders of numbers in the database. Whoever works on an order holds its lease; every write names the run that the lease began, so that one who was
- * stopped for longer than the lease writes nothing any more. What is written when, is run-order.ts's.
- */
-import { sql, sqlState, timestamp, type Database, type Queryable } from "../db/database.js";
+/** Orders of numbers in the database: how they are placed and read. What becomes of them: order-runs.store.ts. */
+import { sql, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { E164 } from "../telephony/e164.js";
 import type { NumberType } from "../telephony/npa.js";
-import { isOpen, type ItemState, type OrderState, orderStateOf } from "./number-order.js";
+import type { ItemState, OrderState } from "./number-order.js";
 
 export interface NewNumberOrder {
   readonly id: string;
@@ -55,13 +52,6 @@ export interface OrderedNumbers {
   readonly items: readonly OrderItem[];
 }
 
-/** The right to write: from claimOrder, until another one has claimed. */
-export interface HeldOrder {
-  readonly orderId: string;
-  readonly run: number;
-  readonly leaseMs: number;
-}
-
 const COLUMNS = `o.id, o.state, o.carrier, o.credential_id as "credentialId", o.account_id as "accountId", o.pool_id as "poolId",
   o.number_type as "numberType", o.npas, o.calling_code as "callingCode", o.count, o.refusal, o.reason, o.actor, o.created_at as "createdAt", o.updated_at as "updatedAt"`;
 
@@ -92,50 +82,6 @@ const SELECT_DUE = sql(
   "order_select_due",
   `select id from number_order where next_run_at <= now() and lease_until <= now() order by next_run_at limit $1`,
 );
-const CLAIM = sql(
-  "order_claim",
-  `update number_order set run = run + 1, lease_until = now() + make_interval(secs => $2), updated_at = now()
-   where id = $1 and next_run_at is not null and lease_until <= now() returning run`,
-);
-const UPDATE_ITEM = sql(
-  "order_item_update",
-  `with held as (
-     update number_order set lease_until = now() + make_interval(secs => $3), updated_at = now(), state = case state when 'requested' then 'ordering' else state end
-     where id = $1 and run = $2 returning id
-   ), written as (
-     update number_order_item i set state = $5, number = $6, carrier_ref = $7, attempts = $8, uncertain = $9, problem = $10,
-       next_attempt_at = now() + make_interval(secs => $11), updated_at = now()
-     from held where i.order_id = held.id and i.id = $4
-       -- A number that we know already is never bought: the carrier would count it twice.
-       and (i.number is not distinct from $6 or $6 is null or not exists (select 1 from promo_number n where n.e164 = $6))
-     returning i.id
-   )
-   select (select count(*) from held) as held, (select count(*) from written) as written`,
-);
-const DEFER_ITEMS = sql(
-  "order_items_defer",
-  `update number_order_item i set next_attempt_at = greatest(i.next_attempt_at, now() + make_interval(secs => $3))
-   from number_order o where o.id = $1 and o.run = $2 and i.order_id = o.id and i.state in ('requested', 'ordering', 'pending')`,
-);
-const REFUSE_REQUESTED = sql(
-  "order_items_refuse_requested",
-  `update number_order_item i set state = 'refused', problem = $3, updated_at = now()
-   from number_order o where o.id = $1 and o.run = $2 and i.order_id = o.id and i.state = 'requested'`,
-);
-const LOCK_HELD = sql("order_lock_held", `select id from number_order where id = $1 and run = $2 for update`);
-const SELECT_NEXT = sql(
-  "order_select_next_attempt",
-  `select min(next_attempt_at) filter (where state in ('requested', 'ordering', 'pending')) as at,
-     min(problem) filter (where state in ('refused', 'unknown')) as refusal
-   from number_order_item where order_id = $1`,
-);
-const SETTLE = sql(
-  "order_settle",
-  `update number_order set state = $2, refusal = case when $2 in ('refused', 'unknown') then $4 end,
-     next_run_at = case when $2 in ('requested', 'ordering') then greatest($3::timestamptz, now()) end,
-     lease_until = '-infinity', updated_at = now()
-   where id = $1`,
-);
 const SELECT_AVAILABLE = sql(
   "order_select_available",
   `select i.number from number_order_item i join promo_number n on n.e164 = i.number
@@ -146,11 +92,6 @@ const SELECT_ITEM_ORDERS = sql(
   `select i.id, i.order_id as "orderId", i.state, i.number, o.credential_id as "credentialId"
    from number_order_item i join number_order o on o.id = i.order_id where i.id = any ($1)`,
 );
-const SETTLE_UNKNOWN = sql(
-  "order_item_settle_unknown",
-  `update number_order_item set state = 'done', carrier_ref = $2, problem = null, updated_at = now() where id = $1 and state = 'unknown' returning order_id`,
-);
-
 /** @returns the order of this key, new or from before */
 export async function putOrder(db: Queryable, order: NewNumberOrder): Promise<OrderedNumbers> {
   const [added] = await db.query<{ id: string }>(INSERT, [
@@ -193,76 +134,6 @@ export async function listDueOrders(db: Queryable, limit: number): Promise<strin
   return (await db.query<{ id: string }>(SELECT_DUE, [limit])).map(({ id }) => id);
 }
 
-/** @returns null while another one works on it, or when it is over */
-export async function claimOrder(
-  db: Queryable,
-  input: { orderId: string; leaseMs: number },
-): Promise<HeldOrder | null> {
-  const { orderId, leaseMs } = input;
-  const [row] = await db.query<{ run: number }>(CLAIM, [orderId, leaseMs / 1000]);
-  return row === undefined ? null : { orderId, run: row.run, leaseMs };
-}
-
-export interface ItemChange {
-  readonly state: ItemState;
-  readonly number: E164 | null;
-  readonly carrierRef?: string | null;
-  readonly attempts: number;
-  readonly isUncertain: boolean;
-  readonly problem?: string | null;
-  readonly waitMs?: number;
-}
-
-/** lost: another one has the order now · known: the number is in our books already, or another item's. Then nothing was written. */
-export type ItemWrite = "written" | "known" | "lost";
-
-/** Also renews the lease. */
-export async function writeItem(
-  db: Queryable,
-  held: HeldOrder,
-  itemId: string,
-  change: ItemChange,
-): Promise<ItemWrite> {
-  const values = [
-    held.orderId,
-    held.run,
-    held.leaseMs / 1000,
-    itemId,
-    change.state,
-    change.number,
-    change.carrierRef ?? null,
-    change.attempts,
-    change.isUncertain,
-    change.problem ?? null,
-    (change.waitMs ?? 0) / 1000,
-  ];
-  try {
-    const [row] = await db.query<{ held: number; written: number }>(UPDATE_ITEM, values);
-    if (row === undefined || row.held === 0) return "lost";
-    return row.written === 0 ? "known" : "written";
-  } catch (error) {
-    // The unique index of numbers: another item has it.
-    if (sqlState(error) === "23505") return "known";
-    throw error;
-  }
-}
-
-/** Nothing of the order is tried again before that time is over. */
-export async function deferItems(db: Queryable, held: HeldOrder, waitMs: number): Promise<void> {
-  await db.query(DEFER_ITEMS, [held.orderId, held.run, waitMs / 1000]);
-}
-
-export async function refuseRequested(db: Queryable, held: HeldOrder, problem: string): Promise<void> {
-  await db.query(REFUSE_REQUESTED, [held.orderId, held.run, problem]);
-}
-
-/** Ends a run: the order's state follows from its items, and the lease is given back. */
-export async function settleOrder(db: Database, held: HeldOrder): Promise<void> {
-  await db.transaction(async (tx) => {
-    if ((await tx.query(LOCK_HELD, [held.orderId, held.run])).length > 0) await settle(tx, held.orderId);
-  });
-}
-
 /** Numbers of the order that are in the available inventory now. */
 export async function availableOf(db: Queryable, orderId: string): Promise<E164[]> {
   return (await db.query<{ number: E164 }>(SELECT_AVAILABLE, [orderId])).map(({ number }) => number);
@@ -279,20 +150,6 @@ export interface ItemOfOrder {
 /** @returns those of the ids that are items of ours */
 export async function readItems(db: Queryable, ids: readonly string[]): Promise<ItemOfOrder[]> {
   return db.query<ItemOfOrder>(SELECT_ITEM_ORDERS, [ids]);
-}
-
-/** Inside the caller's transaction: an item of which nobody knew was found in the carrier's list. */
-export async function settleUnknownItem(tx: Queryable, input: { itemId: string; carrierRef: string }): Promise<void> {
-  const [row] = await tx.query<{ order_id: string }>(SETTLE_UNKNOWN, [input.itemId, input.carrierRef]);
-  if (row !== undefined) await settle(tx, row.order_id);
-}
-
-async function settle(tx: Queryable, orderId: string): Promise<void> {
-  const [order] = await withItems(tx, await tx.query<Omit<OrderedNumbers, "items">>(SELECT_ONE, [orderId]));
-  const [next] = await tx.query<{ at: Instant | null; refusal: string | null }>(SELECT_NEXT, [orderId]);
-  const states = (order?.items ?? []).map(({ state }) => state);
-  const state = states.some(isOpen) && order?.state === "ordering" ? "ordering" : orderStateOf(states);
-  await tx.query(SETTLE, [orderId, state, timestamp(next?.at ?? null), next?.refusal ?? null]);
 }
 
 async function withItems(db: Queryable, orders: readonly Omit<OrderedNumbers, "items">[]): Promise<OrderedNumbers[]> {

@@ -152,7 +152,7 @@ async function presentNumber(deps: PresentDeps, input: OneNumber): Promise<Prese
     });
     input.onVisitor(allocation.visitorId);
     if (allocation.kind === "gone" && !input.isRetry) {
-      deps.directory.clear();
+      deps.directory.changed(account.account.id);
       return await presentAgain(deps, input);
     }
     return presentedOf(number, allocation);

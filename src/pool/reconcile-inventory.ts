@@ -14,7 +14,8 @@ import type { NumberCarrier, OwnedNumber } from "./carrier-inventory/number-carr
 import { isSameWebhooks, type WebhookBases, webhooksOf } from "./carrier-inventory/number-webhooks.js";
 import { type NewFinding, putFindings, resolveUnseen } from "./inventory-findings.store.js";
 import { isOpen, itemOfMark } from "./number-order.js";
-import { type ItemOfOrder, readItems, settleUnknownItem } from "./number-orders.store.js";
+import { type ItemOfOrder, readItems } from "./number-orders.store.js";
+import { settleUnknownItem } from "./order-runs.store.js";
 import { insertNumbers } from "./numbers.store.js";
 import type { NumberState } from "./promo-number.js";
 

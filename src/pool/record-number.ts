@@ -2,13 +2,8 @@
 import type { Database, Queryable } from "../db/database.js";
 import type { Log } from "../kernel/log.js";
 import type { E164 } from "../telephony/e164.js";
-import {
-  type HeldOrder,
-  type ItemChange,
-  type OrderedNumbers,
-  type OrderItem,
-  writeItem,
-} from "./number-orders.store.js";
+import { type OrderedNumbers, type OrderItem } from "./number-orders.store.js";
+import { type HeldOrder, type ItemChange, writeItem } from "./order-runs.store.js";
 import { findNumber, insertNumbers, lockNumber, writeMove } from "./numbers.store.js";
 
 interface Recording {

@@ -13,18 +13,16 @@ import type { BuyOutcome, NumberCarrier } from "./carrier-inventory/number-carri
 import { type WebhookBases, webhooksOf } from "./carrier-inventory/number-webhooks.js";
 import { CarrierStock } from "./carrier-stock.js";
 import { ATTEMPTS_MAX, markOf, retryDelayMs } from "./number-order.js";
+import { getOrder, type OrderedNumbers, type OrderItem } from "./number-orders.store.js";
 import {
   claimOrder,
   deferItems,
-  getOrder,
   type HeldOrder,
   type ItemChange,
-  type OrderedNumbers,
-  type OrderItem,
   refuseRequested,
   settleOrder,
   writeItem,
-} from "./number-orders.store.js";
+} from "./order-runs.store.js";
 import { findNumber } from "./numbers.store.js";
 import { recordDelivered, recordNumber } from "./record-number.js";
 

@@ -24,7 +24,7 @@ export interface ReadNumber {
 const PAGE = 10_000;
 
 const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
-  coalesce(c.carrier, n.carrier) as carrier, d.number, d.sip_uri as "sipUri", d.failover, d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
+  coalesce(c.carrier, n.carrier) as carrier, d.id as "destinationId", d.number, d.sip_uri as "sipUri", d.failover, d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
   d.whisper, d.record_announcement as "recordAnnouncement"`;
 const JOINED = `left join carrier_credential c on c.id = n.credential_id
   left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
@@ -34,11 +34,18 @@ const SELECT_PAGE = sql(
   "routing_select_page",
   `select ${COLUMNS} from (
      select id, e164, state, role, account_id, credential_id, host_account_id, carrier, pool_id, ownership_epoch
-     from promo_number where id > $1 order by id limit ${PAGE}) n ${JOINED} order by n.id`,
+     from promo_number where id > $1 and id <= $2 order by id limit ${PAGE}) n ${JOINED} order by n.id`,
 );
 const SELECT_SOME = sql(
   "routing_select_some",
   `select ${COLUMNS} from promo_number n ${JOINED} where n.e164 = any ($1)`,
+);
+const SELECT_OF_PLACES = sql(
+  "routing_select_of_places",
+  `select ${COLUMNS} from promo_number n ${JOINED} where n.id in (
+     select m.id from promo_number m where m.pool_id = any ($1)
+     union all select m.id from pool o join promo_number m on m.pool_id = o.id where o.destination_id = any ($2)
+     union all select f.number_id from static_number f where f.destination_id = any ($2))`,
 );
 
 interface Row extends DestinationFacts {
@@ -51,10 +58,18 @@ interface Row extends DestinationFacts {
   carrier: string | null;
 }
 
-/** Numbers whose id is above `after`, ascending, a page at a time; the last page is empty or not full. */
-export async function* readRoutedNumbers(db: Queryable, after = 0): AsyncGenerator<readonly ReadNumber[]> {
-  for (let last = after; ; ) {
-    const rows = await db.query<Row>(SELECT_PAGE, [last]);
+/** Ids of numbers, both included. */
+export interface IdRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+const ALL: IdRange = { first: 1, last: Number.MAX_SAFE_INTEGER };
+
+/** Ascending by id, a page at a time; the last page is empty or not full. */
+export async function* readRoutedNumbers(db: Queryable, range = ALL): AsyncGenerator<readonly ReadNumber[]> {
+  for (let last = range.first - 1; ; ) {
+    const rows = await db.query<Row>(SELECT_PAGE, [last, range.last]);
     yield rows.map(numberOf);
     last = rows.at(-1)?.id ?? last;
     if (rows.length < PAGE) return;
@@ -64,6 +79,20 @@ export async function* readRoutedNumbers(db: Queryable, after = 0): AsyncGenerat
 /** Those of the numbers that are ours. */
 export async function readRoutedOf(db: Queryable, e164s: readonly string[]): Promise<readonly ReadNumber[]> {
   return (await db.query<Row>(SELECT_SOME, [e164s])).map(numberOf);
+}
+
+/** Ids of what numbers stand in and lead to. */
+export interface Places {
+  readonly pools: readonly string[];
+  readonly destinations: readonly string[];
+}
+
+/** Numbers that are in one of the pools, or whose calls go to one of the destinations. */
+export async function readRoutedOfPlaces(
+  db: Queryable,
+  { pools, destinations }: Places,
+): Promise<readonly ReadNumber[]> {
+  return (await db.query<Row>(SELECT_OF_PLACES, [pools, destinations])).map(numberOf);
 }
 
 function numberOf(row: Row): ReadNumber {

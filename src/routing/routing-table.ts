@@ -6,11 +6,18 @@ import type { Database } from "../db/database.js";
 import { Listener } from "../db/listen.js";
 import { messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
-import { type ReadNumber, readRoutedNumbers, readRoutedOf, type RoutedNumber } from "./routed-numbers.store.js";
+import {
+  type ReadNumber,
+  readRoutedNumbers,
+  readRoutedOf,
+  readRoutedOfPlaces,
+  type RoutedNumber,
+} from "./routed-numbers.store.js";
+import { countOf, noChanges, note, type RoutingChanges } from "./routing-changes.js";
 
 /** A burst of moves is read together. */
 const COLLECT_MS = 20;
-/** Above this many single moves waiting, reading everything is cheaper. */
+/** Above this many changes waiting (each read by itself), reading everything is cheaper. */
 const SINGLE_READS_MAX = 500;
 /** What could not be read (the database has too much to do) is read again after this. */
 const RETRY_MS = 1_000;
@@ -18,17 +25,17 @@ const RETRY_MS = 1_000;
 export interface RoutingTableOptions {
   readonly database: Database;
   readonly log: Log;
-  /** Also told of every change, e.g. to drop other caches. */
-  readonly onChange: (what: string | null) => void;
+  /**
+   * Also told of every change, e.g. to drop other caches: the table that changed, or `number`; null when it may be any. With the account whose row it is, in
+   * tables of accounts.
+   */
+  readonly onChange: (what: string | null, accountId: string | null) => void;
 }
 
 export class RoutingTable {
   private readonly numbers = new Map<string, RoutedNumber>();
-  private readonly moved = new Set<string>();
   private readonly listener: Listener;
-  private reloadAll = false;
-  private addedOnly = false;
-  private lastId = 0;
+  private waiting = noChanges();
   private timer: NodeJS.Timeout | null = null;
   private reading: Promise<void> = Promise.resolve();
   private isStopped = false;
@@ -72,12 +79,9 @@ export class RoutingTable {
   }
 
   private changed(payload: string | null): void {
-    this.options.onChange(payload);
-    if (payload?.startsWith("number ")) this.moved.add(payload.slice("number ".length));
-    else if (payload === "promo_number") this.addedOnly = true;
-    else if (payload === null || payload === "destination" || payload === "pool") this.reloadAll = true;
-    else return;
-    this.readSoon(COLLECT_MS);
+    const [what, , accountId] = payload?.split(" ") ?? [];
+    this.options.onChange(what ?? null, accountId ?? null);
+    if (note(this.waiting, payload)) this.readSoon(COLLECT_MS);
   }
 
   private readSoon(delayMs: number): void {
@@ -88,34 +92,31 @@ export class RoutingTable {
   }
 
   private async readChanges(): Promise<void> {
-    const numbers = [...this.moved];
-    const everything = this.reloadAll || numbers.length > SINGLE_READS_MAX;
-    const added = this.addedOnly;
-    this.moved.clear();
-    this.reloadAll = false;
-    this.addedOnly = false;
+    const { waiting } = this;
+    this.waiting = noChanges();
     try {
-      if (everything) return await this.readAll();
-      if (added) await this.readFrom(this.lastId);
-      if (numbers.length > 0) this.put(await readRoutedOf(this.options.database, numbers));
+      if (waiting.everything || countOf(waiting) > SINGLE_READS_MAX) await this.readAll();
+      else await this.readSome(waiting);
     } catch (error) {
       // The listener may have noticed nothing, and say nothing until the next change.
       this.options.log.warn("routing.reload_failed", { error: messageOf(error) });
-      this.reloadAll = true;
+      this.waiting.everything = true;
       if (!this.isStopped) this.readSoon(RETRY_MS);
     }
   }
 
   /** Rows are replaced one by one, never cleared first: the table has an answer at every moment, and numbers are never deleted. */
-  private readAll(): Promise<void> {
-    return this.readFrom(0);
+  private async readAll(): Promise<void> {
+    for await (const page of readRoutedNumbers(this.options.database)) this.put(page);
   }
 
-  private async readFrom(after: number): Promise<void> {
-    for await (const page of readRoutedNumbers(this.options.database, after)) {
-      this.put(page);
-      this.lastId = Math.max(this.lastId, page.at(-1)?.id ?? 0);
+  private async readSome({ numbers, added, pools, destinations }: RoutingChanges): Promise<void> {
+    const { database } = this.options;
+    for (const range of added) for await (const page of readRoutedNumbers(database, range)) this.put(page);
+    if (pools.size + destinations.size > 0) {
+      this.put(await readRoutedOfPlaces(database, { pools: [...pools], destinations: [...destinations] }));
     }
+    if (numbers.size > 0) this.put(await readRoutedOf(database, [...numbers]));
   }
 
   private put(read: readonly ReadNumber[]): void {

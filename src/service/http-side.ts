@@ -101,7 +101,6 @@ export async function startHttp(input: HttpSideInput): Promise<string> {
       numberFallback(fallbackDeps(input), CARRIER_ADAPTERS),
       pages(pagesInput({ db, log: ambient.log, isEmbedded: config.isEmbedded })),
     ],
-    onDirectoryChange: () => routing.directory.clear(),
     onTrunksChanged: () => void state.sip?.trunksChanged(),
   });
   stack.push("http", () => app.close());

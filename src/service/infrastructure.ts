@@ -59,8 +59,6 @@ async function startServers(input: {
     clock,
     log,
     searchPath: config.searchPath,
-    // Calls go on without it (routing table, spool); pages keep their numbers; a person must look.
-    onExit: (exit: object) => log.error("embedded.exited", { ...exit, advice: "restart the service" }),
   };
   const starting = [
     config.databaseUrl === null ? startEmbeddedPostgres(common) : Promise.resolve(config.databaseUrl),

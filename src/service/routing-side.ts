@@ -32,8 +32,8 @@ export async function startRouting(input: {
   const table = new RoutingTable({
     database: db,
     log,
-    onChange: (what) => {
-      if (what === null || IN_DIRECTORY.has(what)) directory.clear();
+    onChange: (what, accountId) => {
+      if (what === null || IN_DIRECTORY.has(what)) directory.changed(accountId);
       for (const listener of listeners) listener(what);
     },
   });

@@ -44,8 +44,8 @@ export interface Service {
   readonly sipAddresses: readonly string[];
   /** From now on `/readyz` may say 200. */
   markReady(): void;
-  /** Drains, stops everything, the embedded servers last. */
-  stop(): Promise<void>;
+  /** Drains, for as long as configured but at most for `drainMsMax`, then stops everything, the embedded servers last. */
+  stop(drainMsMax?: number): Promise<void>;
 }
 
 /** @throws AppError with one sentence that says what to do; whatever had started is stopped again */
@@ -127,9 +127,9 @@ async function startOn(
     markReady: () => {
       state.isReady = true;
     },
-    stop: async () => {
+    stop: async (drainMsMax = config.drainMs) => {
       state.isDraining = true;
-      await state.sip?.drain();
+      await state.sip?.drain(Math.min(config.drainMs, drainMsMax));
       await stack.unwind();
     },
   };

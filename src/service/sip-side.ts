@@ -6,9 +6,11 @@ import type { Log } from "../kernel/log.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
 import type { DrachtioAddress } from "../sip/drachtio-url.js";
 import { EdgeThread } from "../sip/edge/edge-thread.js";
+import type { TlsCertificate } from "../sip/edge/tls-context.js";
 import { SipService } from "../sip/sip-service.js";
 import type { Infrastructure } from "./infrastructure.js";
 import type { Ambient } from "./ambient.js";
+import { CertificateWatch } from "./certificate-watch.js";
 
 export interface SipSide {
   /** `udp/127.0.0.1:5060`; of the embedded edge only. */
@@ -18,7 +20,8 @@ export interface SipSide {
   /** Packets dropped and the like, of the embedded edge only; INVITEs that the service refused unread. */
   counters(): Promise<Readonly<Record<string, number>>>;
   trunksChanged(): Promise<void>;
-  drain(): Promise<void>;
+  /** New calls are refused; those that are up get so many ms to end by themselves. */
+  drain(waitMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -53,18 +56,29 @@ export async function startSip(input: {
     await embedded?.edge.stop();
     throw error;
   }
+  const certificates = embedded === null ? null : watchCertificate(embedded.edge, config, log);
   return {
     addresses: embedded?.listening ?? [],
     isUp: () => service.isUp,
     liveCalls: () => service.liveCalls,
     counters: async () => ({ ...(await countersOf(embedded?.edge, log)), ...service.counters() }),
     trunksChanged: () => service.trunksChanged(),
-    drain: () => service.drain(config.drainMs),
+    drain: (waitMs) => service.drain(waitMs),
     stop: async () => {
+      certificates?.stop();
       await service.stop();
       await embedded?.edge.stop();
     },
   };
+}
+
+/** Null without a tls address. */
+function watchCertificate(edge: EdgeThread, { sipTls }: Config, log: Log): CertificateWatch | null {
+  if (sipTls === null) return null;
+  const use = (certificate: TlsCertificate): Promise<void> => edge.useCertificate(certificate);
+  const watch = new CertificateWatch({ ...sipTls, inUse: sipTls, use, log });
+  watch.start();
+  return watch;
 }
 
 /** Metrics go on without those of an edge that is just being replaced. */
@@ -86,7 +100,7 @@ async function startEdge(input: {
   // Nobody may call before the trunks are known.
   const edge = new EdgeThread({
     listen: config.sipListen,
-    ...(config.sipTls === null ? {} : { tls: config.sipTls }),
+    ...(config.sipTls === null ? {} : { tls: { cert: config.sipTls.cert, key: config.sipTls.key } }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
     search: "line",

@@ -123,9 +123,9 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   const now = callClock(deps.clock, routed.arrivedAt);
   const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, ingressKey);
   if (routed.isRepeat) record({ kind: "retried", at: now() });
-  const { destinationNumber, maxConcurrentCalls, callerId, passIds } = routed.decision;
+  const { destinationId, maxConcurrentCalls, callerId, passIds } = routed.decision;
   if (trunk.mode === "redirect") return redirect(deps, acting, { now, record });
-  const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
+  const leave = deps.concurrent.enter(destinationId, maxConcurrentCalls);
   const business = {
     callerId,
     passIds,
@@ -146,12 +146,16 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
     ending,
     record,
   };
-  if (isProxied(acting)) {
-    const onUnreported = (): void => deps.log.warn("sip.proxy_unreported", { callId: routed.ref.callId });
-    const headers = proxyHeaders({ hops: facts.hops, business });
-    await proxyCall({ headers, calls: deps.proxied, onUnreported, ...common });
-  } else await bridgeCall({ headers: legHeaders({ business, ...facts }), ...common });
-  leave?.();
+  try {
+    if (isProxied(acting)) {
+      const onUnreported = (): void => deps.log.warn("sip.proxy_unreported", { callId: routed.ref.callId });
+      const headers = proxyHeaders({ hops: facts.hops, business });
+      await proxyCall({ headers, calls: deps.proxied, onUnreported, ...common });
+    } else await bridgeCall({ headers: legHeaders({ business, ...facts }), ...common });
+  } finally {
+    // Whatever went wrong: a place that is not given back is the business's for good.
+    leave?.();
+  }
 }
 
 /**
@@ -176,8 +180,8 @@ function redirect(
 ): void {
   const { response, routed, trunk, ending } = acting;
   if (routed.decision.kind !== "route") return;
-  const { destinationNumber, maxConcurrentCalls, targets } = routed.decision;
-  const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
+  const { destinationId, maxConcurrentCalls, targets } = routed.decision;
+  const leave = deps.concurrent.enter(destinationId, maxConcurrentCalls);
   const { attemptsBefore } = routed;
   const outboundUri = outboundOf(trunk);
   redirectCall({ response, targets, isFirstTargetFull: leave === null, attemptsBefore, outboundUri, ending, ...how });

@@ -210,6 +210,16 @@ describe("migrate", () => {
     expect(counts[2]).toBeGreaterThan(7);
     expect(await migrate({ database: empty, log: silentLog })).toEqual([]);
   });
+
+  it("refuses a database that a later version has migrated, until it is as it was", async () => {
+    await rows(db, "insert into schema_migration (name, run_on) values ('9999_of_the_future', now())");
+    await expect(migrate({ database: db, log: silentLog })).rejects.toMatchObject({
+      code: "config_invalid",
+      message: expect.stringMatching(/later version \(9999_of_the_future\)/) as string,
+    });
+    await rows(db, "delete from schema_migration where name = '9999_of_the_future'");
+    expect(await migrate({ database: db, log: silentLog })).toEqual([]);
+  });
 });
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

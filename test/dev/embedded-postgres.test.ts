@@ -11,7 +11,6 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -20,14 +19,17 @@ import { type DataDir, openDataDir } from "../../src/dev/data-dir.js";
 import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from "../../src/dev/embedded-postgres.js";
 import type * as Binaries from "../../src/dev/postgres-binaries.js";
 import { identityOf, processesWorkingIn } from "../../src/dev/process-identity.js";
-import type { EmbeddedServer, ServerExit } from "../../src/dev/server-process.js";
+import type { EmbeddedServer } from "../../src/dev/server-process.js";
 import { freeLoopbackPort } from "../../src/dev/server-start.js";
 import { findServerUser, run } from "../../src/dev/server-user.js";
 import { sharedBuffers } from "../../src/dev/shared-buffers.js";
 import { systemRandom } from "../../src/kernel/random.js";
 import { type Compiled, compileSource } from "../support/compiled.js";
+import { recordingLog } from "../support/recording-log.js";
+import { until } from "../support/until.js";
 import { startHolder } from "./support/holder.js";
 import { common, isRoot, makeScratch, type Scratch } from "./support/scratch.js";
+import { takePort } from "./support/thief.js";
 
 const START_MS = 30_000;
 
@@ -129,30 +131,35 @@ describe("an embedded PostgreSQL", { timeout: START_MS }, () => {
 
   it("stops with clients still connected, once, leaving no process, no record and no error", async () => {
     const dataDir = await open();
-    const ends: ServerExit[] = [];
-    const server = await start(dataDir, { onExit: (exit) => ends.push(exit) });
+    const { log, events } = recordingLog();
+    const server = await start(dataDir, { log });
     const client = await connect(server.url);
     await client.query("begin");
     await Promise.all([server.stop(), server.stop()]);
     expect(identityOf(server.pid)).toBeNull();
     expect(readdirSync(dataDir.path).filter((name) => name.endsWith(".pid.json"))).toEqual([]);
-    expect(ends).toEqual([]);
+    expect(events.filter((event) => !event.startsWith("debug"))).toEqual([]);
     await client.end();
   });
 
-  it("that dies is reported", async () => {
-    let died: (exit: ServerExit) => void = () => {};
-    const death = new Promise<ServerExit>((resolve) => (died = resolve));
-    const server = await start(await open(), { onExit: (exit) => died(exit) });
-    process.kill(server.pid, "SIGKILL");
-    expect(await death).toEqual({ server: "postgres", code: null, signal: "SIGKILL" });
+  it("that was killed comes back where it was, with every commit", async () => {
+    const { log, events } = recordingLog();
+    const server = await start(await open(), { log });
+    const { url, pid } = server;
+    await query(url, "create table kept as select 42 as answer");
+    process.kill(pid, "SIGKILL");
+    const read = (): Promise<unknown> => query(url, "select answer from kept");
+    await until("it is back", () => read().catch(() => null), START_MS);
+    expect(await read()).toEqual([{ answer: 42 }]);
+    expect([server.url, identityOf(pid)]).toEqual([url, null]);
+    expect(events).toEqual(
+      expect.arrayContaining(["error embedded.ended_unexpectedly", "warn embedded.started_again"]),
+    );
   });
 
   it("tries another port when its own is taken in between", async () => {
-    const thief = createServer();
     const taken = await freeLoopbackPort();
-    await new Promise<void>((listening) => thief.listen(taken, "127.0.0.1", listening));
-    onTestFinished(() => void thief.close());
+    await takePort(taken);
     const ports = [taken, await freeLoopbackPort()];
     const server = await start(await open(), { pickPort: () => Promise.resolve(ports.shift() ?? 0) });
     expect(ports).toEqual([]);

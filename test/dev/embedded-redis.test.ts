@@ -1,16 +1,18 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type DataDir, openDataDir } from "../../src/dev/data-dir.js";
 import { type EmbeddedRedisOptions, startEmbeddedRedis } from "../../src/dev/embedded-redis.js";
 import { identityOf } from "../../src/dev/process-identity.js";
-import type { EmbeddedServer, ServerExit } from "../../src/dev/server-process.js";
+import type { EmbeddedServer } from "../../src/dev/server-process.js";
 import { freeLoopbackPort } from "../../src/dev/server-start.js";
 import { type Compiled, compileSource } from "../support/compiled.js";
+import { recordingLog } from "../support/recording-log.js";
+import { until } from "../support/until.js";
 import { startHolder } from "./support/holder.js";
 import { common, makeScratch, type Scratch } from "./support/scratch.js";
+import { takePort } from "./support/thief.js";
 
 const START_MS = 30_000;
 
@@ -77,27 +79,60 @@ describe("an embedded Redis", { timeout: START_MS }, () => {
       expect(readFileSync(`/proc/${String(server.pid)}/cmdline`, "utf8")).not.toContain(password);
   });
 
-  it("stops although clients are connected, and its own death is reported", async () => {
-    const dataDir = await open();
-    const ends: ServerExit[] = [];
-    const first = await start(dataDir, { onExit: (exit) => ends.push(exit) });
-    await using(first.url, async (redis) => {
+  it("stops although clients are connected, once and for all", async () => {
+    const { log, events } = recordingLog();
+    const server = await start(await open(), { log });
+    await using(server.url, async (redis) => {
       await redis.ping();
-      await first.stop();
+      await server.stop();
     });
-    expect([identityOf(first.pid), ends]).toEqual([null, []]);
-    let died: (exit: ServerExit) => void = () => {};
-    const death = new Promise<ServerExit>((resolve) => (died = resolve));
-    const second = await start(dataDir, { onExit: (exit) => died(exit) });
-    process.kill(second.pid, "SIGKILL");
-    expect(await death).toEqual({ server: "redis", code: null, signal: "SIGKILL" });
+    expect(identityOf(server.pid)).toBeNull();
+    expect(events.filter((event) => !event.startsWith("debug"))).toEqual([]);
+  });
+
+  it("that was killed comes back where it was with what it had, again and again; then it stops", async () => {
+    const { log, events } = recordingLog();
+    const server = await start(await open(), { log });
+    const { url } = server;
+    await using(url, (redis) => redis.set("kept", "42"));
+    for (const _round of [1, 2]) {
+      const { pid } = server;
+      process.kill(pid, "SIGKILL");
+      await until("it is back", () => using(url, (redis) => redis.get("kept")).catch(() => null));
+      expect([server.url, identityOf(pid)]).toEqual([url, null]);
+      expect(await using(url, (redis) => redis.get("kept"))).toBe("42");
+    }
+    expect(events.filter((event) => event.startsWith("error"))).toEqual([
+      "error embedded.ended_unexpectedly",
+      "error embedded.ended_unexpectedly",
+    ]);
+    await server.stop();
+    expect(identityOf(server.pid)).toBeNull();
+  });
+
+  it("comes back late when somebody else had its port in between", async () => {
+    const { log, events } = recordingLog();
+    const server = await start(await open(), { log });
+    const port = Number(new URL(server.url).port);
+    process.kill(server.pid, "SIGKILL");
+    const thief = await takePort(port);
+    await until("a try fails", () => events.includes("error embedded.not_started_again"));
+    thief.close();
+    await until("it is back", () => using(server.url, (redis) => redis.ping()).catch(() => null));
+  });
+
+  it("is not started again when it is stopped while it is away", async () => {
+    const server = await start(await open());
+    process.kill(server.pid, "SIGKILL");
+    await server.stop();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(identityOf(server.pid)).toBeNull();
+    await expect(using(server.url, (redis) => redis.ping())).rejects.toThrow();
   });
 
   it("tries another port when its own is taken in between", async () => {
-    const thief = createServer();
     const taken = await freeLoopbackPort();
-    await new Promise<void>((listening) => thief.listen(taken, "127.0.0.1", listening));
-    onTestFinished(() => void thief.close());
+    await takePort(taken);
     const ports = [taken, await freeLoopbackPort()];
     const server = await start(await open(), { pickPort: () => Promise.resolve(ports.shift() ?? 0) });
     expect(await using(server.url, (redis) => redis.ping())).toBe("PONG");

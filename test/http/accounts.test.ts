@@ -4,12 +4,11 @@ import { makeAccount } from "../support/world.js";
 import { makeHttpWorld, problemIn } from "./support/http-world.js";
 
 const { db } = await freshDatabase();
-const changes: string[] = [];
-const { request, keyOf, lines } = makeHttpWorld(db, { onDirectoryChange: () => changes.push("changed") });
+const { request, keyOf, lines, deps } = makeHttpWorld(db);
 
 describe("/v1/accounts", () => {
   it("creates, gets and changes an account", async () => {
-    const before = changes.length;
+    const before = deps.directory.generation;
     const created = await request("POST", "/v1/accounts", { body: { name: "  Acme " } });
     expect(created.statusCode).toBe(201);
     const account = created.json();
@@ -21,7 +20,8 @@ describe("/v1/accounts", () => {
     const body = { name: "Acme Ltd", auto_create_pools: true };
     const changed = await request("PATCH", `/v1/accounts/${account.id}`, { body });
     expect(changed.json()).toMatchObject({ id: account.id, tag_key: account.tag_key, ...body });
-    expect(changes.length).toBe(before + 2);
+    expect(deps.directory.isCurrent(account.id, before + 1)).toBe(false);
+    expect(deps.directory.isCurrent(account.id, before + 2)).toBe(true);
   });
 
   it("an account's key reads and edits its own account", async () => {

@@ -121,7 +121,7 @@ it("other processes hear that an account changed, as they do of destinations and
   });
   await listener.start();
   await request("PATCH", `/v1/accounts/${account.id}`, { body: { auto_create_pools: true } });
-  await until("it was told", () => heard.includes("account"));
+  await until("it was told", () => heard.includes(`account ${account.id} ${account.id}`));
   await listener.stop();
 });
 

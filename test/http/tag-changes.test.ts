@@ -140,6 +140,25 @@ describe("what pages look for", () => {
   });
 });
 
+it("what one account changes costs the others nothing: their tags stay, and nothing of them is read again", async () => {
+  let queries = 0;
+  const query: typeof db.query = (...asked) => {
+    queries++;
+    return db.query(...asked);
+  };
+  const counted = makeHttpWorld({ ...db, query });
+  const get = (tagKey: string) => counted.request("GET", `/tag.js?key=${tagKey}`, { key: null });
+  const [one, other] = [await makeAccount(db), await makeAccount(db)];
+  for (const { tagKey } of [one, other]) await get(tagKey);
+  const body = { account_id: one.id, number: "+18005550143" };
+  expect((await counted.request("POST", "/v1/destinations", { body })).statusCode).toBe(201);
+  queries = 0;
+  await get(other.tagKey);
+  expect(queries).toBe(0);
+  expect((await get(one.tagKey)).body).toContain(body.number);
+  expect(queries).toBeGreaterThan(0);
+});
+
 describe("while the database is away", () => {
   it("or does not answer, pages wait no longer than they would notice", async () => {
     const proxy = await CuttableProxy.start(url);
@@ -151,14 +170,14 @@ describe("while the database is away", () => {
     try {
       const before = await world.request("GET", path, { key: null });
       proxy.hang();
-      directory.clear();
+      directory.changed(null);
       const since = performance.now();
       const during = await world.request("GET", path, { key: null });
       expect([during.statusCode, during.body]).toEqual([200, before.body]);
       expect(performance.now() - since).toBeLessThan(1_500);
       await request("POST", `/v1/tag/pause?account_id=${id}`);
       proxy.restore();
-      directory.clear();
+      directory.changed(null);
       await until("the change is seen", async () =>
         (await world.request("GET", path, { key: null })).body.includes('"paused":true'),
       );
@@ -180,7 +199,7 @@ describe("while the database is away", () => {
       expect(before.statusCode).toBe(200);
       proxy.cut();
       // As after a notification: what is in memory may be old.
-      directory.clear();
+      directory.changed(null);
       const after = await get(`/tag.js?key=${known.tagKey}`);
       expect([after.statusCode, after.body, after.headers.etag]).toEqual([200, before.body, before.headers.etag]);
       const missing = await get(`/tag.js?key=${unknown.tagKey}`);

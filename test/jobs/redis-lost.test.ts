@@ -89,6 +89,12 @@ async function released(e164: string): Promise<number> {
   return (availableSince?.at ?? 0) - (quarantinedSince?.at ?? 0);
 }
 
+/** For good: nobody starts it again until the test does. */
+async function killRedis(): Promise<void> {
+  process.kill(redis.pid, "SIGKILL");
+  await redis.stop();
+}
+
 describe("a number in quarantine", { timeout: 2 * LATE_MS_MAX }, () => {
   it("is released late, not early, when Redis lost everything meanwhile", async () => {
     const e164 = await quarantineOne();
@@ -104,7 +110,7 @@ describe("a number in quarantine", { timeout: 2 * LATE_MS_MAX }, () => {
 
   it("is released late, not early, when Redis was killed and came back after its hold was over", async () => {
     const e164 = await quarantineOne();
-    process.kill(redis.pid, "SIGKILL");
+    await killRedis();
     await until("redis is gone", async () => !(await jobs.isUp()));
     await new Promise((resolve) => setTimeout(resolve, HOLD_S * 1_000 + 500));
     expect(await stateOf(e164)).toBe("quarantined");
@@ -115,7 +121,7 @@ describe("a number in quarantine", { timeout: 2 * LATE_MS_MAX }, () => {
   });
 
   it("or draining, whose move was made while Redis was away, goes its way once it is back", async () => {
-    process.kill(redis.pid, "SIGKILL");
+    await killRedis();
     await until("redis is gone", async () => !(await jobs.isUp()));
     const world = await makeWorld(db, 1, { drainS: 1 });
     const e164 = world.numbers[0] as string;
@@ -133,7 +139,7 @@ it("a queue stops at once while Redis is away: a service has four, and an orches
   const other = new NumberJobs({ redisUrl: redis.url, db, clock: systemClock, log: silentLog, works: true, prefix });
   other.start();
   await until("redis answers", () => other.isUp());
-  process.kill(redis.pid, "SIGKILL");
+  await killRedis();
   await until("redis is gone", async () => !(await other.isUp()));
   const toldAt = performance.now();
   await other.stop();

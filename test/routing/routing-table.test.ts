@@ -1,12 +1,13 @@
 /** The routing table while the database has too much to do for it. */
 import { expect, it, onTestFinished } from "vitest";
-import { openDatabase } from "../../src/db/database.js";
+import { type Database, openDatabase } from "../../src/db/database.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { quarantineNumber } from "../../src/pool/number-moves.js";
 import { RoutingTable } from "../../src/routing/routing-table.js";
+import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase } from "../support/database.js";
 import { until } from "../support/until.js";
-import { makeWorld } from "../support/world.js";
+import { addInventory, makeDestination, makeWorld, tollFreeNumbers } from "../support/world.js";
 
 const { db, url } = await freshDatabase();
 
@@ -33,3 +34,47 @@ it("reads again what it could not read, although its listener lost nothing", asy
   });
   await until("it is known", () => table.find(number)?.isRouted === false);
 });
+
+it("learns of numbers whose ids are lower than those it has read: the first to be given may be the last to be committed", async () => {
+  const table = new RoutingTable({ database: db, log: silentLog, onChange: () => undefined });
+  await table.start();
+  onTestFinished(() => table.stop());
+  const [early, late] = tollFreeNumbers(2) as [E164, E164];
+  await db.transaction(async (tx) => {
+    await addInventory(tx, [early]);
+    await addInventory(db, [late]);
+    await until("the later one is known", () => table.find(late) !== null);
+    expect(table.find(early)).toBeNull();
+  });
+  await until("the earlier one is known", () => table.find(early) !== null);
+});
+
+it("follows a destination and a pool that change, and nobody else's numbers are read again", async () => {
+  const world = await makeWorld(db, 2);
+  await makeWorld(db, 2);
+  const elsewhere = await makeDestination(db, world.account, "+18005550177");
+  const read: string[][] = [];
+  const table = new RoutingTable({ database: watchingReads(db, read), log: silentLog, onChange: () => undefined });
+  await table.start();
+  onTestFinished(() => table.stop());
+  await until("it has read everything", () => read.length >= 2);
+  read.length = 0;
+  const [first = ""] = world.numbers;
+  await patch("update destination set ring_timeout_s = 77 where id = $1", [world.destination.id]);
+  await until("it follows the destination", () => table.find(first)?.destination?.ringTimeoutS === 77);
+  await patch("update pool set destination_id = $1 where id = $2", [elsewhere.id, world.pool.id]);
+  await until("it follows the pool", () => table.find(first)?.destination?.number === elsewhere.number);
+  expect(new Set(read.flat())).toEqual(new Set(world.numbers));
+});
+
+const patch = (text: string, values: unknown[]): Promise<unknown> => db.query({ name: "", text }, values);
+
+/** The same database; the numbers in each answer are added to `read`. */
+function watchingReads(database: Database, read: string[][]): Database {
+  const query: Database["query"] = async <Row>(...asked: Parameters<Database["query"]>) => {
+    const rows = await database.query<Row>(...asked);
+    read.push(rows.map((row) => (row as { e164: string }).e164));
+    return rows;
+  };
+  return { ...database, query };
+}

@@ -26,7 +26,12 @@ describe("a tls address in SIP_LISTEN", () => {
       { transport: "udp", host: "127.0.0.1", port: 5060 },
       { transport: "tls", host: "::1", port: 5061 },
     ]);
-    expect(config.sipTls).toEqual({ cert: "a certificate", key: "a key" });
+    expect(config.sipTls).toEqual({
+      cert: "a certificate",
+      key: "a key",
+      certFile: join(folder, "cert.pem"),
+      keyFile: join(folder, "key.pem"),
+    });
   });
 
   it("names every file that is missing, unset or not", async () => {

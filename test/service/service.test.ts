@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -17,6 +17,9 @@ import {
 } from "../support/running-service.js";
 import { sipp } from "../support/sipp.js";
 import { until } from "../support/until.js";
+
+/** Of a server that was killed: PostgreSQL recovers, and waits for its former children. */
+const BACK_MS_MAX = 60_000;
 
 beforeAll(() => build());
 
@@ -129,6 +132,18 @@ describe("a first start", () => {
       for (const visitor of visitors) visitor.on("error", () => {}).destroy();
     }
     expect(await service.api("GET", "/healthz")).toMatchObject({ status: 200 });
+  });
+
+  it("gets its PostgreSQL and its Redis back when they are killed, and goes on", async () => {
+    const pidOf = (server: string): number =>
+      (JSON.parse(readFileSync(join(data.path, `${server}.pid.json`), "utf8")) as { pid: number }).pid;
+    for (const server of ["postgres", "redis"]) {
+      const pid = pidOf(server);
+      process.kill(pid, "SIGKILL");
+      await until(`another ${server}`, () => pidOf(server) !== pid, BACK_MS_MAX);
+    }
+    await until("it is ready again", async () => (await service.api("GET", "/readyz")).status === 200, BACK_MS_MAX);
+    await presentedNumber(service, "+18005550114", "sip:business@127.0.0.1:9");
   });
 
   it("survives kill -9: the next start recovers, makes no second demonstration, and knows what was answered", async () => {

@@ -1,7 +1,7 @@
 /** Builders for the usual cast: an account with a destination, numbers in the inventory, a pool, and what presents from it. */
 import { type Account, createAccount } from "../../src/account/accounts.store.js";
 import { createDestination, type Destination } from "../../src/account/destinations.store.js";
-import type { Database } from "../../src/db/database.js";
+import type { Database, Queryable } from "../../src/db/database.js";
 import { systemClock } from "../../src/kernel/clock.js";
 import { createIdSource } from "../../src/kernel/ids.js";
 import { systemRandom } from "../../src/kernel/random.js";
@@ -40,7 +40,7 @@ export async function makeDestination(db: Database, account: Account, number = "
   return createDestination({ db, ids }, account.id, { number: number as E164, sipUri: "sip:business@127.0.0.1:5090" });
 }
 
-export async function addInventory(db: Database, numbers: readonly E164[]): Promise<void> {
+export async function addInventory(db: Queryable, numbers: readonly E164[]): Promise<void> {
   const entries = numbers.map((number) => ({ number, carrier: null, credentialId: null }));
   await insertNumbers(db, { numbers: entries, reason: "import", actor: "test" });
 }

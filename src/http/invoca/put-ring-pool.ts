@@ -9,7 +9,6 @@ import { createPoolIn, editPool } from "../../pool/pool-changes.js";
 import { getPool, type NewPool, type PoolSettings } from "../../pool/pools.store.js";
 import { poolDefaults } from "../../pool/ring-pool.js";
 import { scalePool } from "../../pool/scale-pool.js";
-import { directoryChanged } from "../directory-change.js";
 import type { HttpDeps } from "../http-deps.js";
 import { refusedAsDuplicate } from "../pool-plan.js";
 import { InvocaError, invalidFields } from "./invoca-error.js";
@@ -66,7 +65,7 @@ async function createRingPool(deps: HttpDeps, asked: Asked): Promise<RingPool> {
     if (!(await putRingPoolNames(tx, { poolId: pool.id, accountId, names }))) throw taken();
     return pool;
   });
-  directoryChanged(deps);
+  deps.directory.changed(accountId);
   return { pool: await getPool(deps.db, { id, accountId }), names };
 }
 
@@ -99,7 +98,7 @@ async function updateRingPool(deps: HttpDeps, known: RingPool, asked: Asked): Pr
   };
   await deps.db.transaction((tx) => putRingPoolNames(tx, { poolId: pool.id, accountId, names: next }));
   if (next.fillImmediately && edited.size < edited.maxSize) await fillUp(deps, edited, actor);
-  directoryChanged(deps);
+  deps.directory.changed(accountId);
   return { pool: await getPool(deps.db, { id: pool.id, accountId }), names: next };
 }
 

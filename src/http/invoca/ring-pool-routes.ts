@@ -9,7 +9,6 @@ import { getDestination } from "../../account/destinations.store.js";
 import { deletePool } from "../../pool/pool-changes.js";
 import { actorOf } from "../auth.js";
 import { baseUrlOf } from "../base-url.js";
-import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { accountNamed } from "./invoca-auth.js";
 import { InvocaError, invalidFields } from "./invoca-error.js";
@@ -106,7 +105,7 @@ async function remove(deps: HttpDeps, request: FastifyRequest, { pool }: RingPoo
   const body = isJsonObject(request.body) ? request.body : {};
   const withDestination = readFlag((request.query as Record<string, unknown>)[flag] ?? body[flag]) ?? false;
   await deletePool(deps, { poolId: pool.id, actor: actorOf(request) });
-  directoryChanged(deps);
+  deps.directory.changed(pool.accountId);
   if (!withDestination) return;
   const destination = await getDestination(deps.db, { id: pool.destinationId, accountId: pool.accountId });
   // Other pools of it still show numbers for it.

@@ -10,7 +10,6 @@ import {
 import { AppError } from "../../kernel/errors.js";
 import { normalizeNumber } from "../../telephony/e164.js";
 import type { HttpDeps } from "../http-deps.js";
-import { directoryChanged } from "../directory-change.js";
 import { invalidFields } from "./invoca-error.js";
 import { BLANK } from "./read-values.js";
 
@@ -26,7 +25,7 @@ export async function trackDestination(deps: HttpDeps, accountId: string, text: 
     known === null
       ? await createOrFind(deps, accountId, number)
       : await updateDestination(deps.db, known, { status: "tracked" });
-  directoryChanged(deps);
+  deps.directory.changed(accountId);
   return tracked;
 }
 
@@ -45,7 +44,7 @@ export async function retireDestination(deps: HttpDeps, known: Destination): Pro
     if (!(error instanceof AppError) || error.code !== "conflict") throw error;
     await updateDestination(deps.db, known, { status: "ignored" });
   }
-  directoryChanged(deps);
+  deps.directory.changed(known.accountId);
 }
 
 async function createOrFind(deps: HttpDeps, accountId: string, number: Destination["number"]): Promise<Destination> {

@@ -22,7 +22,6 @@ import {
 } from "../contract/account.js";
 import { idParams, pageOut, pageQuery } from "../contract/scalars.js";
 import { afterKey, pageOf } from "../cursor.js";
-import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { z } from "zod";
 
@@ -47,7 +46,7 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
       const { name, auto_create_pools: autoCreatePools } = request.body;
       const settings = { ...recordSettingsIn(request.body), ...limitsIn(request.body) };
       const account = await createAccount(deps, { name, autoCreatePools, ...settings });
-      directoryChanged(deps);
+      deps.directory.changed(account.id);
       return reply.code(201).send(showAccount(account));
     },
   );
@@ -116,7 +115,7 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
         ...recordSettingsIn(request.body),
         ...limits,
       });
-      directoryChanged(deps);
+      deps.directory.changed(account.id);
       return showAccount(account);
     },
   );

@@ -21,7 +21,6 @@ import {
 import { idParams, pageOut } from "../contract/scalars.js";
 import { assertPublicTargets } from "../contract/sip-target.js";
 import { afterKey, pageOf } from "../cursor.js";
-import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 
 const tags = ["Destinations"];
@@ -56,7 +55,7 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
       assertTargets(deps, request, settings);
       const account = await getAccount(deps.db, accountId);
       const destination = await createDestination(deps, account.id, { number, ...settingsOf(settings) });
-      directoryChanged(deps);
+      deps.directory.changed(account.id);
       return reply.code(201).send(showDestination(destination));
     },
   );
@@ -113,7 +112,7 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
       assertTargets(deps, request, request.body);
       const known = await readable(deps, request, request.params.id);
       const destination = await updateDestination(deps.db, known, settingsOf(request.body));
-      directoryChanged(deps);
+      deps.directory.changed(known.accountId);
       return showDestination(destination);
     },
   );
@@ -133,8 +132,9 @@ function addDelete(app: HttpApp, deps: HttpDeps): void {
       },
     },
     async (request, reply) => {
-      await deleteDestination(deps.db, await readable(deps, request, request.params.id));
-      directoryChanged(deps);
+      const known = await readable(deps, request, request.params.id);
+      await deleteDestination(deps.db, known);
+      deps.directory.changed(known.accountId);
       return reply.code(204).send(null);
     },
   );

@@ -7,7 +7,6 @@ import { accountToRead, accountToWrite, actorOf, principalOf } from "../auth.js"
 import { newPool, poolChanges, poolOut, poolQuery, showPool } from "../contract/pool.js";
 import { idParams, pageOut } from "../contract/scalars.js";
 import { afterKey, pageOf } from "../cursor.js";
-import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { readablePool } from "../readable-pool.js";
 import { planNewPool, planPoolChanges, refusedAsDuplicate } from "../pool-plan.js";
@@ -42,7 +41,7 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
       const pool = await planNewPool(deps.db, { accountId: account.id, body: request.body });
       const fillImmediately = request.body.fill_immediately;
       const created = await createPool(deps, { pool, fillImmediately, actor: actorOf(request) });
-      directoryChanged(deps);
+      deps.directory.changed(account.id);
       return reply.code(201).send(showPool(created));
     },
   );
@@ -97,7 +96,7 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
       const plan = await planPoolChanges(deps.db, { known, body: request.body });
       const edit = { poolId: known.id, ...plan, actor: actorOf(request) };
       const pool = await refusedAsDuplicate(() => editPool(deps, edit));
-      directoryChanged(deps);
+      deps.directory.changed(known.accountId);
       return showPool(pool);
     },
   );
@@ -117,9 +116,9 @@ function addDelete(app: HttpApp, deps: HttpDeps): void {
       },
     },
     async (request, reply) => {
-      const { id } = await readablePool(deps, request, request.params.id);
+      const { id, accountId } = await readablePool(deps, request, request.params.id);
       await deletePool(deps, { poolId: id, actor: actorOf(request) });
-      directoryChanged(deps);
+      deps.directory.changed(accountId);
       return reply.code(204).send(null);
     },
   );

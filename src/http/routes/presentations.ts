@@ -21,7 +21,6 @@ import {
   showAnswer,
   showRenewal,
 } from "../contract/presentation.js";
-import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import type { HttpMetrics } from "../http-metrics.js";
 import { acceptJson } from "../json-body.js";
@@ -54,7 +53,11 @@ interface Watch {
 }
 
 function addPresent(app: HttpApp, deps: HttpDeps, { metrics, bots }: Watch): void {
-  const page = { ...deps, bots, discover: createDiscovery({ ...deps, onChange: () => directoryChanged(deps) }) };
+  const page = {
+    ...deps,
+    bots,
+    discover: createDiscovery({ ...deps, onChange: (accountId) => deps.directory.changed(accountId) }),
+  };
   const suspect = createBotRule({ clock: deps.clock, trustedCidrs: deps.presentTrustedCidrs });
   app.post(
     "/v1/presentations",

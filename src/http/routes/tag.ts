@@ -19,7 +19,6 @@ import {
   tagSettingsIn,
 } from "../contract/tag.js";
 import { beforeNumber, pageOf } from "../cursor.js";
-import { directoryChanged } from "../directory-change.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { factsOf, type TagFiles } from "../tag/tag-files.js";
 
@@ -187,7 +186,7 @@ function accountOf(request: FastifyRequest, asked: string | undefined): string {
 
 /** What pages are told has changed: they are told so from the next request on. */
 async function told(deps: TagApiDeps, request: FastifyRequest, accountId: string) {
-  directoryChanged(deps);
+  deps.directory.changed(accountId);
   const tag = await shown(deps, request, accountId);
   const { keyId } = principalOf(request);
   const { paused, live } = tag;

@@ -1,5 +1,5 @@
 /**
- * What is delivered for each tag key, in memory: made when it is first asked for, and again after the directory heard of a change. While the database is
+ * What is delivered for each tag key, in memory: made when it is first asked for, and again after the directory heard of a change of its account. While the database is
  * away, or slow, what was delivered last is delivered again: a page that runs a former configuration is better off than one without.
  */
 import { tagCall } from "../../account/tag-file.js";
@@ -27,6 +27,7 @@ const TAGS_MAX = 1_000;
 const FRESH_MS_MAX = 250;
 
 interface Entry {
+  readonly accountId: string;
   readonly generation: number;
   readonly tag: DeliveredTag;
 }
@@ -47,8 +48,9 @@ export class TagCache {
   /** @returns null for an unknown key. @throws AppError("database_unavailable") when nothing is in memory */
   async find(tagKey: string): Promise<DeliveredTag | null> {
     const known = this.made.get(tagKey);
-    const { generation } = this.deps.directory;
-    if (known?.generation === generation) return known.tag;
+    const { directory } = this.deps;
+    const { generation } = directory;
+    if (known !== undefined && directory.isCurrent(known.accountId, known.generation)) return known.tag;
     const fresh = this.makeOnce(tagKey, generation);
     return known === undefined ? fresh : orFormer(fresh, known.tag, this.deps.log);
   }
@@ -81,7 +83,7 @@ export class TagCache {
     const tag = await this.render({ tagKey, known, ...known.tag });
     this.made.delete(tagKey);
     if (this.made.size >= TAGS_MAX) this.made.delete(this.made.keys().next().value as string);
-    this.made.set(tagKey, { generation, tag });
+    this.made.set(tagKey, { accountId: known.account.id, generation, tag });
     return tag;
   }
 

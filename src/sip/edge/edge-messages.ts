@@ -2,6 +2,7 @@
 import type { ErrorCode } from "../../kernel/errors.js";
 import type { Log, LogFields } from "../../kernel/log.js";
 import type { SipEdgeOptions } from "./sip-edge.js";
+import type { TlsCertificate } from "./tls-context.js";
 import type { SipListen } from "./transport.js";
 
 /** All of an edge's options that can cross to a thread; its clock and randomness are the system's. */
@@ -18,6 +19,7 @@ export type EdgeCounters = Readonly<Record<string, number>>;
 export type EdgeCommand =
   | { readonly kind: "start" }
   | { readonly kind: "allow_sources"; readonly cidrs: readonly string[] }
+  | { readonly kind: "use_certificate"; readonly certificate: TlsCertificate }
   | { readonly kind: "drain" }
   | { readonly kind: "counters" }
   | { readonly kind: "stop" };

@@ -1,13 +1,15 @@
 /**
  * The SIP edge in a thread of its own: neither the database's answers nor a busy page delays a packet, and SIP uses a second core. Started and stopped by
  * the composition root, which talks to it by the drachtio protocol as to a drachtio-server elsewhere; only its control passes here. A thread that dies
- * is replaced on the same ports, with the sources it had, draining if it was.
+ * is replaced on the same ports, with the sources and the certificate it had, draining if it was.
  */
 import { Worker } from "node:worker_threads";
+import { Backoff } from "../../kernel/backoff.js";
 import { AppError, messageOf } from "../../kernel/errors.js";
 import type { Log } from "../../kernel/log.js";
 import type { EdgeAnswer, EdgeCommand, EdgeCounters, EdgeNotice, EdgePlaces, EdgePlan } from "./edge-messages.js";
 import { createSourceFilter } from "./source-filter.js";
+import { createTlsContext, type TlsCertificate, type TlsOptions } from "./tls-context.js";
 
 export interface EdgeThreadOptions extends EdgePlan {
   readonly log: Log;
@@ -22,10 +24,11 @@ export interface EdgeThreadOptions extends EdgePlan {
 const NURSERY_MB = 64;
 /** Binding sockets and answering take milliseconds, hanging up at a stop one second. A thread that says nothing for this long hangs, and is ended. */
 const COMMAND_MS_MAX = 10_000;
-/** The first replacement comes at once, the next ones later: what kills a thread may do it again. */
-const RESTART_MS_MIN = 100;
-/** There is no last try: a node without SIP is not ready and carriers pass it over, but a line that nobody tries to mend stays dead. */
-const RESTART_MS_MAX = 5_000;
+/**
+ * The first replacement comes at once, the next ones later: what kills a thread may do it again. There is no last try: a node without SIP is not ready and
+ * carriers pass it over, but a line that nobody tries to mend stays dead.
+ */
+const RESTART = { minMs: 100, maxMs: 5_000 };
 /** A replacement that lives for this long was a good one; the next death is a new story. */
 const CALM_MS = 60_000;
 
@@ -40,16 +43,18 @@ export class EdgeThread {
   private lastId = 0;
   private places: EdgePlaces | null = null;
   private cidrs: readonly string[];
+  private tls: TlsOptions | undefined;
   private isDraining = false;
   private stopping: Promise<void> | null = null;
   private restarts = 0;
-  /** Since there was a calm time; the wait before the next replacement grows with it. */
-  private deathsInARow = 0;
+  /** Begins anew when there was a calm time. */
+  private readonly backoff = new Backoff(RESTART);
   /** For the next replacement, or for the calm after the last one. */
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: EdgeThreadOptions) {
     this.cidrs = options.sourceCidrs;
+    this.tls = options.tls;
   }
 
   /**
@@ -73,6 +78,15 @@ export class EdgeThread {
     createSourceFilter().allow(cidrs);
     this.cidrs = cidrs;
     await this.tell({ kind: "allow_sources", cidrs });
+  }
+
+  /** For TLS connections made from now on; those that are up go on. Rejects with AppError config_invalid and keeps the one before. */
+  async useCertificate(certificate: TlsCertificate): Promise<void> {
+    const tls = { ...this.tls, ...certificate };
+    // As with the sources.
+    createTlsContext(tls);
+    this.tls = tls;
+    await this.tell({ kind: "use_certificate", certificate });
   }
 
   /** From now on new out-of-dialog requests get 503 with Retry-After; calls that are up or ringing go on. */
@@ -106,7 +120,8 @@ export class EdgeThread {
   }
 
   private begin(plan: EdgePlan): void {
-    const { listen, tls, admin, timers, search } = plan;
+    const { listen, admin, timers, search } = plan;
+    const { tls } = this;
     const workerData: EdgePlan = {
       listen,
       admin,
@@ -141,8 +156,7 @@ export class EdgeThread {
 
   private restartLater(places: EdgePlaces): void {
     const { log } = this.options;
-    const delayMs = Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** this.deathsInARow);
-    this.deathsInARow += 1;
+    const delayMs = this.backoff.next();
     this.restarts += 1;
     log.error("edge.thread_ended", { restarts: this.restarts, delayMs });
     if (this.timer !== null) clearTimeout(this.timer);
@@ -156,7 +170,7 @@ export class EdgeThread {
     try {
       // Both at once: the second is carried out before the first has bound a socket.
       await Promise.all([this.ask({ kind: "start" }), this.isDraining ? this.ask({ kind: "drain" }) : null]);
-      this.timer = setTimeout(() => (this.deathsInARow = 0), CALM_MS);
+      this.timer = setTimeout(() => this.backoff.reset(), CALM_MS);
       this.timer.unref();
     } catch (error) {
       if (this.stopping !== null) return;

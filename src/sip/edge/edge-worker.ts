@@ -32,6 +32,8 @@ async function carryOut(command: EdgeCommand): Promise<EdgeAnswer> {
       return made.start();
     case "allow_sources":
       return theEdge().allowSources(command.cidrs);
+    case "use_certificate":
+      return theEdge().useCertificate(command.certificate);
     case "drain":
       return theEdge().drain();
     case "counters":

@@ -10,15 +10,15 @@ import { UdpTransport } from "./transport-udp.js";
 
 /**
  * In the order of `listen`. UDP and TCP of one host that both leave the port to the system get the same number.
- * Throws AppError address_taken naming the address and SIP_LISTEN, or config_invalid for a tls address without a usable certificate; nothing
- * stays bound then.
+ * Throws AppError address_taken naming the address and SIP_LISTEN; nothing stays bound then.
+ * @param tls as tlsContextFor made it for the same `listen`
  */
 export async function bindListeners(
   listen: readonly SipListen[],
   tcpDeps: TcpDeps,
-  tls: TlsOptions | null = null,
+  tls: TlsContext | null = null,
 ): Promise<Transport[]> {
-  const deps: BindDeps = { ...tcpDeps, tls: tlsContext(listen, tls) };
+  const deps: BindDeps = { ...tcpDeps, tls };
   const bound = new Map<SipListen, Transport>();
   try {
     for (const one of listen) {
@@ -93,7 +93,8 @@ interface BindDeps extends TcpDeps {
   readonly tls: TlsContext | null;
 }
 
-function tlsContext(listen: readonly SipListen[], options: TlsOptions | null): TlsContext | null {
+/** Null without a tls address. Throws AppError config_invalid for one without a usable certificate. */
+export function tlsContextFor(listen: readonly SipListen[], options: TlsOptions | null): TlsContext | null {
   if (listen.every((one) => one.transport !== "tls")) return null;
   if (options === null)
     throw new AppError("config_invalid", "A tls address of SIP_LISTEN needs a certificate and its key.");

@@ -14,14 +14,14 @@ import { createStack, type EdgeContext } from "./edge-context.js";
 import { hangUp } from "./hang-up.js";
 import { receive } from "./inbound.js";
 import { DIALOG_SWEEP_MS, MAX_CALL_MS, STOP_GRACE_MS } from "./limits.js";
-import { bindListeners } from "./listeners.js";
+import { bindListeners, tlsContextFor } from "./listeners.js";
 import { mainAddress } from "./local-address.js";
 import { onAppSip } from "./outbound.js";
 import { onAppProxy } from "./outbound-proxy.js";
 import { createProxiedCalls } from "./proxied-calls.js";
 import { type SearchStyle, searchRules } from "./search-rules.js";
 import type { createScheduler, SipTimers } from "./timers.js";
-import type { TlsOptions } from "./tls-context.js";
+import type { TlsCertificate, TlsContext, TlsOptions } from "./tls-context.js";
 import type { Parsed } from "./sip-parser.js";
 import type { Flow, SipListen } from "./transport.js";
 
@@ -53,6 +53,7 @@ export class SipEdge {
   private readonly ctx: EdgeContext;
   private readonly scheduler: ReturnType<typeof createScheduler>;
   private readonly apps: AppServer;
+  private tls: TlsContext | null = null;
   private isStopped = false;
 
   /** Throws AppError invalid_value for a CIDR that is none. */
@@ -87,7 +88,8 @@ export class SipEdge {
       scheduler,
       receive: (parsed: Parsed, flow: Flow) => ctx.guard(() => receive(ctx, parsed, flow)),
     };
-    ctx.transports = await bindListeners(options.listen, deps, options.tls ?? null);
+    this.tls = tlsContextFor(options.listen, options.tls ?? null);
+    ctx.transports = await bindListeners(options.listen, deps, this.tls);
     try {
       const port = await this.apps.start(options.admin.host, options.admin.port);
       this.sweepLater();
@@ -103,6 +105,11 @@ export class SipEdge {
   /** Replaces the sources at once; calls that are up go on. Throws AppError invalid_value and keeps the old list. */
   allowSources(cidrs: readonly string[]): void {
     this.ctx.sources.allow(cidrs);
+  }
+
+  /** For connections made from now on. Throws AppError config_invalid and keeps the one before. Without a tls address it has no use. */
+  useCertificate(certificate: TlsCertificate): void {
+    this.tls?.useCertificate(certificate);
   }
 
   /** From now on new out-of-dialog requests get 503 with Retry-After; calls that are up or ringing go on. */

@@ -26,11 +26,18 @@ export interface TlsOptions {
   readonly verifyPeers?: boolean;
 }
 
+/** What a TLS peer shows for itself. */
+export type TlsCertificate = Pick<TlsOptions, "cert" | "key">;
+
 export interface TlsContext {
   /** Around an accepted socket; "secure" is emitted once the handshake is done. */
   accept(socket: Socket): TLSSocket;
   /** "secureConnect" is emitted once the certificate was found good; before that nothing may be written. */
   connect(to: TlsPeer): TLSSocket;
+  /**
+   * For connections made from now on; those that are up go on with the one before. Throws as createTlsContext does, and keeps the one before.
+   */
+  useCertificate(certificate: TlsCertificate): void;
 }
 
 export interface TlsPeer {
@@ -43,7 +50,7 @@ export interface TlsPeer {
 
 /** Throws AppError config_invalid when certificate and key are unusable or do not belong together. */
 export function createTlsContext(options: TlsOptions): TlsContext {
-  const secureContext = contextOf(options);
+  let secureContext = contextOf(options);
   return {
     accept(socket) {
       const secured = new TLSSocket(socket, { isServer: true, secureContext, requestCert: false });
@@ -61,6 +68,9 @@ export function createTlsContext(options: TlsOptions): TlsContext {
         ...(isIP(to.name) === 0 ? { servername: to.name } : {}),
         ...(to.localAddress === null ? {} : { localAddress: to.localAddress }),
       }),
+    useCertificate: ({ cert, key }) => {
+      secureContext = contextOf({ ...options, cert, key });
+    },
   };
 }
 

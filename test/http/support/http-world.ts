@@ -101,7 +101,6 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     tagFile: STAND_IN_TAG,
     fallbackBaseUrl: null,
     plugins: [],
-    onDirectoryChange: () => {},
     onTrunksChanged: () => {},
     ...changes,
   };

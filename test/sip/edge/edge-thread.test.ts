@@ -4,17 +4,17 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import { pathToFileURL } from "node:url";
 import { BroadcastChannel } from "node:worker_threads";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import type { Log, LogFields } from "../../../src/kernel/log.js";
 import { silentLog } from "../../../src/kernel/log.js";
 import { EdgeThread, type EdgeThreadOptions } from "../../../src/sip/edge/edge-thread.js";
 import { compileSource } from "../../support/compiled.js";
+import { recordingLog } from "../../support/recording-log.js";
 import { sipp } from "../../support/sipp.js";
 import { until } from "../../support/until.js";
-import { certificateFor } from "./support/certificate.js";
+import { type Certificate, certificateFor } from "./support/certificate.js";
 import { QUICK, SECRET, UDP_AND_TCP } from "./support/edge.js";
 import { uriOf } from "./support/proxied-call.js";
 import { callTexts, rawPeer, respondTo } from "./support/raw-peer.js";
@@ -55,6 +55,14 @@ async function callGets(running: Running, status: number, from = "127.0.0.1"): P
   expect(final).toMatch(new RegExp(`^SIP/2\\.0 ${status} `));
 }
 
+/** A connection to a TLS listener, whose certificate it trusts and no other. */
+async function secured(running: Running, trusted: Certificate): Promise<TLSSocket> {
+  const socket = connect({ host: running.host, port: running.port, ca: trusted.cert });
+  onTestFinished(() => void socket.destroy());
+  await once(socket, "secureConnect");
+  return socket;
+}
+
 function udpIsFree(port: number): Promise<void> {
   const socket = createSocket("udp4");
   onTestFinished(() => void socket.close());
@@ -68,20 +76,6 @@ async function tcpIsFree(port: number): Promise<void> {
   const server = createServer().listen(port, "127.0.0.1");
   onTestFinished(() => void server.close());
   await once(server, "listening");
-}
-
-/** The names of what is logged, per level. */
-function recordingLog(): { log: Log; events: string[]; fieldsOf: (event: string) => LogFields | undefined } {
-  const lines: { event: string; fields: LogFields }[] = [];
-  const events: string[] = [];
-  const at =
-    (level: string) =>
-    (event: string, fields: LogFields = {}): void => {
-      events.push(`${level} ${event}`);
-      lines.push({ event, fields });
-    };
-  const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
-  return { log, events, fieldsOf: (event) => lines.findLast((line) => line.event === event)?.fields };
 }
 
 describe("the edge in a thread", () => {
@@ -116,10 +110,24 @@ describe("the edge in a thread", () => {
       listen: [{ transport: "tls", host: "127.0.0.1", port: 0 }],
       tls: certificate,
     });
-    const socket = connect({ host: running.host, port: running.port, ca: certificate.cert });
-    onTestFinished(() => void socket.destroy());
-    await once(socket, "secureConnect");
-    expect(socket.authorized).toBe(true);
+    expect((await secured(running, certificate)).authorized).toBe(true);
+  });
+
+  it("shows a renewed certificate from the next connection on, and keeps it when a further one is no good", async () => {
+    const [first, second] = [await certificateFor("IP:127.0.0.1"), await certificateFor("IP:127.0.0.1")];
+    const running = await startThread({
+      listen: [{ transport: "tls", host: "127.0.0.1", port: 0 }],
+      tls: first,
+    });
+    const before = await secured(running, first);
+    await running.thread.useCertificate(second);
+    expect((await secured(running, second)).authorized).toBe(true);
+    await expect(secured(running, first)).rejects.toThrow("self-signed");
+    await expect(running.thread.useCertificate({ cert: first.cert, key: second.key })).rejects.toMatchObject({
+      code: "config_invalid",
+    });
+    expect((await secured(running, second)).authorized).toBe(true);
+    expect(before.readyState).toBe("open");
   });
 
   it("takes other sources at once, and refuses a list that is none", async () => {
@@ -205,9 +213,9 @@ describe("a thread that dies", () => {
     return pathToFileURL(path);
   }
 
-  async function startMortal(channel: string, death: string) {
+  async function startMortal(channel: string, death: string, options: Partial<EdgeThreadOptions> = {}) {
     const record = recordingLog();
-    const running = await startThread({ workerFile: mortalWorker(channel, death), log: record.log });
+    const running = await startThread({ ...options, workerFile: mortalWorker(channel, death), log: record.log });
     const app = await busyApp(running);
     const killer = new BroadcastChannel(channel);
     onTestFinished(() => killer.close());
@@ -249,6 +257,15 @@ describe("a thread that dies", () => {
     await die();
     await callGets(running, 503);
     expect(await running.thread.counters()).toMatchObject({ thread_restarts: 2 });
+  });
+
+  it("is replaced by one that shows the renewed certificate", async () => {
+    const [first, second] = [await certificateFor("IP:127.0.0.1"), await certificateFor("IP:127.0.0.1")];
+    const listen = [{ transport: "tls" as const, host: "127.0.0.1", port: 0 }];
+    const { running, die } = await startMortal("dies-with-a-certificate", "process.exit(1);", { listen, tls: first });
+    await running.thread.useCertificate(second);
+    await die();
+    expect((await secured(running, second)).authorized).toBe(true);
   });
 
   it("hands on what it was told while there was none, and is tried again while its port is somebody else's", async () => {

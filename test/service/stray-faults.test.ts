@@ -8,8 +8,10 @@ afterAll(() => compiled.remove());
 function runWith(fault: string) {
   const script = `
     import { createLog } from "./kernel/log.js";
-    import { outliveStrayRejections } from "./service/stray-rejections.js";
-    outliveStrayRejections(createLog("info"));
+    import { endAfterStrayException, outliveStrayRejections } from "./service/stray-faults.js";
+    const log = createLog("info");
+    outliveStrayRejections(log);
+    endAfterStrayException(log, () => setTimeout(() => (console.log("all taken down"), process.exit(1)), 50));
     setTimeout(() => console.log("calls go on"), 20);
     ${fault}`;
   const words = ["--input-type=module", "--eval", script];
@@ -26,7 +28,13 @@ it("a promise that fails where nobody waits for it is told, and the process goes
   });
 });
 
-it("an exception that nobody caught ends it", () => {
-  const { status, stdout } = runWith(`setImmediate(() => { throw new Error("half done"); });`);
-  expect({ isOver: status !== 0, stdout }).toEqual({ isOver: true, stdout: "" });
+it("an exception that nobody caught is told, and the service taken down once, in good order, whatever fails on the way", () => {
+  const fault = `for (const what of ["half done", "and again"]) setImmediate(() => { throw new Error(what); });`;
+  const { status, stdout, stderr } = runWith(fault);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "calls go on\nall taken down\n" });
+  const lines = stderr.trim().split("\n");
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { level: "error", event: "service.stray_exception", error: { message: "half done" } },
+    { level: "error", event: "service.stray_exception", error: { message: "and again" } },
+  ]);
 });
