@@ -30,7 +30,6 @@ export interface NumberFacts {
 }
 
 export interface DestinationFacts {
-  readonly destinationId: string;
   readonly number: string;
   readonly sipUri: string | null;
   readonly failover: readonly string[];
@@ -48,7 +47,7 @@ export const MATCH_NUMBER = sql(
   "match_number",
   `select clock_timestamp() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch,
      n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until,
-     coalesce(s.touch, n.touch) as touch, n.custom_data, d.id as destination_id, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement
+     coalesce(s.touch, n.touch) as touch, n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement
    from unnest($1::text[]) with ordinality as asked (e164, position) left join promo_number n on n.e164 = asked.e164
      left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
      left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)
@@ -74,7 +73,6 @@ interface MatchRow {
   retained_until: Instant;
   touch: Record<string, unknown> | null;
   custom_data: Record<string, unknown> | null;
-  destination_id: string | null;
   number: string | null;
   sip_uri: string | null;
   failover: string[] | null;
@@ -119,7 +117,7 @@ const FACTS_AT = sql(
   "match_number_at",
   `select now() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch, n.credential_id,
      n.host_account_id, 0 as presentation_seq, null as presentation_id, null as visitor_id, '-infinity'::timestamptz as last_presented_at,
-     '-infinity'::timestamptz as retained_until, s.touch, null::jsonb as custom_data, d.id as destination_id, d.number, d.sip_uri, d.failover,
+     '-infinity'::timestamptz as retained_until, s.touch, null::jsonb as custom_data, d.number, d.sip_uri, d.failover,
      d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement,
      -- Whatever a match could find was presented after this: the number came into the pool then, or retention, 72 h at most, is over.
      coalesce(a.presentations_kept_from > greatest(n.moved_at, asked.at - interval '72 hours'), false) as "isLogCut"
@@ -251,10 +249,9 @@ function factsOf(row: MatchRow, numberId: number, latest: PresentedTo | null, is
     touch: row.touch,
     customData: row.custom_data,
     destination:
-      row.destination_id === null || row.number === null
+      row.number === null
         ? null
         : {
-            destinationId: row.destination_id,
             number: row.number,
             sipUri: row.sip_uri,
             failover: row.failover ?? [],

@@ -11,7 +11,6 @@ export type Target =
 export type Decision =
   | {
       readonly kind: "route";
-      readonly destinationId: string;
       readonly destinationNumber: string;
       /** Tried in order; never empty. */
       readonly targets: readonly Target[];
@@ -38,7 +37,6 @@ export function decide(
   if (destination === null) return { kind: "unavailable" };
   return {
     kind: "route",
-    destinationId: destination.destinationId,
     destinationNumber: destination.number,
     targets: [targetOf(destination.sipUri ?? destination.number), ...destination.failover.map(targetOf)],
     ringTimeoutS: destination.ringTimeoutS,

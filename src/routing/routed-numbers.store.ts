@@ -24,7 +24,7 @@ export interface ReadNumber {
 const PAGE = 10_000;
 
 const COLUMNS = `n.id, n.e164, n.state, n.account_id as "accountId", n.credential_id as "credentialId", n.host_account_id as "hostAccountId",
-  coalesce(c.carrier, n.carrier) as carrier, d.id as "destinationId", d.number, d.sip_uri as "sipUri", d.failover, d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
+  coalesce(c.carrier, n.carrier) as carrier, d.number, d.sip_uri as "sipUri", d.failover, d.ring_timeout_s as "ringTimeoutS", d.max_concurrent_calls as "maxConcurrentCalls", d.caller_id as "callerId", d.pass_ids as "passIds",
   d.whisper, d.record_announcement as "recordAnnouncement"`;
 const JOINED = `left join carrier_credential c on c.id = n.credential_id
   left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch

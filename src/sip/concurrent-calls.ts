@@ -1,7 +1,4 @@
-/**
- * Calls that are up for each destination on this node, against its max_concurrent_calls. A full destination is as good as busy. By id: several accounts may
- * have the same number as theirs, each with a limit of its own.
- */
+/** Calls that are up for each destination on this node, against its max_concurrent_calls. A full destination is as good as busy. */
 
 export class ConcurrentCalls {
   private readonly counts = new Map<string, number>();

@@ -123,9 +123,9 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   const now = callClock(deps.clock, routed.arrivedAt);
   const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, ingressKey);
   if (routed.isRepeat) record({ kind: "retried", at: now() });
-  const { destinationId, maxConcurrentCalls, callerId, passIds } = routed.decision;
+  const { destinationNumber, maxConcurrentCalls, callerId, passIds } = routed.decision;
   if (trunk.mode === "redirect") return redirect(deps, acting, { now, record });
-  const leave = deps.concurrent.enter(destinationId, maxConcurrentCalls);
+  const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
   const business = {
     callerId,
     passIds,
@@ -180,8 +180,8 @@ function redirect(
 ): void {
   const { response, routed, trunk, ending } = acting;
   if (routed.decision.kind !== "route") return;
-  const { destinationId, maxConcurrentCalls, targets } = routed.decision;
-  const leave = deps.concurrent.enter(destinationId, maxConcurrentCalls);
+  const { destinationNumber, maxConcurrentCalls, targets } = routed.decision;
+  const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);
   const { attemptsBefore } = routed;
   const outboundUri = outboundOf(trunk);
   redirectCall({ response, targets, isFirstTargetFull: leave === null, attemptsBefore, outboundUri, ending, ...how });

@@ -69,51 +69,29 @@ describe("over SIP", async () => {
   it("a call beyond the destination's max_concurrent_calls counts as busy there and reaches the failover target", async () => {
     const desk = await startPhone((call) => call.ring());
     const cell = await sipp({ scenario: "uas-answer" });
-    const { number } = await oneCallAtATime([desk.uri, `sip:cell@127.0.0.1:${cell.port}`]);
-    const hangUp = await ringAt(number);
-    await callAndHangUp(number);
-    await cell.done;
-    await hangUp();
+    const { world, number } = await presentedNumber(db, [desk.uri, `sip:cell@127.0.0.1:${cell.port}`]);
+    await rows(db, "update destination set max_concurrent_calls = 1 where id = $1", [world.destination.id]);
+    const first = await startPhone();
+    const hangUp = new AbortController();
+    const ringing = first.phone.call({
+      fromUser: "+14155550123",
+      targetUri: `sip:${number}@${sip.address}`,
+      ringTimeoutMs: 30_000,
+      signal: hangUp.signal,
+    });
+    await recordOf(db, number, "ringing");
+    const other = await sipp({
+      scenario: "uac-answered",
+      remote: sip.address,
+      service: number,
+      caller: "+14155550124",
+    });
+    await Promise.all([other.done, cell.done]);
+    hangUp.abort();
+    expect(await ringing).toEqual({ kind: "canceled" });
     const record = await recordOf(db, number, "completed");
     expect(record.attempts).toMatchObject([{ sipStatus: 486, cause: "max_concurrent_calls" }, { sipStatus: 200 }]);
   });
-
-  it("a call to the same business by another account's number counts against that account's limit alone", async () => {
-    const desk = await startPhone((call) => call.ring());
-    const cell = await sipp({ scenario: "uas-answer" });
-    const one = await oneCallAtATime([desk.uri]);
-    const other = await oneCallAtATime([`sip:cell@127.0.0.1:${cell.port}`]);
-    expect(other.world.destination.number).toBe(one.world.destination.number);
-    const hangUp = await ringAt(one.number);
-    await callAndHangUp(other.number);
-    await cell.done;
-    await hangUp();
-    expect((await recordOf(db, other.number, "completed")).attempts).toMatchObject([{ sipStatus: 200 }]);
-  });
-
-  /** A number whose destination takes one call at a time. */
-  async function oneCallAtATime(targets: readonly string[]) {
-    const presented = await presentedNumber(db, targets);
-    await rows(db, "update destination set max_concurrent_calls = 1 where id = $1", [presented.world.destination.id]);
-    return presented;
-  }
-
-  /** Calls a number of which the first target rings for ever. @returns how to hang up */
-  async function ringAt(number: string): Promise<() => Promise<void>> {
-    const { phone } = await startPhone();
-    const giveUp = new AbortController();
-    const targetUri = `sip:${number}@${sip.address}`;
-    const call = phone.call({ fromUser: "+14155550123", targetUri, ringTimeoutMs: 30_000, signal: giveUp.signal });
-    await recordOf(db, number, "ringing");
-    return async () => {
-      giveUp.abort();
-      expect(await call).toEqual({ kind: "canceled" });
-    };
-  }
-
-  async function callAndHangUp(number: string): Promise<void> {
-    await (await sipp({ scenario: "uac-answered", remote: sip.address, service: number, caller: "+14155550124" })).done;
-  }
 
   it("calls beyond the trunk's max_cps get 503 with Retry-After and leave no record", async () => {
     const [loopback] = await listTrunks(db);
