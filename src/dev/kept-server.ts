@@ -43,10 +43,8 @@ class KeptServer implements EmbeddedServer {
     return this.#process.identity.pid;
   }
 
-  stop(): Promise<void> {
-    this.#stopping ??= this.#end();
-    return this.#stopping;
-  }
+  /** Also of use by itself. */
+  readonly stop = (): Promise<void> => (this.#stopping ??= this.#end());
 
   async #end(): Promise<void> {
     this.#clearTimer();
