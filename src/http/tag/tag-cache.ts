@@ -1,6 +1,6 @@
 /**
- * What is delivered for each tag key, in memory: made when it is first asked for, and again after the directory heard of a change of its account. While the database is
- * away, or slow, what was delivered last is delivered again: a page that runs a former configuration is better off than one without.
+ * What is delivered for each tag key, in memory: made when it is first asked for, and again after the directory heard of a change of its account. While the
+ * database is away, or slow, what was delivered last is delivered again: a page that runs a former configuration is better off than one without.
  */
 import { tagCall } from "../../account/tag-file.js";
 import { findTagDraft } from "../../account/tags.store.js";
