@@ -269,6 +269,20 @@ describe("POST /v1/signals", () => {
     expect(chain.map((row: { signals: unknown[] }) => row.signals.length)).toEqual([0, 1, 1, 2]);
   });
 
+  it.each([0.1 + 0.2, 10.00005, 0.00001, -19.99995])(
+    "an amount of %d is known again by its four decimals",
+    async (revenue) => {
+      const { id } = await finishedCall();
+      const first = (await send({ call_id: id, name: "sale", revenue })).json();
+      const again = await send({ call_id: id, name: "sale", revenue });
+      expect([again.statusCode, again.json()]).toEqual([
+        200,
+        { ...first, signals: [{ ...first.signals[0], is_new: false }] },
+      ]);
+      expect(first.signals[0].revenue).toBeCloseTo(revenue, 3);
+    },
+  );
+
   it("several of one call make one row; the last of one name and id counts", async () => {
     const { id } = await finishedCall();
     const signals = [
