@@ -205,6 +205,13 @@ describe.each(["from calls", "from cells"])("GET /v1/reports, %s", (how) => {
     expect(totals).toMatchObject({ calls: 8, revenue: null, currency: null });
   });
 
+  it.each(["%2B18885550001", "+18885550001"])(
+    "finds a promo number written %s, as the list of calls does",
+    async (number) => {
+      expect((await report(`numbers?${own}&promo_number=${number}`)).totals.calls).toBe(6);
+    },
+  );
+
   it("pages in the order asked for", async () => {
     const first = await report(`sources?${own}&sort=calls&limit=3`);
     const second = await report(`sources?${own}&sort=calls&limit=3&cursor=${first.next_cursor}`);
