@@ -1,3 +1,4 @@
+import type fileSystem from "node:fs";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import type { ShownCall } from "../../src/http/contract/call-columns.js";
 
 // A disk that is nearly full: a write takes a part of what it was given, and is no error.
 vi.mock("node:fs", async (original) => {
-  const fs = await original<typeof import("node:fs")>();
+  const fs = await original<typeof fileSystem>();
   const writeSync = (descriptor: number, text: string): number => fs.writeSync(descriptor, text.slice(0, 10));
   return { ...fs, writeSync };
 });
