@@ -43,6 +43,7 @@ async function finishedCall(): Promise<{ world: World; id: string; number: strin
 const correct = (id: string, body: object, key?: string) =>
   request("POST", `/v1/calls/${id}/corrections`, key === undefined ? { body } : { body, key });
 const get = async (id: string) => (await request("GET", `/v1/calls/${id}`)).json();
+const explain = async (id: string) => (await request("GET", `/v1/calls/${id}/explanation`)).json();
 
 describe("POST /v1/calls/:id/corrections", () => {
   it("adds a row that replaces the call in lists and leaves it as it was", async () => {
@@ -109,9 +110,22 @@ describe("POST /v1/calls/:id/corrections", () => {
         confidence: null,
       });
       expect(row.attribution.age_ms).toBeGreaterThanOrEqual(0);
+      expect(await explain(row.id)).toMatchObject({
+        reason: expect.stringContaining("correction says so"),
+        confidence: null,
+        candidates: [
+          { visitor_id: wrong.vis, chosen: false },
+          { visitor_id: right.vis, chosen: true },
+        ],
+      });
     }
     const nobody = (await correct(id, { attribution: { outcome: "unattributable" } })).json();
     expect(nobody.attribution).toMatchObject({ outcome: "unattributable", presentation_id: null, touch: null });
+    expect(await explain(nobody.id)).toMatchObject({ reason: expect.stringContaining("correction says so") });
+    expect((await explain(id)).reason).toContain("latest visitor");
+    const sold = (await correct(id, { attribution: { visitor_id: wrong.vis }, revenue: 5 })).json();
+    expect((await explain(sold.id)).reason).toContain("latest visitor");
+    await correct(id, { attribution: { outcome: "unattributable" } });
     const key = await keyOf(world.account.id, ["read"]);
     const found = async (outcome: string) =>
       (await request("GET", `/v1/calls?attribution=${outcome}`, { key })).json().data.length;
