@@ -309,6 +309,10 @@ describe("POST /v1/signals", () => {
     expect(body.revision).toBe(1);
     expect(body.signals.map((one: { is_new: boolean }) => one.is_new)).toEqual([true, true, true, true]);
     expect(await get(body.record_id)).toMatchObject({ conversion: true, revenue: 0.5 });
+    const again = await send({ call_id: id, signals });
+    expect([again.statusCode, again.json().record_id]).toEqual([200, body.record_id]);
+    const changed = (await send({ call_id: id, signals: [signals[3], signals[1]] })).json();
+    expect(changed.signals.map((one: { is_new: boolean }) => one.is_new)).toEqual([false, true]);
   });
 
   it("what a correction says counts before signals, until it is taken back", async () => {
