@@ -34,7 +34,11 @@ const REASONS: Readonly<Record<AttributionOutcome, string>> = {
 const STATIC_REASON =
   "The number is static: it belongs to a source, whose touch the record has, and is presented to no visitor.";
 
+const CORRECTED_REASON =
+  "A correction says so: somebody knew better than the match, and gave the reason that the record's rows have.";
+
 /**
+ * @param isCorrected somebody said whom the call belongs to, which has no confidence
  * @param isStatic the record has a touch and no visitor: its number belonged to a source
  * @param presentations of this number, owner and pool with a sequence at or below the one the match saw, any order; renewals of one visitor
  *   count once, by their latest
@@ -42,13 +46,14 @@ const STATIC_REASON =
  */
 export function explainMatch(input: {
   outcome: AttributionOutcome;
+  isCorrected?: boolean;
   isStatic?: boolean;
   matchedPresentationId: string | null;
   presentations: readonly PresentedTo[];
   receivedAt: number;
   model: DelayModel;
 }): Explanation {
-  const { outcome, matchedPresentationId, presentations, receivedAt, model } = input;
+  const { outcome, isCorrected = false, matchedPresentationId, presentations, receivedAt, model } = input;
   const latest = latestPerVisitor(presentations);
   const within = latest.filter((p) => receivedAt <= p.retainedUntil);
   const shares = probabilities(
@@ -65,8 +70,8 @@ export function explainMatch(input: {
   }));
   const chosen = candidates.find((c) => c.chosen) ?? null;
   const runnerUp = candidates.find((c) => !c.chosen && c.withinRetention) ?? null;
-  const reason = input.isStatic === true ? STATIC_REASON : REASONS[outcome];
-  return { reason, candidates, runnerUp, confidence: chosen?.probability ?? null, model };
+  const reason = isCorrected ? CORRECTED_REASON : input.isStatic === true ? STATIC_REASON : REASONS[outcome];
+  return { reason, candidates, runnerUp, confidence: isCorrected ? null : (chosen?.probability ?? null), model };
 }
 
 /** Newest first. */

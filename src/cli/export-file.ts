@@ -1,5 +1,5 @@
 /** The file that `ringmatch export` writes: beside its place under another name first, so that what stands there is always whole. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { CallColumn, ShownCall } from "../http/contract/call-columns.js";
 import { csvCall, csvHead, ndjsonCall } from "../http/contract/call-lines.js";
 import { createParquetFile } from "./parquet-file.js";
@@ -33,14 +33,18 @@ export async function writeExportFile(
 
 function openFile(path: string, format: ExportFormat, columns: readonly CallColumn[]): CallFile {
   if (format === "parquet") {
+    // Its writer takes a file as it finds it, and makes one that everybody may read.
+    closeSync(openSync(path, "w", FILE_MODE));
     const file = createParquetFile(path, columns);
     return { add: (shown) => shown.forEach((call) => file.add(call)), finish: () => file.finish() };
   }
   const descriptor = openSync(path, "w", FILE_MODE);
-  if (format === "csv") writeSync(descriptor, csvHead(columns));
+  // Not writeSync, which on a disk that is filling up writes a part and says so by its answer alone.
+  const write = (text: string): void => writeFileSync(descriptor, text);
+  if (format === "csv") write(csvHead(columns));
   const lineOf = format === "csv" ? (call: ShownCall) => csvCall(columns, call) : ndjsonCall;
   return {
-    add: (shown) => void writeSync(descriptor, shown.map(lineOf).join("")),
+    add: (shown) => write(shown.map(lineOf).join("")),
     finish: () => closeSync(descriptor),
   };
 }

@@ -1,9 +1,11 @@
 /**
  * Pages of a report. It is made anew for each page, and its rows stand in an order of sums, which may have changed since: a page goes on after the row that
- * the page before ended with, wherever that stands now, or where it would stand.
+ * the page before ended with, wherever that stands now, or where it would stand. A report up to now stays up to when its first page was made: hours of the
+ * day stand in the order in which the range has them, and the next hour would put another one first.
  */
 import { createHash } from "node:crypto";
 import type { ReportOrder, ReportRow } from "../attribution/reports/report-rows.js";
+import { type Instant, INSTANT_MAX } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import { pageOf, positionOfCursor } from "./cursor.js";
 
@@ -14,25 +16,44 @@ interface PageInput<T> {
   readonly list: string;
   readonly rows: readonly ReportRow[];
   readonly order: ReportOrder;
+  /** Where the report's range ends. */
+  readonly to: Instant;
   readonly limit: number;
   readonly cursor: string | undefined;
   readonly show: (row: ReportRow) => T;
 }
 
-export function reportPage<T>({ list, rows, order, limit, cursor, show }: PageInput<T>) {
-  const begin = cursor === undefined ? 0 : placeAfter(rows, order, positionOfCursor(list, cursor));
-  const positionOf = (row: ReportRow) => [timeOf(row), valueOf(row, order), digestOf(row)];
-  return pageOf(list, { rows: rows.slice(begin, begin + limit + 1), limit, positionOf, show });
+export function reportPage<T>({ list, rows, order, to, limit, cursor, show }: PageInput<T>) {
+  const begin = cursor === undefined ? 0 : placeAfter(rows, order, positionOf(list, cursor));
+  const place = (row: ReportRow) => [timeOf(row), valueOf(row, order), digestOf(row), to];
+  return pageOf(list, { rows: rows.slice(begin, begin + limit + 1), limit, positionOf: place, show });
 }
 
-function placeAfter(rows: readonly ReportRow[], order: ReportOrder, position: readonly unknown[]): number {
-  const [time, value, digest] = position;
-  if (typeof time !== "string" || typeof value !== "number" || typeof digest !== "string" || position.length !== 3) {
-    const fields = [{ path: "cursor", message: "is not a next_cursor of this report" }];
-    throw new AppError("invalid_value", "Send the next_cursor of this report's last page, unchanged, or none.", {
-      fields,
-    });
-  }
+/** Where the range of the page before ended. */
+export function endOfPages(list: string, cursor: string): Instant {
+  return positionOf(list, cursor).to;
+}
+
+interface Position {
+  readonly time: string;
+  readonly value: number;
+  readonly digest: string;
+  readonly to: Instant;
+}
+
+/** @throws AppError("invalid_value") */
+function positionOf(list: string, cursor: string): Position {
+  const [time, value, digest, to, ...rest] = positionOfCursor(list, cursor);
+  const isRow = typeof time === "string" && typeof value === "number" && typeof digest === "string";
+  const isTime = typeof to === "number" && Number.isInteger(to) && to >= 0 && to <= INSTANT_MAX;
+  if (isRow && isTime && rest.length === 0) return { time, value, digest, to };
+  const fields = [{ path: "cursor", message: "is not a next_cursor of this report" }];
+  throw new AppError("invalid_value", "Send the next_cursor of this report's last page, unchanged, or none.", {
+    fields,
+  });
+}
+
+function placeAfter(rows: readonly ReportRow[], order: ReportOrder, { time, value, digest }: Position): number {
   const isOfTime = (row: ReportRow): boolean => timeOf(row) === time;
   const known = rows.findIndex((row) => isOfTime(row) && digestOf(row) === digest);
   if (known >= 0) return known + 1;
@@ -41,7 +62,6 @@ function placeAfter(rows: readonly ReportRow[], order: ReportOrder, position: re
   return rows.findLastIndex(isPast) + 1 || Math.max(0, rows.findIndex(isOfTime));
 }
 
-/** Not its first moment: a report up to now begins later with each page. */
 function timeOf({ bucket }: ReportRow): string {
   return `${bucket.interval} ${bucket.hourOfDay} ${bucket.dayOfWeek}`;
 }

@@ -100,6 +100,11 @@ describe("ringmatch export", () => {
     });
   });
 
+  it.each(["csv", "ndjson", "parquet"] as const)("a %s is for its owner alone", async (format) => {
+    await run(format, `own.${format}`, "--reveal-callers");
+    expect(statSync(path(`own.${format}`)).mode & 0o077).toBe(0);
+  });
+
   it("writes as many row groups as it needs, and every call once", async () => {
     await run("ndjson", "some.ndjson");
     const [call] = readFileSync(path("some.ndjson"), "utf8")

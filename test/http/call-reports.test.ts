@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/kernel/clock.js";
 import { countReports } from "../../src/jobs/report-cells.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../support/database.js";
@@ -205,6 +206,13 @@ describe.each(["from calls", "from cells"])("GET /v1/reports, %s", (how) => {
     expect(totals).toMatchObject({ calls: 8, revenue: null, currency: null });
   });
 
+  it.each(["%2B18885550001", "+18885550001"])(
+    "finds a promo number written %s, as the list of calls does",
+    async (number) => {
+      expect((await report(`numbers?${own}&promo_number=${number}`)).totals.calls).toBe(6);
+    },
+  );
+
   it("pages in the order asked for", async () => {
     const first = await report(`sources?${own}&sort=calls&limit=3`);
     const second = await report(`sources?${own}&sort=calls&limit=3&cursor=${first.next_cursor}`);
@@ -214,6 +222,21 @@ describe.each(["from calls", "from cells"])("GET /v1/reports, %s", (how) => {
     expect(second.totals).toEqual(first.totals);
     const rolling = await report("sources?limit=1&sort=calls");
     expect(rolling.data.length).toBeLessThanOrEqual(1);
+  });
+
+  it("goes on with the range of its first page when time goes on", async () => {
+    let now = Date.parse("2026-03-10T03:59:59Z");
+    const clocked = makeHttpWorld(db, { clock: { ...systemClock, now: () => now } });
+    const hours: number[] = [];
+    for (let cursor = ""; ; now += 3_600_000) {
+      const url = `/v1/reports/calls?account_id=${account.id}&time_zone=UTC&group_by=hour_of_day&limit=10${cursor}`;
+      const page = (await clocked.request("GET", url)).json();
+      expect([page.from, page.to]).toEqual(["2026-02-08T03:59:59.000Z", "2026-03-10T03:59:59.000Z"]);
+      hours.push(...page.data.map((row: { hour_of_day: number }) => row.hour_of_day));
+      if (page.next_cursor === null) break;
+      cursor = `&cursor=${page.next_cursor}`;
+    }
+    expect(hours).toEqual(Array.from({ length: 24 }, (_, i) => (i + 3) % 24));
   });
 
   it("is CSV that no spreadsheet runs", async () => {

@@ -43,6 +43,7 @@ async function finishedCall(): Promise<{ world: World; id: string; number: strin
 const correct = (id: string, body: object, key?: string) =>
   request("POST", `/v1/calls/${id}/corrections`, key === undefined ? { body } : { body, key });
 const get = async (id: string) => (await request("GET", `/v1/calls/${id}`)).json();
+const explain = async (id: string) => (await request("GET", `/v1/calls/${id}/explanation`)).json();
 
 describe("POST /v1/calls/:id/corrections", () => {
   it("adds a row that replaces the call in lists and leaves it as it was", async () => {
@@ -109,9 +110,22 @@ describe("POST /v1/calls/:id/corrections", () => {
         confidence: null,
       });
       expect(row.attribution.age_ms).toBeGreaterThanOrEqual(0);
+      expect(await explain(row.id)).toMatchObject({
+        reason: expect.stringContaining("correction says so"),
+        confidence: null,
+        candidates: [
+          { visitor_id: wrong.vis, chosen: false },
+          { visitor_id: right.vis, chosen: true },
+        ],
+      });
     }
     const nobody = (await correct(id, { attribution: { outcome: "unattributable" } })).json();
     expect(nobody.attribution).toMatchObject({ outcome: "unattributable", presentation_id: null, touch: null });
+    expect(await explain(nobody.id)).toMatchObject({ reason: expect.stringContaining("correction says so") });
+    expect((await explain(id)).reason).toContain("latest visitor");
+    const sold = (await correct(id, { attribution: { visitor_id: wrong.vis }, revenue: 5 })).json();
+    expect((await explain(sold.id)).reason).toContain("latest visitor");
+    await correct(id, { attribution: { outcome: "unattributable" } });
     const key = await keyOf(world.account.id, ["read"]);
     const found = async (outcome: string) =>
       (await request("GET", `/v1/calls?attribution=${outcome}`, { key })).json().data.length;
@@ -269,6 +283,20 @@ describe("POST /v1/signals", () => {
     expect(chain.map((row: { signals: unknown[] }) => row.signals.length)).toEqual([0, 1, 1, 2]);
   });
 
+  it.each([0.1 + 0.2, 10.00005, 0.00001, -19.99995])(
+    "an amount of %d is known again by its four decimals",
+    async (revenue) => {
+      const { id } = await finishedCall();
+      const first = (await send({ call_id: id, name: "sale", revenue })).json();
+      const again = await send({ call_id: id, name: "sale", revenue });
+      expect([again.statusCode, again.json()]).toEqual([
+        200,
+        { ...first, signals: [{ ...first.signals[0], is_new: false }] },
+      ]);
+      expect(first.signals[0].revenue).toBeCloseTo(revenue, 3);
+    },
+  );
+
   it("several of one call make one row; the last of one name and id counts", async () => {
     const { id } = await finishedCall();
     const signals = [
@@ -281,6 +309,10 @@ describe("POST /v1/signals", () => {
     expect(body.revision).toBe(1);
     expect(body.signals.map((one: { is_new: boolean }) => one.is_new)).toEqual([true, true, true, true]);
     expect(await get(body.record_id)).toMatchObject({ conversion: true, revenue: 0.5 });
+    const again = await send({ call_id: id, signals });
+    expect([again.statusCode, again.json().record_id]).toEqual([200, body.record_id]);
+    const changed = (await send({ call_id: id, signals: [signals[3], signals[1]] })).json();
+    expect(changed.signals.map((one: { is_new: boolean }) => one.is_new)).toEqual([false, true]);
   });
 
   it("what a correction says counts before signals, until it is taken back", async () => {

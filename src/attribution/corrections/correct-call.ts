@@ -111,10 +111,12 @@ export async function recordSignals(
     deps.db.transaction(async (tx) => {
       const newest = await lockOwned(tx, asked);
       const current = new Map((await readSignals(tx, newest.callId)).map((signal) => [keyOf(signal), signal]));
+      // Of several with one name and id the last counts: all of them are known when it is, as when the request is sent again.
+      const last = new Map(signals.map((signal) => [keyOf(signal), signal]));
       const results: SignalResult[] = [];
       for (const signal of signals) {
         const before = current.get(keyOf(signal)) ?? null;
-        if (before !== null && isSame(before, signal)) {
+        if (before !== null && (isSame(before, signal) || isSame(before, last.get(keyOf(signal)) ?? signal))) {
           results.push({ signal: before, isNew: false });
           continue;
         }

@@ -58,6 +58,14 @@ const filterIn = z
   .optional()
   .meta({ description: "Only calls with this; empty: only calls without any" });
 
+/** An unescaped plus arrives as a space; numbers that are none are filtered for as they were dialled. */
+const promoNumberIn = z
+  .string()
+  .max(FILTER_CHARS_MAX)
+  .transform((text) => text.replace(/^ (?=\d)/, "+"))
+  .optional()
+  .meta({ description: "Only calls to this number; the plus sign may be written as %2B" });
+
 export const callReportQuery = z.strictObject({
   ...pageQuery,
   ...accountQuery,
@@ -80,6 +88,7 @@ export const callReportQuery = z.strictObject({
     .optional()
     .meta({ description: "Names separated by commas" }),
   ...(Object.fromEntries(FILTERS.map((one) => [one, filterIn])) as Record<(typeof FILTERS)[number], typeof filterIn>),
+  promo_number: promoNumberIn,
   sort: z
     .enum(SORTS.flatMap((one) => [one, `-${one}`] as const))
     .default("-calls")

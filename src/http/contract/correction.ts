@@ -16,6 +16,7 @@ import { idIn, idOut, instantIn } from "./scalars.js";
 
 /** A sale of a business; refunds are below zero. Four decimals. */
 const AMOUNT_MAX = 1_000_000_000;
+const AMOUNT_DIGITS = 4;
 const SIGNAL_TEXT_CHARS_MAX = 200;
 export const SIGNALS_MAX = 100;
 
@@ -23,6 +24,8 @@ const revenueIn = z
   .number()
   .min(-AMOUNT_MAX)
   .max(AMOUNT_MAX)
+  // As it is stored: a signal sent again, 0.1 + 0.2 as its sum, would otherwise differ from what is known.
+  .transform((amount) => Number(amount.toFixed(AMOUNT_DIGITS)))
   .nullable()
   .optional()
   .meta({ description: "In the account's currency, four decimals; null takes it back" });

@@ -45,9 +45,9 @@ function wallOf(fields: readonly (string | undefined)[]): number | null {
   const ms = Number((fields[6] ?? "").padEnd(3, "0"));
   const wall = Date.UTC(year, month - 1, day, hour, minute, second, ms);
   const back = new Date(wall);
-  const isReal =
-    back.getUTCMonth() === month - 1 && back.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
-  return isReal ? wall : null;
+  // Date.UTC takes years below 100 for those of the twentieth century.
+  const isDate = back.getUTCFullYear() === year && back.getUTCMonth() === month - 1 && back.getUTCDate() === day;
+  return isDate && hour < 24 && minute < 60 && second < 60 ? wall : null;
 }
 
 function offsetMs(text: string): number {

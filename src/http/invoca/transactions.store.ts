@@ -88,43 +88,78 @@ interface BranchColumns {
   readonly received: string;
 }
 
-// $1 account, $2 horizon, $3 types, $4 how many; from $5 on the scope's. Each branch has an index that begins at the place and ends at the limit.
-const feed = (name: string, bounds: (columns: BranchColumns) => string, order: string) =>
+/** A correction that came while its call was still going on stands right behind the call: whoever reads on must not take the call for the newer row. */
+const EARLY = `k.call_id = c.id and k.kind = 'correction' and k.at < c.finished_at`;
+
+interface FeedBounds {
+  /** Each branch has an index that begins at the place and ends at the limit. */
+  readonly of: (columns: BranchColumns) => string;
+  /** Instead, of calls `c`, and of them and their early corrections as rows `r`. */
+  readonly ofCalls?: string;
+  readonly shown?: string;
+  /** The early corrections `k` behind the place, of the call `c` before it; left out: there is no place. */
+  readonly cut?: string;
+}
+
+// $1 account, $2 horizon, $3 types, $4 how many; from $5 on the scope's.
+const feed = (name: string, { of, ofCalls, cut = "false", shown = "true" }: FeedBounds, order: string) =>
   sql(
     name,
     `select f.id, f.type, f."callId", f."receivedAt", f.revision, f."correctsId", f.at, f.signal from (
-       (select c.id, 'Call' as type, c.id as "callId", c.received_at as "receivedAt", 0 as revision, null as "correctsId", c.finished_at as at,
+       (select r.id, 'Call' as type, c.id as "callId", c.received_at as "receivedAt", r.revision, r."correctsId", c.finished_at as at,
           null::jsonb as signal
-        from call c where c.account_id = $1 and c.finished_at is not null and c.finished_at < $2 and 'Call' = any ($3::text[])
-          ${bounds({ at: "c.finished_at", id: "c.id", call: "c.id", received: "c.received_at" })})
+        from (
+          select c.id, c.received_at, c.finished_at, c.revision from call c
+          where c.account_id = $1 and c.finished_at is not null and c.finished_at < $2 and 'Call' = any ($3::text[])
+            ${ofCalls ?? of({ at: "c.finished_at", id: "c.id", call: "c.id", received: "c.received_at" })}) c
+          cross join lateral (
+            select c.id, 0 as revision, null as "correctsId"
+            union all select k.id, k.revision, ${REPLACED("k.call_id", "k.revision")} from call_correction k where c.revision > 0 and ${EARLY}) r
+        where ${shown})
+       union all
+       (select k.id, 'Call', k.call_id, k.received_at, k.revision, ${REPLACED("k.call_id", "k.revision")}, c.finished_at, null
+        from call c join call_correction k on ${EARLY}
+        where c.account_id = $1 and c.finished_at < $2 and 'Call' = any ($3) and ${cut})
        union all
        (select k.id, 'Call', k.call_id, k.received_at, k.revision, ${REPLACED("k.call_id", "k.revision")}, k.at, null
-        from call_correction k where k.account_id = $1 and k.kind = 'correction' and k.at < $2 and 'Call' = any ($3)
-          ${bounds({ at: "k.at", id: "k.id", call: "k.call_id", received: "k.received_at" })})
+        from call_correction k
+          cross join lateral (select c.finished_at from call c where c.id = k.call_id and c.received_at = k.received_at offset 0) c
+        where k.account_id = $1 and k.kind = 'correction' and k.at < $2 and 'Call' = any ($3) and c.finished_at <= k.at
+          ${of({ at: "k.at", id: "k.id", call: "k.call_id", received: "k.received_at" })})
        union all
        (select s.id, 'Signal', s.call_id, s.received_at, s.call_revision, s.corrects_id, s.at,
           jsonb_build_object('name', s.name, 'partnerUniqueId', s.partner_unique_id, 'value', s.value, 'revenue', s.revenue::float8,
             'occurredAt', floor(extract(epoch from s.occurred_at) * 1000))
         from call_signal s where s.account_id = $1 and s.at < $2 and 'Signal' = any ($3)
-          ${bounds({ at: "s.at", id: "s.id", call: "s.call_id", received: "s.received_at" })})) f
+          ${of({ at: "s.at", id: "s.id", call: "s.call_id", received: "s.received_at" })})) f
      order by ${order} limit $4`,
   );
 const BEGINNING = `coalesce($5::timestamptz, '-infinity')`;
 const ALL = feed(
   "invoca_feed_all",
-  ({ at, id }) => `and (${at}, ${id}) > (${BEGINNING}, $6) order by ${at}, ${id} limit $4`,
+  {
+    of: ({ at, id }) => `and (${at}, ${id}) > (${BEGINNING}, $6) order by ${at}, ${id} limit $4`,
+    cut: `c.finished_at = $5::timestamptz and c.id <= $6 and k.id > $6`,
+  },
   "f.at, f.id",
 );
 const RANGE = feed(
   "invoca_feed_range",
-  ({ at, id, received }) =>
-    `and ${received} >= $8 and ${received} < $9 and (${received}, ${at}, ${id}) > (coalesce($7::timestamptz, '-infinity'), ${BEGINNING}, $6)
+  {
+    of: ({ at, id, received }) =>
+      `and ${received} >= $8 and ${received} < $9 and (${received}, ${at}, ${id}) > (coalesce($7::timestamptz, '-infinity'), ${BEGINNING}, $6)
      order by ${received}, ${at}, ${id} limit $4`,
+    cut: `c.received_at = $7::timestamptz and c.received_at >= $8 and c.received_at < $9 and c.finished_at = $5::timestamptz and c.id <= $6 and k.id > $6`,
+  },
   `f."receivedAt", f.at, f.id`,
 );
 const CALL = feed(
   "invoca_feed_call",
-  ({ at, id, call }) => `and ${call} = $5 and ($6::text is null or ${id} = $6) order by ${at}, ${id} limit $4`,
+  {
+    of: ({ at, id, call }) => `and ${call} = $5 and ($6::text is null or ${id} = $6) order by ${at}, ${id} limit $4`,
+    ofCalls: `and c.id = $5`,
+    shown: `$6::text is null or r.id = $6`,
+  },
   "f.at, f.id",
 );
 
@@ -144,7 +179,8 @@ const PLACE_OF_RECORD = sql(
   "invoca_feed_place_of_record",
   `select ${exact("c.received_at")} as "receivedAt", ${exact("c.finished_at")} as at, c.id, c.id as "callId" from call c
    where c.id = $1 and c.account_id = $2 and c.finished_at is not null
-   union all select ${exact("k.received_at")}, ${exact("k.at")}, k.id, k.call_id from call_correction k where k.id = $1 and k.account_id = $2`,
+   union all select ${exact("k.received_at")}, ${exact("greatest(k.at, c.finished_at)")}, k.id, k.call_id
+   from call_correction k join call c on c.id = k.call_id and c.received_at = k.received_at where k.id = $1 and k.account_id = $2`,
 );
 const PLACE_OF_SIGNAL = sql(
   "invoca_feed_place_of_signal",

@@ -24,7 +24,7 @@ import { callReportCsv } from "../contract/call-report-csv.js";
 import { poolReportOut } from "../contract/pool-report.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { poolLoads, type ShownLoad } from "../pool-loads.js";
-import { reportPage } from "../report-page.js";
+import { endOfPages, reportPage } from "../report-page.js";
 
 /** Each pool's log is read for it: a second or two. */
 const POOLS_A_PAGE_MAX = 50;
@@ -61,14 +61,18 @@ function addReport(app: HttpApp, deps: HttpDeps, report: ReportName): void {
     },
     async (request) => {
       const { query } = request;
-      const made = await makeReport(deps, principalOf(request), report, query);
+      const { cursor } = query;
+      const list = `report_${report}`;
+      const to = query.to ?? (cursor === undefined ? undefined : endOfPages(list, cursor));
+      const made = await makeReport(deps, principalOf(request), report, { ...query, to });
       const { question, table, timeZone } = made;
       const page = reportPage({
-        list: `report_${report}`,
+        list,
         rows: table.rows,
         order: question.order,
+        to: question.to,
         limit: made.hasLoads ? Math.min(query.limit, POOLS_A_PAGE_MAX) : query.limit,
-        cursor: query.cursor,
+        cursor,
         show: (row) => row,
       });
       const loads = await loadsOf(deps, made, page.data);

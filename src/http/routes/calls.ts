@@ -101,6 +101,7 @@ function addExplanation(app: HttpApp, deps: HttpDeps): void {
       const call = await getCall(deps.db, { id: request.params.id, accountId });
       const explanation = explainMatch({
         outcome: call.attribution.outcome,
+        isCorrected: await isCorrected(deps, call),
         isStatic: call.attribution.outcome === "never_presented" && call.attribution.touch !== null,
         matchedPresentationId: call.attribution.presentationId,
         presentations: await candidatesOf(deps, call),
@@ -110,6 +111,13 @@ function addExplanation(app: HttpApp, deps: HttpDeps): void {
       return showExplanation(call, explanation);
     },
   );
+}
+
+/** Whether the row's call belongs to somebody else than the match had said. */
+async function isCorrected({ db }: HttpDeps, { correction, callId, accountId, attribution }: CallRecord) {
+  if (correction === null) return false;
+  const matched = (await getCall(db, { id: callId, accountId })).attribution;
+  return matched.outcome !== attribution.outcome || matched.presentationId !== attribution.presentationId;
 }
 
 /** None where no pool held the number. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { updateAccount } from "../../../src/account/accounts.store.js";
 import { correctCall, recordSignals } from "../../../src/attribution/corrections/correct-call.js";
 import { transactionIdOf } from "../../../src/http/invoca/transaction-id.js";
+import { HELD_BACK_MS } from "../../../src/http/invoca/transactions.store.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { callTo, type InvocaWorld, makeInvocaWorld, settledFeed, VERSION } from "./support/invoca-world.js";
 
@@ -110,6 +111,50 @@ describe("the feed", () => {
       corrected_at: expect.any(String),
     });
     expect(feed[3]).toMatchObject({ quote: 1, signal_name: "quote", complete_call_id: transactionIdOf(first) });
+  });
+
+  it("shows a correction of a call that still went on behind the call that it corrects", async () => {
+    const { world, next } = await worldWithPool();
+    const id = await callTo(db, await next(), { isOpen: true });
+    const asked = { id, accountId: world.account.id, actor, reason: "r" };
+    const correct = async (revenue: number) =>
+      transactionIdOf((await correctCall(world.deps, { ...asked, revenue })).id);
+    const [one, two] = [await correct(5), await correct(6)];
+    await new Promise((resolve) => setTimeout(resolve, HELD_BACK_MS + 100));
+    expect(await read(world)).toEqual([]);
+    await rows(db, "update call set status = 'completed', ended_at = now() where id = $1", [id]);
+    const three = await correct(7);
+    const first = transactionIdOf(id);
+    const expected = [
+      [first, null, null],
+      [one, first, 5],
+      [two, one, 6],
+      [three, two, 7],
+    ];
+    await settledFeed(
+      () => read(world),
+      (feed) => feed.length === 4,
+    );
+    const today = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+    for (const days of ["", `from=${today(-1)}&to=${today(1)}&`]) {
+      for (const limit of [1, 2, 3, 10]) {
+        const shown: Row[] = [];
+        for (let page: Row[] = []; page.length > 0 || shown.length === 0; shown.push(...page)) {
+          const after = (shown.at(-1)?.["transaction_id"] as string | undefined) ?? "";
+          page = await read(world, `${days}limit=${limit}&start_after_transaction_id=${after}`);
+          expect(page.length).toBeLessThanOrEqual(limit);
+          if (page.length === 0) break;
+        }
+        expect(
+          shown.map((row) => [row["transaction_id"], row["corrects_transaction_id"], row["revenue"]]),
+          `${days}${limit}`,
+        ).toEqual(expected);
+      }
+    }
+    for (const transaction of [first, one, two, three])
+      expect(idsOf(await read(world, `transaction_id=${transaction}`))).toEqual([transaction]);
+    expect(idsOf(await read(world, `call_record_id=${first}`))).toEqual([first, one, two, three]);
+    expect(await read(world, "transaction_type=Signal")).toEqual([]);
   });
 
   it("of days: by call start, in the account's zone, only when both are given", async () => {
