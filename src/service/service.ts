@@ -91,7 +91,7 @@ async function startOn(
   sweepWith(leader, { numbers: jobs, inventory, scaling, outbound });
   const { callLog } = routing;
   keepReportCells(leader, db);
-  keepPrivacy(leader, { db, ids, secrets, clock, log });
+  keepPrivacy(leader, { db, ids, secrets, log });
   keepHouse(leader, { db, callLog, schedule: jobs, clock, log, onIdleNumbers: createIdleGauge(metrics) });
   const closeFormer = formerLifeOf({ config, db, callLog, log, life: { node, before: routing.startedAt } });
   await closeFormer();
