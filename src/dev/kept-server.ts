@@ -87,7 +87,8 @@ class KeptServer implements EmbeddedServer {
     } catch (error) {
       if (this.#stopping !== null) return;
       place.log.error("embedded.not_started_again", { server: place.server, error: messageOf(error) });
-      await this.#process.stop();
+      // A disk that may not be written to keeps its record; that must not be the last try.
+      await this.#process.stop().catch(() => undefined);
       this.#startLater();
     }
   }

@@ -112,7 +112,13 @@ export class ServerProcess {
       // Only synchronous steps up to the record: a service killed in between would leave a server that nobody knows of.
       if (child.pid === undefined) throw notRunnable(place, command, await spawnFailure(child));
       const identity = identityOf(child.pid) ?? { pid: child.pid, startedAt: ENDED_AT_ONCE };
-      writeDurably(place.recordFile, JSON.stringify({ ...identity, directory: place.directory }));
+      try {
+        writeDurably(place.recordFile, JSON.stringify({ ...identity, directory: place.directory }));
+      } catch (error) {
+        // The disk is full: nobody else will know of this one, and it would keep port and data from the next try.
+        await endProcess(identity, place.stopSteps, place.clock);
+        throw error;
+      }
       child.unref();
       return new ServerProcess(place, child, identity, logStart);
     } finally {

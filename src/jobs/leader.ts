@@ -18,10 +18,14 @@ const TICK_MS = 1_000;
 const ANSWER_MS_MAX = 3_000;
 /** A process that slept (a paused machine) may have lost the lead without knowing: older news than this is asked for again before a chore begins. */
 const NEWS_MS_MAX = TICK_MS + ANSWER_MS_MAX;
-/** A leader whose process or session ended is followed by another one within this time; one whose machine or network is gone within 20 s. */
+/** A leader whose process or session ended is followed by another one within this time; one that hangs, or whose machine or network is gone, within 20 s. */
 export const TAKEOVER_MS_MAX = 5_000;
-/** What makes PostgreSQL notice a machine that is gone: about 14 s of silence, after the leader itself has given up. */
-const KEEPALIVE = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3";
+/**
+ * What makes PostgreSQL notice a machine that is gone: about 14 s of silence, after the leader itself has given up. For a process that hangs, or was
+ * stopped, its kernel goes on answering; that it asks nothing any more is what tells.
+ */
+const KEEPALIVE =
+  "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set idle_session_timeout = '15s'";
 /** Stopping waits for running chores, not for one that hangs. */
 const STOP_MS_MAX = 5_000;
 

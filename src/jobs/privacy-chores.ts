@@ -13,7 +13,7 @@ import {
   redactIntercepts,
 } from "../attribution/privacy/retention.store.js";
 import { type Database, sqlState } from "../db/database.js";
-import type { Clock } from "../kernel/clock.js";
+import { databaseNow } from "../db/database-now.js";
 import type { Log } from "../kernel/log.js";
 import type { Leader } from "./leader.js";
 
@@ -34,7 +34,6 @@ const LOCK_NOT_AVAILABLE = "55P03";
 
 export interface PrivacyOptions extends EraseDeps {
   readonly db: Database;
-  readonly clock: Pick<Clock, "now">;
   readonly log: Log;
 }
 
@@ -51,7 +50,7 @@ async function eraseLate(options: PrivacyOptions): Promise<void> {
 }
 
 export async function applyRetention(options: PrivacyOptions): Promise<void> {
-  const { db, clock, log } = options;
+  const { db, log } = options;
   const budget = { left: BATCHES_A_TURN };
   const removed = { callers: 0, presentations: 0, visitors: 0 };
   for (let after = ""; ; ) {
@@ -61,7 +60,8 @@ export async function applyRetention(options: PrivacyOptions): Promise<void> {
     if (last === undefined || budget.left <= 0) break;
     after = last.accountId;
   }
-  const before = clock.now() - UNOWNED_CALLER_DAYS * DAY_MS;
+  // What is removed does not come back: by no clock but the one that wrote the calls' times.
+  const before = (await databaseNow(db)) - UNOWNED_CALLER_DAYS * DAY_MS;
   const unowned = () => db.transaction((tx) => redactCallers(tx, { accountId: null, before, limit: BATCH }));
   removed.callers += await inBatches(budget, unowned);
   removed.callers += await inBatches(budget, () => redactIntercepts(db, before, BATCH));

@@ -16,9 +16,12 @@ export interface Log {
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Lines that the disk has no room for wait here until it has; what comes beyond them is lost. */
+const UNWRITTEN_BYTES_MAX = 1024 * 1024;
+
 /** `destination` is a file descriptor: 2 in the service, so that stdout keeps only what is meant for people and machines. */
 export function createLog(level: LogLevel, destination: number | NodeJS.WritableStream = 2): Log {
-  const stream = typeof destination === "number" ? pino.destination({ dest: destination, sync: true }) : destination;
+  const stream = typeof destination === "number" ? linesTo(destination) : destination;
   const formatters = { level: (label: string) => ({ level: label }) };
   const logger = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "event", formatters },
@@ -27,6 +30,13 @@ export function createLog(level: LogLevel, destination: number | NodeJS.Writable
   const write = (at: "debug" | "info" | "warn" | "error"): Log["info"] =>
     logger.isLevelEnabled(at) ? (event, fields = {}) => logger[at](maskFields(fields), event) : () => {};
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}
+
+function linesTo(fd: number): ReturnType<typeof pino.destination> {
+  const stream = pino.destination({ dest: fd, sync: true, maxLength: UNWRITTEN_BYTES_MAX });
+  // A full disk: with nobody listening the line's own author would be thrown at, a call in the midst of ringing.
+  stream.on("error", () => {});
+  return stream;
 }
 
 export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

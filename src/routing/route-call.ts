@@ -41,35 +41,35 @@ export interface RouteCallDeps extends OpenCallDeps {
   readonly log: Log;
 }
 
-/** The database's clock as last seen, for calls that arrive while it is away. */
+/** The database's clock as last seen, for calls that arrive while it is away. Goes on by our monotonic one: ours of the wall may be set meanwhile. */
 export class DatabaseClock {
-  private offsetMs = 0;
-  private isKnown = false;
+  /** From our monotonic clock to the database's; null before. */
+  private offsetMs: number | null = null;
 
   constructor(private readonly clock: Clock) {}
 
-  /** @param sentAt our time when it was asked; a slow answer says little about the time, and is only better than none */
-  seen(databaseNow: Instant, sentAt: Instant): void {
-    if (this.isKnown && this.clock.now() - sentAt > QUICK_ANSWER_MS) return;
-    this.offsetMs = databaseNow - sentAt;
-    this.isKnown = true;
+  /** @param sentMs monotonic, when it was asked; a slow answer says little about the time, and is only better than none */
+  seen(databaseNow: Instant, sentMs: number): void {
+    if (this.offsetMs !== null && this.clock.monotonicMs() - sentMs > QUICK_ANSWER_MS) return;
+    this.offsetMs = databaseNow - sentMs;
   }
 
   now(): Instant {
-    return this.clock.now() + this.offsetMs;
+    if (this.offsetMs === null) return this.clock.now();
+    return Math.round(this.clock.monotonicMs() + this.offsetMs);
   }
 }
 
 /** Never throws. */
 export async function routeCall(deps: RouteCallDeps, call: InboundCall): Promise<RoutedCall> {
   const callId = deps.ids.next("call");
-  const sentAt = deps.clock.now();
+  const sentMs = deps.clock.monotonicMs();
   const arrivedAt = deps.databaseClock.now();
   const waiting: Waiting = { aborted: false, reason: WAITS_NO_MORE };
   const opening = deps.callLog.open({ call, callId, signal: waiting });
   const opened = await inTime(deps, opening, waiting);
   if (opened !== null) {
-    deps.databaseClock.seen(opened.databaseNow, sentAt);
+    deps.databaseClock.seen(opened.databaseNow, sentMs);
     const { ref, databaseNow: arrivedAt, decision, isRepeat, attemptsBefore, presentationId } = opened;
     return { ref, arrivedAt, decision, isRepeat, attemptsBefore, presentationId, isLate: false };
   }

@@ -74,7 +74,9 @@ export class RoutingTable {
 
   /** From the database, for a number that is not in memory yet. */
   async read(e164: string): Promise<RoutedNumber | null> {
-    this.put(await readRoutedOf(this.options.database, [e164]));
+    const read = await readRoutedOf(this.options.database, [e164]);
+    // What has come in meanwhile was read because of a change, and nothing would tell of that again.
+    if (!this.numbers.has(e164)) this.put(read);
     return this.find(e164);
   }
 

@@ -46,9 +46,9 @@ export async function startRouting(input: {
   const callLog = new CallLog({ ...shared, spool });
   stack.push("call log", () => callLog.stop());
   const databaseClock = new DatabaseClock(clock);
-  const askedAt = clock.now();
+  const askedMs = clock.monotonicMs();
   const startedAt = await databaseNow(db);
-  databaseClock.seen(startedAt, askedAt);
+  databaseClock.seen(startedAt, askedMs);
   const deps: RouteCallDeps = { ...shared, table, callLog, databaseClock };
   return {
     deps,

@@ -91,7 +91,7 @@ async function startOn(
   sweepWith(leader, { numbers: jobs, inventory, scaling, outbound });
   const { callLog } = routing;
   keepReportCells(leader, db);
-  keepPrivacy(leader, { db, ids, secrets, clock, log });
+  keepPrivacy(leader, { db, ids, secrets, log });
   keepHouse(leader, { db, callLog, schedule: jobs, clock, log, onIdleNumbers: createIdleGauge(metrics) });
   const closeFormer = formerLifeOf({ config, db, callLog, log, life: { node, before: routing.startedAt } });
   await closeFormer();
@@ -111,6 +111,8 @@ async function startOn(
     state.sip = sip;
     routing.onChange((what) => void (what === null || what === "trunk" ? sip.trunksChanged() : undefined));
     stack.push("sip", () => sip.stop());
+    // What was changed while it connected was told to nobody.
+    await sip.trunksChanged();
   }
   watchGauges({ metrics, routingTable: routing.deps.table, sip: state.sip, spool: routing.spool, leader });
   for (const motor of [jobs, inventory.jobs, scaling.jobs, outbound.jobs]) motor.start();

@@ -48,6 +48,7 @@ export class SipService {
   private readonly proxied = createProxiedCalls();
   private draining = false;
   private reloading: NodeJS.Timeout | null = null;
+  private reads: Promise<void> = Promise.resolve();
   private readonly refused = { unknown_source: 0, insecure_transport: 0 };
 
   constructor(private readonly options: SipServiceOptions) {
@@ -105,8 +106,14 @@ export class SipService {
     void this.trunksChanged();
   }
 
-  /** @throws AppError("database_unavailable") */
-  private async reloadTrunks(): Promise<void> {
+  /** One after another: an answer that the next one overtook would bring back what was before. @throws AppError("database_unavailable") */
+  private reloadTrunks(): Promise<void> {
+    const read = this.reads.then(() => this.readTrunks());
+    this.reads = read.catch(() => undefined);
+    return read;
+  }
+
+  private async readTrunks(): Promise<void> {
     const trunks = await listTrunks(this.options.db);
     // Before calls are let in that need them.
     if (trunks.some(({ mode }) => mode === "proxy")) for (const link of this.links) this.proxied.hear(link.srf);

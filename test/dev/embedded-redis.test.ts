@@ -1,10 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type DataDir, openDataDir } from "../../src/dev/data-dir.js";
 import { type EmbeddedRedisOptions, startEmbeddedRedis } from "../../src/dev/embedded-redis.js";
-import { identityOf } from "../../src/dev/process-identity.js";
+import { identityOf, processesWorkingIn } from "../../src/dev/process-identity.js";
 import type { EmbeddedServer } from "../../src/dev/server-process.js";
 import { freeLoopbackPort } from "../../src/dev/server-start.js";
 import { type Compiled, compileSource } from "../support/compiled.js";
@@ -124,6 +124,21 @@ describe("an embedded Redis", { timeout: START_MS }, () => {
     await until("a try fails", () => events.includes("error embedded.not_started_again"));
     program(works);
     await until("it is back", () => events.includes("warn embedded.started_again"));
+    expect(await using(server.url, (redis) => redis.ping())).toBe("PONG");
+  });
+
+  it("is not left to itself when it could not be recorded, as on a full disk", async () => {
+    const { log, events } = recordingLog();
+    const dataDir = await open();
+    const server = await start(dataDir, { log });
+    const inTheWay = join(dataDir.path, `redis.pid.json.${String(process.pid)}.tmp`);
+    mkdirSync(inTheWay);
+    process.kill(server.pid, "SIGKILL");
+    await until("a try fails", () => events.includes("error embedded.not_started_again"));
+    rmdirSync(inTheWay);
+    await until("it is back", () => events.includes("warn embedded.started_again"));
+    const running = processesWorkingIn(join(dataDir.path, "redis"), ["redis-server"]).map(({ pid }) => pid);
+    if (process.platform === "linux") expect(running).toEqual([server.pid]);
     expect(await using(server.url, (redis) => redis.ping())).toBe("PONG");
   });
 

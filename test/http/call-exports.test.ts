@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { AddressInfo } from "node:net";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { openCall } from "../../src/routing/open-call.js";
 import { callOut } from "../../src/http/contract/call.js";
@@ -297,5 +297,19 @@ describe("an export", () => {
     const all = (await request("GET", `/v1/calls.ndjson?account_id=${world.account.id}`)).body.trimEnd().split("\n");
     expect(all).toHaveLength(2_001);
     expect(new Set(all.map((line) => (JSON.parse(line) as { id: string }).id)).size).toBe(2_001);
+  });
+});
+
+describe("with this machine's clock set back", () => {
+  it("exports and reports end at the database's time, and lack nothing", async () => {
+    const world = await makeWorld(db, 2);
+    const callId = await matchedCall(world, { utm_source: "bing" });
+    await nextMillisecond();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 2 * 3_600_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    const exported = await request("GET", `/v1/calls.ndjson?account_id=${world.account.id}`);
+    expect(exported.body).toContain(callId);
+    const { body } = await request("GET", `/v1/reports/calls?account_id=${world.account.id}`);
+    expect(JSON.parse(body)).toMatchObject({ data: [{ calls: 1 }] });
   });
 });

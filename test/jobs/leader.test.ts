@@ -1,3 +1,4 @@
+import type pg from "pg";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Database, openDatabase } from "../../src/db/database.js";
 import { Leader, TAKEOVER_MS_MAX } from "../../src/jobs/leader.js";
@@ -130,6 +131,26 @@ describe("a leader", () => {
     expect(performance.now() - since).toBeLessThan(TAKEOVER_MS_MAX);
     link.cut();
   });
+
+  it("that hangs, its connection open and answered by its kernel, is followed", async () => {
+    const hung: pg.Client[] = [];
+    const connect = async (): Promise<pg.Client> => {
+      const client = await db.connect();
+      const end: () => Promise<void> = client.end.bind(client);
+      made.push({ stop: end });
+      hung.push(client);
+      return client;
+    };
+    const [first, second] = [makeLeader("hangs", { ...db, connect }), makeLeader("hangs")];
+    await first.start();
+    await second.start();
+    expect([first.isLeading, second.isLeading]).toEqual([true, false]);
+    // As in a process that was stopped: it neither asks nor leaves.
+    for (const client of hung)
+      Object.assign(client, { query: () => new Promise(() => {}), end: () => new Promise(() => {}) });
+    await until("it gave up", () => !first.isLeading);
+    await until("somebody leads again", () => first.isLeading || second.isLeading);
+  }, 40_000);
 
   it("starts without the database and leads when it is there", async () => {
     const { link, database } = await linked();

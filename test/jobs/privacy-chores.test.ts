@@ -1,5 +1,4 @@
-import { describe, expect, it } from "vitest";
-import { systemClock } from "../../src/kernel/clock.js";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { silentLog } from "../../src/kernel/log.js";
 import { applyRetention, dropOldPartitions } from "../../src/jobs/privacy-chores.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
@@ -8,7 +7,7 @@ import { freshDatabase, rows } from "../support/database.js";
 import { allocationFor, ids, inboundCall, makeWorld, secrets, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
-const options = { db, ids, secrets, clock: systemClock, log: silentLog };
+const options = { db, ids, secrets, log: silentLog };
 const DAY_MS = 86_400_000;
 
 async function callDaysAgo(number: string, days: number): Promise<string> {
@@ -62,6 +61,14 @@ describe("callers", () => {
     const [over, within] = [await callDaysAgo("+14155550000", 366), await callDaysAgo("+14155550000", 364)];
     await applyRetention(options);
     expect([await last4Of(over), await last4Of(within)]).toEqual([null, "0123"]);
+  });
+
+  it("stay where only the clock of this machine says that it is time", async () => {
+    const within = await callDaysAgo("+14155550000", 364);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * DAY_MS });
+    onTestFinished(() => void vi.useRealTimers());
+    await applyRetention(options);
+    expect(await last4Of(within)).toBe("0123");
   });
 });
 

@@ -1,5 +1,8 @@
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { AppError } from "../../src/kernel/errors.js";
 import { createLog, type LogFields } from "../../src/kernel/log.js";
 
@@ -31,5 +34,28 @@ describe("a log line", () => {
 
   it("keeps promo numbers: they are business data", () => {
     expect(lineOf({ promoNumber: "+18885550100" })).toContain("+18885550100");
+  });
+});
+
+describe("a log whose disk is full", () => {
+  it.skipIf(!existsSync("/dev/full"))("fails nobody who writes a line", () => {
+    const fd = openSync("/dev/full", "w");
+    onTestFinished(() => closeSync(fd));
+    const log = createLog("info", fd);
+    for (let n = 0; n < 3; n++) log.error("call.record_lost", { callId: `call_${String(n)}` });
+  });
+
+  it("writes what it could not, when it can again", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "ringmatch-log-")), "log");
+    onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+    // A descriptor that refuses, then one of the same number that does not.
+    const fd = openSync("/dev/null", "r");
+    const log = createLog("info", fd);
+    log.warn("first");
+    closeSync(fd);
+    expect(openSync(path, "a")).toBe(fd);
+    onTestFinished(() => closeSync(fd));
+    log.warn("second");
+    expect(readFileSync(path, "utf8")).toMatch(/"first".*\n.*"second".*\n$/);
   });
 });

@@ -517,4 +517,16 @@ describe("DatabaseClock", () => {
     clock.seen(6_000, 1_095);
     expect(clock.now()).toBe(6_005);
   });
+
+  it("goes on when the machine's own clock is set, also between question and answer", () => {
+    let [now, monotonicMs] = [1_000, 50];
+    const clock = new DatabaseClock({ now: () => now, monotonicMs: () => monotonicMs });
+    clock.seen(5_000, 50);
+    now += 7_200_000;
+    monotonicMs += 10;
+    expect(clock.now()).toBe(5_010);
+    clock.seen(5_020, 55);
+    now -= 7_200_000;
+    expect(clock.now()).toBe(5_025);
+  });
 });

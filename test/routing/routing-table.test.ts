@@ -49,6 +49,36 @@ it("learns of numbers whose ids are lower than those it has read: the first to b
   await until("the earlier one is known", () => table.find(early) !== null);
 });
 
+it("keeps what it was told of a number while somebody's slow look at it was under way", async () => {
+  const [number] = tollFreeNumbers(1) as [E164];
+  let [isHeld, letGo] = [false, (): void => undefined];
+  const slow: Database = {
+    ...db,
+    query: async (query, values) => {
+      const answer = await db.query<never>(query, values);
+      if (!isHeld) return answer;
+      isHeld = false;
+      await new Promise<void>((resolve) => (letGo = resolve));
+      return answer;
+    },
+  };
+  const table = new RoutingTable({ database: slow, log: silentLog, onChange: () => undefined });
+  await table.start();
+  onTestFinished(() => table.stop());
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await addInventory(db, [number]);
+  isHeld = true;
+  const looking = table.read(number);
+  await until("it is in memory", () => table.find(number) !== null);
+  await patch("update promo_number set host_account_id = $1 where e164 = $2", [
+    (await makeWorld(db, 1)).account.id,
+    number,
+  ]);
+  await until("the change is known", () => table.find(number)?.hostAccountId !== null);
+  letGo();
+  expect((await looking)?.hostAccountId).not.toBeNull();
+});
+
 it("follows a destination and a pool that change, and nobody else's numbers are read again", async () => {
   const world = await makeWorld(db, 2);
   await makeWorld(db, 2);

@@ -3,6 +3,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { readFieldNames } from "../../attribution/exports/call-field-names.store.js";
 import { type CallFilter, callPages } from "../../attribution/exports/call-pages.js";
+import { databaseNow } from "../../db/database-now.js";
 import { accountToRead, principalOf } from "../auth.js";
 import { exportQuery, showCall } from "../contract/call.js";
 import { callColumns, type ShownCall } from "../contract/call-columns.js";
@@ -41,7 +42,7 @@ function addCsv(app: HttpApp, deps: HttpDeps, exports: Exports): void {
       },
     },
     async (request, reply) => {
-      const filter = filterOf(deps, request, request.query);
+      const filter = await filterOf(deps, request, request.query);
       const columns = callColumns(await readFieldNames(deps.db, filter));
       const lines = linesOf(deps, request, filter, {
         head: csvHead(columns),
@@ -69,7 +70,7 @@ function addNdjson(app: HttpApp, deps: HttpDeps, exports: Exports): void {
       },
     },
     async (request, reply) => {
-      const filter = filterOf(deps, request, request.query);
+      const filter = await filterOf(deps, request, request.query);
       const lines = linesOf(deps, request, filter, { head: "", line: ndjsonCall });
       const as = { type: "application/x-ndjson; charset=utf-8", filename: "calls.ndjson" };
       return sendExport(reply, await exports.start(lines, request.id), as);
@@ -77,12 +78,16 @@ function addNdjson(app: HttpApp, deps: HttpDeps, exports: Exports): void {
   );
 }
 
-/** The list ends at the request: a busy service would otherwise never come to an end of it. */
-function filterOf(deps: HttpDeps, request: FastifyRequest, query: z.output<typeof exportQuery>): CallFilter {
+/** The list ends at the request: a busy service would otherwise never come to an end of it. By the clock that the calls' times are of, or it ended before. */
+async function filterOf(
+  deps: HttpDeps,
+  request: FastifyRequest,
+  query: z.output<typeof exportQuery>,
+): Promise<CallFilter> {
   return {
     accountId: accountToRead(principalOf(request), query.account_id),
     from: query.from ?? null,
-    to: Math.min(query.to ?? Infinity, deps.clock.now() + 1),
+    to: Math.min(query.to ?? Infinity, (await databaseNow(deps.db)) + 1),
     promoNumber: query.promo_number ?? null,
     poolId: query.pool_id ?? null,
     disposition: query.disposition ?? null,

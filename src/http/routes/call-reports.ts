@@ -4,6 +4,7 @@ import type { Principal } from "../../account/api-keys.store.js";
 import { callReport } from "../../attribution/reports/call-report.js";
 import type { ReportRow, ReportTable } from "../../attribution/reports/report-rows.js";
 import { readReportAccount, readReportPools } from "../../attribution/reports/report.store.js";
+import { databaseNow } from "../../db/database-now.js";
 import { toIso } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";
 import { accountToRead, principalOf } from "../auth.js";
@@ -130,12 +131,12 @@ interface Made {
 
 /** @throws AppError("invalid_value"), AppError("not_found") for an account there is not */
 async function makeReport(
-  deps: Pick<HttpDeps, "db" | "clock">,
+  deps: Pick<HttpDeps, "db">,
   principal: Principal,
   report: ReportName,
   query: CallReportQuery,
 ): Promise<Made> {
-  const now = deps.clock.now();
+  const now = await databaseNow(deps.db);
   const accountId = accountToRead(principal, query.account_id);
   const question = readQuestion(report, query, now);
   const account = accountId === null ? null : await readReportAccount(deps.db, accountId);

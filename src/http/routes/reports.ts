@@ -1,4 +1,5 @@
 /** `GET /v1/reports/…`: what happened, added up. */
+import { databaseNow } from "../../db/database-now.js";
 import { type BotFigures, type BotTally, readBotFigures } from "../../pool/bot-tally.js";
 import { accountToRead, principalOf } from "../auth.js";
 import { botReportOut, botReportQuery, hoursOf, showBotFigures, showWindow } from "../contract/report.js";
@@ -23,7 +24,7 @@ export function addReportRoutes(app: HttpApp, deps: HttpDeps, bots: BotTally): v
     },
     async (request) => {
       const { limit, cursor, account_id: asked } = request.query;
-      const now = deps.clock.now();
+      const now = await databaseNow(deps.db);
       const hours = hoursOf(request.query, now);
       // What this process counted a moment ago belongs into the answer.
       await bots.flush();

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Principal } from "../../account/api-keys.store.js";
 import { readUsage, type UsageReport } from "../../attribution/reports/usage.store.js";
+import { databaseNow } from "../../db/database-now.js";
 import { monthBounds, monthOf } from "../../kernel/calendar-month.js";
 import { invariant } from "../../kernel/invariant.js";
 import { accountToRead, principalOf } from "../auth.js";
@@ -52,13 +53,13 @@ export function addUsageRoutes(app: HttpApp, deps: HttpDeps): void {
 }
 
 async function usageOf(
-  deps: Pick<HttpDeps, "db" | "clock">,
+  deps: Pick<HttpDeps, "db">,
   principal: Principal,
   query: z.output<typeof usageQuery>,
 ): Promise<{ month: UsageMonth; report: UsageReport }> {
   const accountId = accountToRead(principal, query.account_id);
   const timeZone = query.time_zone;
-  const month = query.month ?? monthOf(deps.clock.now(), timeZone);
+  const month = query.month ?? monthOf(await databaseNow(deps.db), timeZone);
   const bounds = monthBounds(month, timeZone);
   invariant(bounds !== null, "the contract let a month pass that is none");
   const { to, ...report } = await readUsage(deps.db, { accountId, ...bounds });
