@@ -5,6 +5,7 @@
  */
 import type { Database } from "../db/database.js";
 import { sqlState } from "../db/database.js";
+import { DatabaseClock } from "../db/database-clock.js";
 import { inHalves } from "../db/in-halves.js";
 import type { Clock, Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
@@ -42,8 +43,6 @@ export const WAIT_MS_MAX = 1_200;
  * stopped finds in its socket would otherwise be presented to visitors who see something else.
  */
 const TAKEN_UP_WITHIN_MS = WAIT_MS_MAX - 100;
-/** The database's clock is read off answers that came within this time; that is then how wrong it can be. */
-const QUICK_ANSWER_MS = 20;
 /** How often the waiting are looked through while a statement runs: a database that hangs must not keep pages waiting much longer than that. */
 const LOOK_EVERY_MS = 100;
 /** When a batch held only visitors that another process is serving: let it finish. */
@@ -60,7 +59,7 @@ interface Waiting {
 
 export interface AllocationBatchOptions {
   readonly db: Database;
-  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly clock: Pick<Clock, "now" | "monotonicMs">;
   readonly log: Log;
   /** Tests only: the time the database judges locks by. */
   readonly now?: () => Instant;
@@ -73,10 +72,11 @@ export class AllocationBatch {
   /** Batches in flight. No set of the waiting: it would chain its outgrown tables, as fair-queue.ts says of maps. */
   private underWay: readonly (readonly Waiting[])[] = [];
   private watch: NodeJS.Timeout | null = null;
-  /** The database's clock less our monotonic one, as last seen; null before. */
-  private offset: number | null = null;
+  private readonly databaseClock: DatabaseClock;
 
-  constructor(private readonly options: AllocationBatchOptions) {}
+  constructor(private readonly options: AllocationBatchOptions) {
+    this.databaseClock = new DatabaseClock(options.clock);
+  }
 
   get waiting(): number {
     return this.queue.size;
@@ -178,11 +178,11 @@ export class AllocationBatch {
     const answer = await presentUntil(
       db,
       batch.map(({ request }) => request),
-      { now: now?.() ?? null, until: this.offset === null ? null : oldest + TAKEN_UP_WITHIN_MS + this.offset },
+      { now: now?.() ?? null, until: this.databaseClock.at(oldest + TAKEN_UP_WITHIN_MS) },
     );
     // Taken up too late, because its clock or ours was set, it comes again with what was learned here.
     const { outcomes, databaseNow } = answer;
-    if (databaseNow !== null && clock.monotonicMs() - sentAt <= QUICK_ANSWER_MS) this.offset = databaseNow - sentAt;
+    if (databaseNow !== null) this.databaseClock.seen(databaseNow, sentAt);
     let served = 0;
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes[index];

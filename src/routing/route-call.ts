@@ -4,6 +4,7 @@
  */
 import type { CallRef } from "../attribution/calls.store.js";
 import { sqlState } from "../db/database.js";
+import type { DatabaseClock } from "../db/database-clock.js";
 import type { Clock, Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { Log } from "../kernel/log.js";
@@ -15,9 +16,6 @@ import type { RoutingTable } from "./routing-table.js";
 
 /** Longer than any match that works (p99 is a few ms), shorter than a caller notices (contract §5). */
 export const MATCH_LIMIT_MS = 150;
-
-/** The database's clock is read off answers that came within this time; that is then how wrong it can be. */
-const QUICK_ANSWER_MS = 20;
 
 export interface RoutedCall {
   readonly ref: CallRef;
@@ -39,25 +37,6 @@ export interface RouteCallDeps extends OpenCallDeps {
   readonly databaseClock: DatabaseClock;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** The database's clock as last seen, for calls that arrive while it is away. Goes on by our monotonic one: ours of the wall may be set meanwhile. */
-export class DatabaseClock {
-  /** From our monotonic clock to the database's; null before. */
-  private offsetMs: number | null = null;
-
-  constructor(private readonly clock: Clock) {}
-
-  /** @param sentMs monotonic, when it was asked; a slow answer says little about the time, and is only better than none */
-  seen(databaseNow: Instant, sentMs: number): void {
-    if (this.offsetMs !== null && this.clock.monotonicMs() - sentMs > QUICK_ANSWER_MS) return;
-    this.offsetMs = databaseNow - sentMs;
-  }
-
-  now(): Instant {
-    if (this.offsetMs === null) return this.clock.now();
-    return Math.round(this.clock.monotonicMs() + this.offsetMs);
-  }
 }
 
 /** Never throws. */

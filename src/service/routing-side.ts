@@ -1,4 +1,5 @@
 /** What every ingress shares: the routing table, the call log with its spool, and who is told when the database says something changed. */
+import { DatabaseClock } from "../db/database-clock.js";
 import { databaseNow } from "../db/database-now.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { Secrets } from "../kernel/secrets.js";
@@ -6,7 +7,7 @@ import { createAvailableWatch } from "../pool/available-watch.js";
 import { Directory } from "../pool/directory.js";
 import type { NumberSchedule } from "../pool/number-moves.js";
 import { CallLog } from "../routing/call-log.js";
-import { DatabaseClock, type RouteCallDeps } from "../routing/route-call.js";
+import type { RouteCallDeps } from "../routing/route-call.js";
 import { RoutingTable } from "../routing/routing-table.js";
 import { Spool } from "../routing/spool.js";
 import type { Ambient } from "./ambient.js";

@@ -266,7 +266,7 @@ describe("fairness and limits", () => {
   it("a clock that is set, the database's or ours, costs nobody their number", async () => {
     const own = await makeWorld(db, 20);
     let setMs = 0;
-    const clock = { monotonicMs: () => systemClock.monotonicMs() + setMs };
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + setMs };
     const batch = new AllocationBatch({ db, clock, log: silentLog });
     for (const jumpMs of [0, -3_600_000, 3_600_000, -5_000]) {
       setMs += jumpMs;

@@ -15,7 +15,8 @@ import { presentBatch } from "../../src/pool/presentations.store.js";
 import { CallLog } from "../../src/routing/call-log.js";
 import type { InboundCall } from "../../src/routing/inbound-call.js";
 import { openCall } from "../../src/routing/open-call.js";
-import { DatabaseClock, MATCH_LIMIT_MS, routeCall } from "../../src/routing/route-call.js";
+import { DatabaseClock } from "../../src/db/database-clock.js";
+import { MATCH_LIMIT_MS, routeCall } from "../../src/routing/route-call.js";
 import { RoutingTable } from "../../src/routing/routing-table.js";
 import { Spool } from "../../src/routing/spool.js";
 import type { SpoolEntry } from "../../src/routing/spooled-call.js";
@@ -500,33 +501,5 @@ describe("the caller", () => {
     const [a1, a2, b1] = await Promise.all([a.numbers[0], a.numbers[1], b.numbers[0]].map((n) => hashOf(n as string)));
     expect(a1).toBe(a2);
     expect(a1).not.toBe(b1);
-  });
-});
-
-describe("DatabaseClock", () => {
-  it("follows the database's clock as read off quick answers, and is the machine's own before", () => {
-    let now = 1_000;
-    const clock = new DatabaseClock({ now: () => now, monotonicMs: () => now });
-    expect(clock.now()).toBe(1_000);
-    clock.seen(5_000, 1_000);
-    now = 1_100;
-    expect(clock.now()).toBe(5_100);
-    // An answer that took 100 ms says nothing better.
-    clock.seen(9_000, 1_000);
-    expect(clock.now()).toBe(5_100);
-    clock.seen(6_000, 1_095);
-    expect(clock.now()).toBe(6_005);
-  });
-
-  it("goes on when the machine's own clock is set, also between question and answer", () => {
-    let [now, monotonicMs] = [1_000, 50];
-    const clock = new DatabaseClock({ now: () => now, monotonicMs: () => monotonicMs });
-    clock.seen(5_000, 50);
-    now += 7_200_000;
-    monotonicMs += 10;
-    expect(clock.now()).toBe(5_010);
-    clock.seen(5_020, 55);
-    now -= 7_200_000;
-    expect(clock.now()).toBe(5_025);
   });
 });
