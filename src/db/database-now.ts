@@ -8,3 +8,8 @@ export async function databaseNow(db: Queryable): Promise<Instant> {
   const [row] = await db.query<{ now: Instant }>(NOW);
   return (row as { now: Instant }).now;
 }
+
+/** The end of what ends at the request: a busy service would otherwise never come to an end of it. Whatever is of this very moment is in it. */
+export async function untilNow(db: Queryable, to: Instant = Infinity): Promise<Instant> {
+  return Math.min(to, (await databaseNow(db)) + 1);
+}

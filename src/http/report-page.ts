@@ -19,30 +19,28 @@ interface PageInput<T> {
   /** Where the report's range ends. */
   readonly to: Instant;
   readonly limit: number;
-  readonly cursor: string | undefined;
+  /** Null: the first page. */
+  readonly after: ReportPosition | null;
   readonly show: (row: ReportRow) => T;
 }
 
-export function reportPage<T>({ list, rows, order, to, limit, cursor, show }: PageInput<T>) {
-  const begin = cursor === undefined ? 0 : placeAfter(rows, order, positionOf(list, cursor));
-  const place = (row: ReportRow) => [timeOf(row), valueOf(row, order), digestOf(row), to];
-  return pageOf(list, { rows: rows.slice(begin, begin + limit + 1), limit, positionOf: place, show });
+export function reportPage<T>({ list, rows, order, to, limit, after, show }: PageInput<T>) {
+  const begin = after === null ? 0 : placeAfter(rows, order, after);
+  const positionOf = (row: ReportRow) => [timeOf(row), valueOf(row, order), digestOf(row), to];
+  return pageOf(list, { rows: rows.slice(begin, begin + limit + 1), limit, positionOf, show });
 }
 
-/** Where the range of the page before ended. */
-export function endOfPages(list: string, cursor: string): Instant {
-  return positionOf(list, cursor).to;
-}
-
-interface Position {
+/** The row that a page ended with. */
+export interface ReportPosition {
   readonly time: string;
   readonly value: number;
   readonly digest: string;
+  /** Where the range of that page ended. */
   readonly to: Instant;
 }
 
 /** @throws AppError("invalid_value") */
-function positionOf(list: string, cursor: string): Position {
+export function reportPosition(list: string, cursor: string): ReportPosition {
   const [time, value, digest, to, ...rest] = positionOfCursor(list, cursor);
   const isRow = typeof time === "string" && typeof value === "number" && typeof digest === "string";
   const isTime = typeof to === "number" && Number.isInteger(to) && to >= 0 && to <= INSTANT_MAX;
@@ -53,7 +51,7 @@ function positionOf(list: string, cursor: string): Position {
   });
 }
 
-function placeAfter(rows: readonly ReportRow[], order: ReportOrder, { time, value, digest }: Position): number {
+function placeAfter(rows: readonly ReportRow[], order: ReportOrder, { time, value, digest }: ReportPosition): number {
   const isOfTime = (row: ReportRow): boolean => timeOf(row) === time;
   const known = rows.findIndex((row) => isOfTime(row) && digestOf(row) === digest);
   if (known >= 0) return known + 1;

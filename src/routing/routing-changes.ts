@@ -19,13 +19,16 @@ export function countOf({ numbers, added, pools, destinations }: RoutingChanges)
   return numbers.size + added.length + pools.size + destinations.size;
 }
 
+/** One notification, in words: the table that changed, or `number`; for tables of accounts the row's id and its account's. */
+export type Notice = readonly [what: string, first?: string, second?: string];
+
 /**
- * @param payload of one notification; null: there may have been any
+ * @param notice null: there may have been any
  * @returns whether it is something that the table tells
  */
-export function note(changes: RoutingChanges, payload: string | null): boolean {
-  const [what, first = "", last] = (payload ?? "").split(" ");
-  if (payload === null) changes.everything = true;
+export function note(changes: RoutingChanges, notice: Notice | null): boolean {
+  const [what, first = "", last] = notice ?? [];
+  if (notice === null) changes.everything = true;
   else if (what === "number") changes.numbers.add(first);
   else if (what === "promo_number") changes.added.push({ first: Number(first), last: Number(last) });
   else if (what === "pool") changes.pools.add(first);

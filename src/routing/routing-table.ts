@@ -13,7 +13,7 @@ import {
   readRoutedOfPlaces,
   type RoutedNumber,
 } from "./routed-numbers.store.js";
-import { countOf, noChanges, note, type RoutingChanges } from "./routing-changes.js";
+import { countOf, noChanges, type Notice, note, type RoutingChanges } from "./routing-changes.js";
 
 /** A burst of moves is read together. */
 const COLLECT_MS = 20;
@@ -81,9 +81,10 @@ export class RoutingTable {
   }
 
   private changed(payload: string | null): void {
-    const [what, , accountId] = payload?.split(" ") ?? [];
-    this.options.onChange(what ?? null, accountId ?? null);
-    if (note(this.waiting, payload)) this.readSoon(COLLECT_MS);
+    const notice = payload === null ? null : (payload.split(" ") as unknown as Notice);
+    const [what = null, , accountId = null] = notice ?? [];
+    this.options.onChange(what, accountId);
+    if (note(this.waiting, notice)) this.readSoon(COLLECT_MS);
   }
 
   private readSoon(delayMs: number): void {

@@ -100,7 +100,7 @@ async function startEdge(input: {
   // Nobody may call before the trunks are known.
   const edge = new EdgeThread({
     listen: config.sipListen,
-    ...(config.sipTls === null ? {} : { tls: { cert: config.sipTls.cert, key: config.sipTls.key } }),
+    ...(config.sipTls === null ? {} : { tls: config.sipTls }),
     admin: { host: "127.0.0.1", port: 0, secret },
     sourceCidrs: [],
     search: "line",

@@ -1,7 +1,7 @@
 /** Endpoints of the kinds ga4, google_ads and meta over HTTP: what is taken, what is shown, what is refused. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { createTargetGuard } from "../../src/account/outgoing/target-guard.js";
-import { recordingLog } from "./support/http-world.js";
+import { silentLog } from "../../src/kernel/log.js";
 import { conversions, convertingCall, PRIVATE_KEY, SETTINGS } from "../support/conversions.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { startNetworks } from "../support/fake-networks.js";
@@ -10,7 +10,7 @@ import { ADMIN_KEY, makeHttpWorld, notFetched, problemIn } from "./support/http-
 
 const { db } = await freshDatabase();
 const networks = await startNetworks();
-const { relay, deliver, side } = conversions(db, networks, { log: recordingLog([]) });
+const { relay, deliver, side } = conversions(db, networks, { log: silentLog });
 const outgoing = { guard: createTargetGuard([]), soon: () => {}, statusOf: side.statusOf, fetchPage: notFetched };
 const { request, keyOf, lines } = makeHttpWorld(db, { outgoing });
 const world = await makeWorld(db, 10);

@@ -7,7 +7,8 @@ import { openCall } from "../../src/routing/open-call.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { ids, inboundCall, makeAccount, RecordingSchedule, secrets, tollFreeNumbers } from "../support/world.js";
-import { type LogLine, makeHttpWorld, problemIn, recordingLog } from "./support/http-world.js";
+import { type LogLine, logTo } from "../support/recording-log.js";
+import { makeHttpWorld, problemIn } from "./support/http-world.js";
 
 const { db } = await freshDatabase();
 const { request, keyOf } = makeHttpWorld(db);
@@ -87,7 +88,11 @@ describe("numbers that nobody calls", () => {
     await writeIdleReclaim(db, { carriers: { acme: 90, other: 30 }, warnBeforeDays: 14 });
     const lines: LogLine[] = [];
     const counts: IdleCount[] = [];
-    await warnOfIdleNumbers({ db, log: recordingLog(lines), onIdleNumbers: (found) => counts.push(...found) });
+    await warnOfIdleNumbers({
+      db,
+      log: logTo((line) => lines.push(line)),
+      onIdleNumbers: (found) => counts.push(...found),
+    });
     expect(counts).toMatchObject([
       { carrier: "acme", numbers: 2 },
       { carrier: "other", numbers: 1 },

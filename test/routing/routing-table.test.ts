@@ -5,7 +5,7 @@ import { silentLog } from "../../src/kernel/log.js";
 import { quarantineNumber } from "../../src/pool/number-moves.js";
 import { RoutingTable } from "../../src/routing/routing-table.js";
 import type { E164 } from "../../src/telephony/e164.js";
-import { freshDatabase } from "../support/database.js";
+import { freshDatabase, rows } from "../support/database.js";
 import { until } from "../support/until.js";
 import { addInventory, makeDestination, makeWorld, tollFreeNumbers } from "../support/world.js";
 
@@ -70,7 +70,7 @@ it("keeps what it was told of a number while somebody's slow look at it was unde
   isHeld = true;
   const looking = table.read(number);
   await until("it is in memory", () => table.find(number) !== null);
-  await patch("update promo_number set host_account_id = $1 where e164 = $2", [
+  await rows(db, "update promo_number set host_account_id = $1 where e164 = $2", [
     (await makeWorld(db, 1)).account.id,
     number,
   ]);
@@ -90,21 +90,19 @@ it("follows a destination and a pool that change, and nobody else's numbers are 
   await until("it has read everything", () => read.length >= 2);
   read.length = 0;
   const [first = ""] = world.numbers;
-  await patch("update destination set ring_timeout_s = 77 where id = $1", [world.destination.id]);
+  await rows(db, "update destination set ring_timeout_s = 77 where id = $1", [world.destination.id]);
   await until("it follows the destination", () => table.find(first)?.destination?.ringTimeoutS === 77);
-  await patch("update pool set destination_id = $1 where id = $2", [elsewhere.id, world.pool.id]);
+  await rows(db, "update pool set destination_id = $1 where id = $2", [elsewhere.id, world.pool.id]);
   await until("it follows the pool", () => table.find(first)?.destination?.number === elsewhere.number);
   expect(new Set(read.flat())).toEqual(new Set(world.numbers));
 });
 
-const patch = (text: string, values: unknown[]): Promise<unknown> => db.query({ name: "", text }, values);
-
 /** The same database; the numbers in each answer are added to `read`. */
 function watchingReads(database: Database, read: string[][]): Database {
   const query: Database["query"] = async <Row>(...asked: Parameters<Database["query"]>) => {
-    const rows = await database.query<Row>(...asked);
-    read.push(rows.map((row) => (row as { e164: string }).e164));
-    return rows;
+    const found = await database.query<Row>(...asked);
+    read.push(found.map((row) => (row as { e164: string }).e164));
+    return found;
   };
   return { ...database, query };
 }

@@ -1,5 +1,20 @@
-/** A log that is read by tests: what was said, in order. */
+/** Logs that are read by tests: what was said, in order. */
 import type { Log, LogFields } from "../../src/kernel/log.js";
+
+export interface LogLine {
+  readonly level: keyof Log;
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
+/** @param tell is handed each line */
+export function logTo(tell: (line: LogLine) => void): Log {
+  const at =
+    (level: LogLine["level"]) =>
+    (event: string, fields: LogFields = {}): void =>
+      tell({ level, event, fields });
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
 
 export interface RecordingLog {
   readonly log: Log;
@@ -10,14 +25,11 @@ export interface RecordingLog {
 }
 
 export function recordingLog(): RecordingLog {
-  const lines: { event: string; fields: LogFields }[] = [];
+  const lines: LogLine[] = [];
   const events: string[] = [];
-  const at =
-    (level: string) =>
-    (event: string, fields: LogFields = {}): void => {
-      events.push(`${level} ${event}`);
-      lines.push({ event, fields });
-    };
-  const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  const log = logTo((line) => {
+    lines.push(line);
+    events.push(`${line.level} ${line.event}`);
+  });
   return { log, events, fieldsOf: (event) => lines.findLast((line) => line.event === event)?.fields };
 }

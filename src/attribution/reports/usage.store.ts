@@ -4,7 +4,7 @@
  * one statement of a second or so even when millions were presented.
  */
 import { sql, timestamp, type Queryable } from "../../db/database.js";
-import { databaseNow } from "../../db/database-now.js";
+import { untilNow } from "../../db/database-now.js";
 import type { Instant } from "../../kernel/clock.js";
 
 /** One account's, in one pool; pool null: static numbers. */
@@ -124,7 +124,7 @@ export async function readUsage(
 ): Promise<UsageReport & { to: Instant }> {
   const { accountId, from } = input;
   // Instants are whole milliseconds: the one after now, so that what was just written is in.
-  const to = Math.max(from, Math.min(input.to, (await databaseNow(db)) + 1));
+  const to = Math.max(from, await untilNow(db, input.to));
   const queries = accountId === null ? ALL_ACCOUNTS : ONE_ACCOUNT;
   const sheet = createSheet();
   for (const { isAccount, ...held } of await db.query<HeldRow>(queries.held, [

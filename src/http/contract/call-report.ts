@@ -18,7 +18,7 @@ import {
 import { isTimeZone } from "../../kernel/calendar-month.js";
 import { type Instant, toIso } from "../../kernel/clock.js";
 import { AppError } from "../../kernel/errors.js";
-import { accountQuery, instantIn, instantOut, pageQuery } from "./scalars.js";
+import { accountQuery, instantIn, instantOut, pageQuery, withPlus } from "./scalars.js";
 
 /** What each report tells calls apart by, and does when nothing is asked for. */
 export const REPORTS = {
@@ -58,11 +58,11 @@ const filterIn = z
   .optional()
   .meta({ description: "Only calls with this; empty: only calls without any" });
 
-/** An unescaped plus arrives as a space; numbers that are none are filtered for as they were dialled. */
+/** Numbers that are none are filtered for as they were dialled. */
 const promoNumberIn = z
   .string()
   .max(FILTER_CHARS_MAX)
-  .transform((text) => text.replace(/^ (?=\d)/, "+"))
+  .transform(withPlus)
   .optional()
   .meta({ description: "Only calls to this number; the plus sign may be written as %2B" });
 

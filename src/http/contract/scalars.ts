@@ -12,10 +12,15 @@ export const e164In = z
   .meta({ description: "E.164", examples: ["+18005550100"] })
   .transform((text) => text as E164);
 
-/** A number in a query: there an unescaped plus arrives as a space. */
+/** In a query an unescaped plus arrives as a space. */
+export function withPlus(text: string): string {
+  return text.replace(/^ (?=\d)/, "+");
+}
+
+/** A number in a query. */
 export const e164InQuery = z
   .string()
-  .transform((text) => text.replace(/^ /, "+"))
+  .transform(withPlus)
   .pipe(z.string().refine((text) => parseE164(text) !== null, E164_MESSAGE))
   .meta({ description: "E.164; the plus sign may be written as %2B", examples: ["+18885550100"] });
 

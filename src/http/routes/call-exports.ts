@@ -3,7 +3,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { readFieldNames } from "../../attribution/exports/call-field-names.store.js";
 import { type CallFilter, callPages } from "../../attribution/exports/call-pages.js";
-import { databaseNow } from "../../db/database-now.js";
+import { untilNow } from "../../db/database-now.js";
 import { accountToRead, principalOf } from "../auth.js";
 import { exportQuery, showCall } from "../contract/call.js";
 import { callColumns, type ShownCall } from "../contract/call-columns.js";
@@ -78,7 +78,6 @@ function addNdjson(app: HttpApp, deps: HttpDeps, exports: Exports): void {
   );
 }
 
-/** The list ends at the request: a busy service would otherwise never come to an end of it. By the clock that the calls' times are of, or it ended before. */
 async function filterOf(
   deps: HttpDeps,
   request: FastifyRequest,
@@ -87,7 +86,7 @@ async function filterOf(
   return {
     accountId: accountToRead(principalOf(request), query.account_id),
     from: query.from ?? null,
-    to: Math.min(query.to ?? Infinity, (await databaseNow(deps.db)) + 1),
+    to: await untilNow(deps.db, query.to),
     promoNumber: query.promo_number ?? null,
     poolId: query.pool_id ?? null,
     disposition: query.disposition ?? null,

@@ -25,7 +25,7 @@ import { callReportCsv } from "../contract/call-report-csv.js";
 import { poolReportOut } from "../contract/pool-report.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 import { poolLoads, type ShownLoad } from "../pool-loads.js";
-import { endOfPages, reportPage } from "../report-page.js";
+import { reportPage, reportPosition } from "../report-page.js";
 
 /** Each pool's log is read for it: a second or two. */
 const POOLS_A_PAGE_MAX = 50;
@@ -62,9 +62,9 @@ function addReport(app: HttpApp, deps: HttpDeps, report: ReportName): void {
     },
     async (request) => {
       const { query } = request;
-      const { cursor } = query;
       const list = `report_${report}`;
-      const to = query.to ?? (cursor === undefined ? undefined : endOfPages(list, cursor));
+      const after = query.cursor === undefined ? null : reportPosition(list, query.cursor);
+      const to = query.to ?? after?.to;
       const made = await makeReport(deps, principalOf(request), report, { ...query, to });
       const { question, table, timeZone } = made;
       const page = reportPage({
@@ -73,7 +73,7 @@ function addReport(app: HttpApp, deps: HttpDeps, report: ReportName): void {
         order: question.order,
         to: question.to,
         limit: made.hasLoads ? Math.min(query.limit, POOLS_A_PAGE_MAX) : query.limit,
-        cursor,
+        after,
         show: (row) => row,
       });
       const loads = await loadsOf(deps, made, page.data);

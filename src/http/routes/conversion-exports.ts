@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { adConversionOf } from "../../attribution/exports/ad-conversions.js";
 import { convertiblePages } from "../../attribution/exports/conversions.store.js";
-import { databaseNow } from "../../db/database-now.js";
+import { untilNow } from "../../db/database-now.js";
 import { accountToRead, principalOf } from "../auth.js";
 import { conversionHead, conversionLine, conversionQuery, UPLOAD_CLICK_IDS } from "../contract/conversion-files.js";
 import { type Exports, sendExport } from "../export-stream.js";
@@ -36,7 +36,7 @@ export function addConversionExport(app: HttpApp, deps: HttpDeps, exports: Expor
 async function* linesOf(deps: HttpDeps, accountId: string | null, query: Query): AsyncGenerator<string, void> {
   yield conversionHead(query.for);
   const clickId = UPLOAD_CLICK_IDS[query.for];
-  const to = Math.min(query.to ?? Infinity, (await databaseNow(deps.db)) + 1);
+  const to = await untilNow(deps.db, query.to);
   const window = { accountId, from: query.from ?? null, to, clickIds: [clickId] };
   const asked = { network: query.for, minTalkS: query.min_talk_s ?? null };
   for await (const calls of convertiblePages(deps.db, window)) {

@@ -10,20 +10,15 @@ import type { Database } from "../../../src/db/database.js";
 import type { HttpDeps } from "../../../src/http/http-deps.js";
 import { buildHttpServer } from "../../../src/http/server.js";
 import { systemClock } from "../../../src/kernel/clock.js";
-import { type Log, type LogFields, silentLog } from "../../../src/kernel/log.js";
+import { silentLog } from "../../../src/kernel/log.js";
 import { systemRandom } from "../../../src/kernel/random.js";
 import { AllocationBatch } from "../../../src/pool/allocation-batch.js";
 import type { Carriers } from "../../../src/pool/carrier-inventory/carriers.js";
 import { Directory } from "../../../src/pool/directory.js";
+import { type LogLine, logTo } from "../../support/recording-log.js";
 import { ids, RecordingSchedule, secrets } from "../../support/world.js";
 
 export const ADMIN_KEY = "admin-key-for-tests-only-0123456789";
-
-export interface LogLine {
-  readonly level: "debug" | "info" | "warn" | "error";
-  readonly event: string;
-  readonly fields: LogFields;
-}
 
 export interface HttpWorld {
   readonly app: FastifyInstance;
@@ -43,15 +38,6 @@ export interface RequestOptions {
   readonly key?: string | null;
   readonly headers?: Record<string, string>;
   readonly remoteAddress?: string;
-}
-
-export function recordingLog(lines: LogLine[]): Log {
-  const write =
-    (level: LogLine["level"]) =>
-    (event: string, fields: LogFields = {}): void => {
-      lines.push({ level, event, fields });
-    };
-  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }
 
 /** What it delivers is tested with it; what it does, with the real one. */
@@ -80,7 +66,7 @@ export function makeHttpWorld(db: Database, changes: Partial<HttpDeps> = {}): Ht
     random: systemRandom,
     secrets,
     clock: systemClock,
-    log: recordingLog(lines),
+    log: logTo((line) => lines.push(line)),
     schedule,
     carriers: noCarriers,
     exhaustions: { note: () => {} },

@@ -6,7 +6,8 @@ import { vonageGetVoice } from "../../../src/dev/carrier-voices/vonage-voice.js"
 import { systemRandom } from "../../../src/kernel/random.js";
 import { CARRIER_ADAPTERS } from "../../../src/webhooks/inbound/carrier-adapters.js";
 import { carrierWebhooks } from "../../../src/webhooks/inbound/inbound-route.js";
-import { type LogLine, makeHttpWorld, recordingLog } from "../../http/support/http-world.js";
+import { makeHttpWorld } from "../../http/support/http-world.js";
+import { type LogLine, logTo } from "../../support/recording-log.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { startRouting } from "../../support/routing.js";
 import { ids, makeWorld, secrets } from "../../support/world.js";
@@ -24,7 +25,7 @@ await putCredential(
 
 /** One service with both logs in one list. */
 const lines: LogLine[] = [];
-const log = recordingLog(lines);
+const log = logTo((line) => lines.push(line));
 const { app } = makeHttpWorld(db, {
   log,
   plugins: [

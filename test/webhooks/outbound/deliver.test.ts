@@ -8,8 +8,7 @@ import { systemRandom } from "../../../src/kernel/random.js";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
 import { RESPONSE_BYTES_MAX, RESPONSE_CHARS_KEPT } from "../../../src/webhooks/outbound/send.js";
-import type { LogLine } from "../../http/support/http-world.js";
-import { recordingLog } from "../../http/support/http-world.js";
+import { type LogLine, logTo } from "../../support/recording-log.js";
 import { freshDatabase, rows } from "../../support/database.js";
 import { happened, makeEndpoint, outgoing, passWaits } from "../../support/outgoing.js";
 import { startRouting } from "../../support/routing.js";
@@ -20,7 +19,7 @@ import { allocationFor, ids, inboundCall, makeWorld, secrets } from "../../suppo
 const { db } = await freshDatabase();
 const receiver = await startReceiver();
 const lines: LogLine[] = [];
-const { relay, deliver, attempts, deps } = outgoing(db, { timeoutMs: 300, log: recordingLog(lines) });
+const { relay, deliver, attempts, deps } = outgoing(db, { timeoutMs: 300, log: logTo((line) => lines.push(line)) });
 const { callLog, stop } = await startRouting(db);
 afterAll(stop);
 const never = new AbortController().signal;

@@ -7,7 +7,7 @@ import { readSecretEnc } from "../../../../src/account/outgoing/network-endpoint
 import { getEndpoint } from "../../../../src/account/outgoing/webhook-endpoints.store.js";
 import { type CallCorrection, correctCall } from "../../../../src/attribution/corrections/correct-call.js";
 import type { CallRef } from "../../../../src/attribution/calls.store.js";
-import { type LogLine, recordingLog } from "../../../http/support/http-world.js";
+import { type LogLine, logTo } from "../../../support/recording-log.js";
 import {
   conversions,
   convertingCall,
@@ -27,7 +27,7 @@ const { db } = await freshDatabase();
 const networks = await startNetworks();
 networks.publicKey = PUBLIC_KEY;
 const lines: LogLine[] = [];
-const log = recordingLog(lines);
+const log = logTo((line) => lines.push(line));
 const { relay, deliver, deliveriesOf, attempts, shift, side } = conversions(db, networks, { log });
 const world: World = await makeWorld(db, 90);
 const accountId = world.account.id;
