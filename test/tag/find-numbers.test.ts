@@ -89,6 +89,15 @@ describe("a number in a text", () => {
     ]);
   });
 
+  test("numbers of more area codes than a pattern names are found by any of them, and no others", () => {
+    const many = Array.from({ length: 100 }, (_, i) => `+1${201 + 7 * i}5550100`);
+    const find = bookOf(...many);
+    expect(find("(201) 555-0100, 894.555.0100; 202-555-0100 or 1-800-FLOWERS", "").map(([number]) => number)).toEqual([
+      "+12015550100",
+      "+18945550100",
+    ]);
+  });
+
   test("any number of a slot's country is found, never letters", () => {
     expect(bookOf(FROM)("call 310-555-0199", FROM).map(([number]) => number)).toEqual(["+13105550199"]);
     expect(bookOf(FROM)("300 dollars", FROM)).toEqual([]);

@@ -68,23 +68,25 @@ export function makeNumberBook(): NumberBook {
     // A mark that somebody else wrote into the page.
     if (!national) return;
     book.set(national, number);
-    heads.add([...national.slice(0, 3)].map((digit) => (heads.size < HEADS_MAX ? digit : "\\d")).join(GAP));
+    heads.add(national.slice(0, 3));
     lengths.add(national.length);
     patterns = [];
   };
   const search = (text: string, more: readonly RegExp[] = []) => {
-    if (!patterns[0])
-      patterns = [...lengths].map((length) =>
-        RegExp(`(?:${[...heads].join("|")})(?:${GAP}[\\da-zA-Z]){${length - 3}}`, "g"),
-      );
+    // Made here, not as each number is added: most of a long list begin alike.
+    if (!patterns[0]) {
+      const begin = [...(heads.size > HEADS_MAX ? [["\\d", "\\d", "\\d"]] : heads)]
+        .map((head) => [...head].join(GAP))
+        .join("|");
+      patterns = [...lengths].map((length) => RegExp(`(?:${begin})(?:${GAP}[\\da-zA-Z]){${length - 3}}`, "g"));
+    }
     const written: (readonly [start: number, text: string, digits: string])[] = [];
-    for (const pattern of [...patterns, ...more]) {
-      pattern.lastIndex = 0;
+    // Each search ends without a match: the next one begins at the start.
+    for (const pattern of [...patterns, ...more])
       for (let match: RegExpExecArray | null; (match = pattern.exec(text)); ) {
         written.push([match.index, match[0], digitsOf(match[0])]);
         pattern.lastIndex = match.index + 1;
       }
-    }
     return written.sort((one, other) => one[0] - other[0]);
   };
   const within: NumberBook["within"] = (texts) =>
