@@ -159,6 +159,20 @@ describe("POST /v1/calls/:id/corrections", () => {
     });
   });
 
+  it("custom data are added to up to a hundred fields; what is there may still be changed", async () => {
+    const { id } = await finishedCall();
+    const fields = (prefix: string, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`${prefix}${n}`, n]));
+    for (const prefix of ["a", "b", "c"])
+      expect((await correct(id, { custom_data: fields(prefix, 25) })).statusCode).toBe(201);
+    const problem = problemIn(await correct(id, { custom_data: fields("d", 25) }));
+    expect([problem.status, problem.errors?.[0]?.path]).toEqual([422, "custom_data"]);
+    const full = (await correct(id, { custom_data: fields("d", 24) })).json();
+    expect(Object.keys(full.attribution.custom_data)).toHaveLength(100);
+    const changed = (await correct(id, { custom_data: { plan: "basic" } })).json();
+    expect(changed.attribution.custom_data).toEqual({ ...full.attribution.custom_data, plan: "basic" });
+  });
+
   it("whom a call belongs to is corrected when it is over; its outcome at any time", async () => {
     const world = await makeWorld(db, 1);
     const opened = await call((await presentTo(world)).number);

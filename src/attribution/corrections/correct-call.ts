@@ -27,6 +27,8 @@ import type { Touch } from "../touch.js";
 
 /** No person and no integration corrects one call more often; a loop does. */
 const REVISIONS_MAX = 1_000;
+/** Of a record, whatever many corrections add: four times as many as one request may bring. Each row holds them all. */
+export const RECORD_FIELDS_MAX = 100;
 
 export interface CorrectionDeps {
   readonly db: Database;
@@ -179,8 +181,21 @@ async function correctedAttribution(
   return {
     ...base,
     ...(touch === undefined ? {} : { touch, ...sourceIn(touch, base.referrer) }),
-    customData: customData === undefined ? base.customData : { ...base.customData, ...customData },
+    customData: customData === undefined ? base.customData : withFields(base.customData, customData),
   };
+}
+
+function withFields(
+  before: CorrectedAttribution["customData"],
+  added: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const fields = { ...before, ...added };
+  if (Object.keys(fields).length > RECORD_FIELDS_MAX) {
+    throw new AppError("invalid_value", "The call's record would have too many custom fields.", {
+      fields: [{ path: "custom_data", message: `a record has at most ${RECORD_FIELDS_MAX} fields` }],
+    });
+  }
+  return fields;
 }
 
 function sourceIn(touch: Touch, referrer: string | null) {

@@ -5,6 +5,7 @@ import {
   type AttributionChange,
   type CallCorrection,
   REASON_CHARS_MAX,
+  RECORD_FIELDS_MAX,
   type Signal,
   type SignalsResult,
 } from "../../attribution/corrections/correct-call.js";
@@ -55,7 +56,9 @@ export const correctionIn = z
     currency: currencyIn,
     attribution: matchIn.optional(),
     touch: touchIn.optional().meta({ description: "Instead of what there is" }),
-    custom_data: customDataIn.optional().meta({ description: "Fields that are added or changed" }),
+    custom_data: customDataIn
+      .optional()
+      .meta({ description: `Fields that are added or changed; a record has at most ${RECORD_FIELDS_MAX}` }),
   })
   .refine(
     (body) => Object.keys(body).some((key) => key !== "corrects_id" && key !== "currency"),
