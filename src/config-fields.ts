@@ -1,7 +1,7 @@
 /** How the text of each variable is read, and what is wrong with one that cannot be. Used by config.ts, which says what the variables mean. */
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { LOG_LEVELS } from "./kernel/log.js";
+import { parseNetwork } from "./kernel/network.js";
 import { DRACHTIO_URL_FORM, type DrachtioAddress, parseDrachtioUrl } from "./sip/drachtio-url.js";
 
 export interface HostPort {
@@ -69,7 +69,7 @@ function parseDrain(text: string): number | null {
 const NETWORKS_MESSAGE = "must be a list of networks like 10.0.0.0/8";
 
 function parseNetworks(text: string): string[] | null {
-  return listOf(text).every((cidr) => ipaddr.isValidCIDR(cidr)) ? listOf(text) : null;
+  return listOf(text).every((cidr) => parseNetwork(cidr) !== null) ? listOf(text) : null;
 }
 
 /** A field that is parsed by `parse`; null from it is a refusal with `message`. */

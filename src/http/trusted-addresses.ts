@@ -1,7 +1,7 @@
 /** Whether an address lies in one of the configured ranges (PRESENT_TRUSTED_CIDRS). */
 import { BlockList } from "node:net";
-import ipaddr from "ipaddr.js";
 import { AppError } from "../kernel/errors.js";
+import { parseNetwork } from "../kernel/network.js";
 
 /** A verdict costs several microseconds, and a page's visitors and load tests come from few addresses. */
 const REMEMBERED_MAX = 10_000;
@@ -10,10 +10,11 @@ const REMEMBERED_MAX = 10_000;
 export function createTrustedAddresses(cidrs: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const cidr of cidrs) {
-    if (!ipaddr.isValidCIDR(cidr)) {
+    const network = parseNetwork(cidr);
+    if (network === null) {
       throw new AppError("config_invalid", `PRESENT_TRUSTED_CIDRS: ${cidr} is no address range such as 10.0.0.0/8.`);
     }
-    const [address, bits] = ipaddr.parseCIDR(cidr);
+    const { address, bits } = network;
     list.addSubnet(address.toString(), bits, address.kind());
   }
   const remembered = new Map<string, boolean>();

@@ -1,15 +1,14 @@
 /** Which trunk a source address belongs to. The most specific network wins; an address of no trunk is nobody's. */
 import ipaddr from "ipaddr.js";
 import type { Trunk } from "../account/trunks.store.js";
+import { isWithin, type Network, parseNetwork } from "../kernel/network.js";
 
-interface Network {
+interface TrunkNetwork extends Network {
   readonly trunk: Trunk;
-  readonly address: ipaddr.IPv4 | ipaddr.IPv6;
-  readonly bits: number;
 }
 
 export class TrunkGuard {
-  private networks: readonly Network[] = [];
+  private networks: readonly TrunkNetwork[] = [];
 
   /** Replaces all trunks; entries that are no network are left out (they were refused when stored). */
   setTrunks(trunks: readonly Trunk[]): void {
@@ -26,10 +25,7 @@ export class TrunkGuard {
   find(sourceAddress: string): Trunk | null {
     if (!ipaddr.isValid(sourceAddress)) return null;
     const source = ipaddr.process(sourceAddress);
-    const network = this.networks.find(
-      ({ address, bits }) => address.kind() === source.kind() && source.match(address as never, bits),
-    );
-    return network?.trunk ?? null;
+    return this.networks.find((network) => isWithin(source, network))?.trunk ?? null;
   }
 }
 
@@ -38,9 +34,8 @@ export function acceptsTransport(trunk: Trunk, protocol: string): boolean {
   return trunk.transport !== "tls" || protocol.toLowerCase() === "tls";
 }
 
-function networkOf(trunk: Trunk, cidr: string): Network[] {
+function networkOf(trunk: Trunk, cidr: string): TrunkNetwork[] {
   const text = cidr.includes("/") ? cidr : `${cidr}/${cidr.includes(":") ? 128 : 32}`;
-  if (!ipaddr.isValidCIDR(text)) return [];
-  const [address, bits] = ipaddr.parseCIDR(text);
-  return [{ trunk, address, bits }];
+  const network = parseNetwork(text);
+  return network === null ? [] : [{ trunk, ...network }];
 }

@@ -18,7 +18,8 @@ const guard = new TrunkGuard();
 guard.setTrunks([
   trunk("wide", "10.0.0.0/8", "2001:db8::/32"),
   trunk("narrow", "10.1.2.3"),
-  trunk("broken", "not-a-network"),
+  trunk("mapped", "::ffff:172.16.0.0/108"),
+  trunk("broken", "not-a-network", "172/8"),
 ]);
 
 it.each([
@@ -26,6 +27,8 @@ it.each([
   ["10.1.2.3", "narrow"],
   ["2001:db8::1", "wide"],
   ["::ffff:10.9.9.9", "wide"],
+  ["172.16.9.9", "mapped"],
+  ["172.32.0.1", null],
   ["192.0.2.1", null],
   ["::1", null],
   ["garbage", null],
@@ -34,5 +37,5 @@ it.each([
 });
 
 it("tells the edge every network", () => {
-  expect([...guard.cidrs].sort()).toEqual(["10.0.0.0/8", "10.1.2.3/32", "2001:db8::/32"]);
+  expect([...guard.cidrs].sort()).toEqual(["10.0.0.0/8", "10.1.2.3/32", "172.16.0.0/12", "2001:db8::/32"]);
 });

@@ -4,9 +4,7 @@
  * in effect. Used when an endpoint is set (literal addresses) and at each connection (whatever a name resolves to).
  */
 import ipaddr from "ipaddr.js";
-
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
-type Network = readonly [Address, number];
+import { type Address, isWithin, type Network, parseNetwork } from "../../kernel/network.js";
 
 export interface TargetGuard {
   /** The operator lets some private targets through. */
@@ -17,7 +15,7 @@ export interface TargetGuard {
 
 /** @param cidrs WEBHOOK_ALLOW_CIDRS */
 export function createTargetGuard(cidrs: readonly string[]): TargetGuard {
-  const networks: Network[] = cidrs.map((cidr) => ipaddr.parseCIDR(cidr));
+  const networks = cidrs.flatMap((cidr) => parseNetwork(cidr) ?? []);
   return {
     hasListed: networks.length > 0,
     allows: (text, isUsual) => {
@@ -41,7 +39,7 @@ function inner(address: Address): Address {
 }
 
 /** RFC 4291 §2.4 and IANA's registry of IPv6 address space: all of the rest is reserved, or inside some network (::7f00:1 is 127.0.0.1). */
-const IPV6_GLOBAL: Network = [ipaddr.IPv6.parse("2000::"), 3];
+const IPV6_GLOBAL: Network = { address: ipaddr.IPv6.parse("2000::"), bits: 3 };
 
 /** A public address inside of another one (NAT64, 6to4) may be rewritten on the way to where it says. */
 function isPublic(address: Address): boolean {
@@ -50,10 +48,6 @@ function isPublic(address: Address): boolean {
 
 function lastFour(address: ipaddr.IPv6, from: number): ipaddr.IPv4 {
   return new ipaddr.IPv4(address.toByteArray().slice(from, from + 4));
-}
-
-function isWithin(address: Address, [network, bits]: Network): boolean {
-  return address.kind() === network.kind() && (address as ipaddr.IPv6).match(network, bits);
 }
 
 export type TargetCheck =

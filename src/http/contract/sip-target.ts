@@ -5,6 +5,7 @@
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { AppError } from "../../kernel/errors.js";
+import { isWithin, parseNetwork } from "../../kernel/network.js";
 import { parseE164 } from "../../telephony/e164.js";
 
 const URI_CHARS_MAX = 255;
@@ -68,8 +69,8 @@ export function assertPublicTargets(input: {
 }
 
 /** The addresses of examples (RFC 5737, RFC 3849): nobody's network, so nothing to protect, and every manual uses them. */
-const DOCUMENTATION = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"].map((cidr) =>
-  ipaddr.parseCIDR(cidr),
+const DOCUMENTATION = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"].flatMap(
+  (cidr) => parseNetwork(cidr) ?? [],
 );
 
 /** Everything but global unicast, in any notation a resolver would take for an address (127.1, 0x7f.1, ::ffff:127.0.0.1), and local names. */
@@ -77,7 +78,7 @@ export function isPrivateHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "").replace(/\.$/, "");
   if (ipaddr.isValid(bare)) {
     const address = ipaddr.process(bare);
-    const isExample = DOCUMENTATION.some(([net, bits]) => net.kind() === address.kind() && address.match(net, bits));
+    const isExample = DOCUMENTATION.some((network) => isWithin(address, network));
     return !isExample && address.range() !== "unicast";
   }
   return !bare.includes(".") || /\.(localhost|local|internal|home\.arpa)$/i.test(bare);

@@ -1,7 +1,7 @@
 /** SIP trunks on the wire. */
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import type { Trunk } from "../../account/trunks.store.js";
+import { parseNetwork } from "../../kernel/network.js";
 import { sipUriIn } from "./sip-target.js";
 
 const SOURCE_CIDRS_MAX = 200;
@@ -10,7 +10,7 @@ const transport = z.enum(["udp", "tcp", "tls"]);
 
 const cidrIn = z
   .string()
-  .refine((text) => ipaddr.isValidCIDR(text), "must be an address range, e.g. 203.0.113.0/24")
+  .refine((text) => parseNetwork(text) !== null, "must be an address range, e.g. 203.0.113.0/24")
   .meta({ examples: ["203.0.113.0/24"] });
 
 export const trunkParams = z.strictObject({
