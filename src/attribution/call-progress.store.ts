@@ -3,7 +3,7 @@ import { sql, timestamp, type Queryable } from "../db/database.js";
 import { byIndexOnly } from "../db/planner.js";
 import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
-import { type CallState, statusOf, timingsOf } from "../telephony/call-state.js";
+import { answeredAtOf, type CallState, statusOf, timingsOf } from "../telephony/call-state.js";
 import type { CallRef } from "./calls.store.js";
 import type { JudgedCall, OverCall } from "./judging/judge-calls.js";
 
@@ -74,7 +74,7 @@ function progressRow({ ref, progress, judged }: Progress): Record<string, unknow
     received_at: timestamp(ref.receivedAt),
     progress,
     status: statusOf(progress),
-    answered_at: timestamp(progress.answeredAt),
+    answered_at: timestamp(answeredAtOf(progress)),
     ended_at: timestamp(progress.end?.at ?? null),
     pdd_ms: pddMs,
     ring_ms: ringMs,

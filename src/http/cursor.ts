@@ -35,6 +35,23 @@ export function pageOf<R, T>(
   };
 }
 
+/** For lists of few rows, which are read whole. @param input.rows in any order; the page's is that of their keys */
+export function pageOfAll<R, T>(
+  list: string,
+  input: {
+    rows: readonly R[];
+    query: { limit: number; cursor?: string | undefined };
+    keyOf: (row: R) => string;
+    show: (row: R) => T;
+  },
+): Page<T> {
+  const { keyOf, show } = input;
+  const { limit, cursor } = input.query;
+  const after = afterKey(list, cursor);
+  const left = input.rows.filter((row) => keyOf(row) > after).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  return pageOf(list, { rows: left.slice(0, limit + 1), limit, positionOf: (row) => [keyOf(row)], show });
+}
+
 /** For lists in the order of a text key. @returns the key of the last row shown, "" for the first page */
 export function afterKey(list: string, cursor: string | undefined): string {
   if (cursor === undefined) return "";

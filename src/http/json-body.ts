@@ -27,6 +27,8 @@ export function acceptJson(
     const text = bytes.toString("utf8");
     void parse(request, text, (error, body) => {
       if (error) return done(error);
+      // To the schemas it would be no body at all, and a PUT of that sets everything to its default.
+      if (body === null) return done(nullBody());
       const taken = mayHoldPrototypeKeys(text) ? takePrototypeKeys(body) : [];
       if (taken.length > 0 && onUnknown === undefined) return done(unknownFields(taken));
       if (taken.length > 0) onUnknown?.(taken);
@@ -36,6 +38,11 @@ export function acceptJson(
       done(new AppError("invalid_value", "Some text cannot be stored; see errors.", { fields: unsafe }));
     });
   });
+}
+
+function nullBody(): AppError {
+  const fields = [{ path: "", message: "must be an object" }];
+  return new AppError("invalid_value", "The request is not acceptable; see errors.", { fields });
 }
 
 function unknownFields(paths: readonly string[]): AppError {

@@ -20,6 +20,12 @@ Errors are ${PROBLEM_TYPE} with a stable \`code\`.`;
 const PROBLEM_REF = { $ref: "#/components/schemas/Problem" };
 const PROBLEM_RESPONSE = { description: "Problem", content: { [PROBLEM_TYPE]: { schema: PROBLEM_REF } } };
 
+/** Of a route that does not say what it answers; type null: nothing is said of the body. */
+const ANY_RESPONSE = { 200: { type: "null", description: "Default Response" } };
+
+/** Paths that answer problems; those of the tag's scripts say themselves what they answer instead. */
+const REFUSING = /^\/(v1|webhooks|tag)\//;
+
 const PROBLEM_SCHEMA = {
   type: "object",
   required: ["type", "title", "status", "code", "detail"],
@@ -84,8 +90,8 @@ const describeRoute: ReturnType<typeof createJsonSchemaTransform> = (document) =
   const access = (document.route.config as { access?: Access } | undefined)?.access;
   if (schema === undefined || schema === null || (schema as { hide?: boolean }).hide === true) return { schema, url };
   const described = schema as Record<string, unknown>;
-  const response = (described["response"] ?? {}) as Record<string, unknown>;
-  if (url.startsWith("/v1/")) described["response"] = { ...response, "4xx": PROBLEM_RESPONSE, "5xx": PROBLEM_RESPONSE };
+  const response = (described["response"] ?? ANY_RESPONSE) as Record<string, unknown>;
+  if (REFUSING.test(url)) described["response"] = { "4xx": PROBLEM_RESPONSE, "5xx": PROBLEM_RESPONSE, ...response };
   if (access !== undefined) {
     described["security"] = [{ key: [] }];
     const scope = access === "admin" ? "`admin`, with a key of the platform" : `\`${access}\``;

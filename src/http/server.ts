@@ -46,7 +46,7 @@ import { addDeliveryRoutes } from "./routes/webhook-deliveries.js";
 import { addWebhookEndpointRoutes } from "./routes/webhook-endpoints.js";
 import { TagCache } from "./tag/tag-cache.js";
 import { TagFiles } from "./tag/tag-files.js";
-import { refuseUnsafeText } from "./unsafe-request.js";
+import { refuseUnknownQueries, refuseUnsafeText } from "./unsafe-request.js";
 import { addUnknownRoutes, refuseEmptySegments } from "./unknown-route.js";
 import { serializerCompiler, validatorCompiler } from "./validation.js";
 
@@ -123,6 +123,7 @@ function addScopes(app: FastifyInstance, deps: HttpDeps, watch: { metrics: HttpM
 function addApi(scope: HttpApp, deps: HttpDeps, { bots, files }: { bots: BotTally; files: TagFiles }): void {
   acceptJson(scope, ["application/json"]);
   refuseUnsafeText(scope);
+  refuseUnknownQueries(scope);
   refuseEmptySegments(scope);
   scope.addHook("onRequest", authenticate(deps));
   scope.addHook("onRequest", (_request, reply, done) => {

@@ -73,6 +73,16 @@ export function statusOf(state: CallState): CallStatus {
   return state.answeredAt === null ? "ringing" : "in_progress";
 }
 
+/**
+ * When the business answered. Where no report of it came but the carrier measured talk, that lies before the end, and the answer not before the first attempt;
+ * a report that comes after all counts instead.
+ */
+export function answeredAtOf({ attempts, answeredAt, end }: CallState): Instant | null {
+  if (answeredAt !== null || end === null || end.talkMs === null || end.talkMs === 0) return answeredAt;
+  const firstAttemptAt = attempts[0]?.startedAt ?? 0;
+  return Math.min(end.at, Math.max(firstAttemptAt, end.at - end.talkMs));
+}
+
 export interface CallTimings {
   /** Post-dial delay: first attempt sent → first ringing, progress or answer from any target. Hunting on does not restart it. RFC 6076 §4.3. */
   readonly pddMs: number | null;

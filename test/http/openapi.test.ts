@@ -61,6 +61,24 @@ describe("/openapi.json", () => {
     }
   });
 
+  it.each([
+    ["OPTIONS", "/v1/presentations", "/v1/presentations"],
+    ["OPTIONS", "/v1/presentations/renew", "/v1/presentations/renew"],
+    ["GET", "/tag.js", "/tag.js?key=tag_none"],
+    ["GET", "/tag/config", "/tag/config?key=tag_none"],
+    ["GET", "/tag/{file}", "/tag/0.0.1-none.js"],
+    ["POST", "/v1/presentations", "/v1/presentations"],
+  ] as const)("has the status and the content type that %s %s answers %s with", async (method, path, url) => {
+    const answer = await request(method, url, { key: null });
+    const { responses } = document.paths[path][method.toLowerCase()] as Operation;
+    const documented = responses[answer.statusCode] ?? responses[`${Math.floor(answer.statusCode / 100)}XX`];
+    const type = String(answer.headers["content-type"] ?? "").split(";", 1)[0];
+    expect([answer.statusCode, Object.keys(documented?.content ?? {})]).toEqual([
+      answer.statusCode,
+      answer.body === "" ? [] : [type],
+    ]);
+  });
+
   it("knows the limits that requests are checked with", () => {
     const body = document.paths["/v1/pools"].post.requestBody.content["application/json"].schema;
     expect(body).toMatchObject({

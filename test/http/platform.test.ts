@@ -95,6 +95,26 @@ describe("/v1/trunks", () => {
     expect((await request("GET", "/v1/trunks")).json()).toEqual({ data: [replaced.json()], next_cursor: null });
   });
 
+  it("are listed in pages, as every list is", async () => {
+    for (const name of ["zone-b", "zone-a", "zone-c"]) await put(name, { source_cidrs: ["203.0.113.0/24"] });
+    const all = (await request("GET", "/v1/trunks?limit=500")).json();
+    const names = (page: { data: { name: string }[] }) => page.data.map(({ name }) => name);
+    expect(names(all).slice(-3)).toEqual(["zone-a", "zone-b", "zone-c"]);
+    expect(all.next_cursor).toBeNull();
+    const seen: string[] = [];
+    for (let next = ""; next !== "/v1/trunks?limit=1&cursor=null"; ) {
+      const page: { data: { name: string }[]; next_cursor: string | null } = (
+        await request("GET", next === "" ? "/v1/trunks?limit=1" : next)
+      ).json();
+      expect(page.data).toHaveLength(1);
+      seen.push(...names(page));
+      next = `/v1/trunks?limit=1&cursor=${page.next_cursor}`;
+    }
+    expect(seen).toEqual(names(all));
+    expect(problemIn(await request("GET", "/v1/trunks?limit=501")).errors).toMatchObject([{ path: "limit" }]);
+    expect(problemIn(await request("GET", "/v1/trunks?cursor=x")).errors).toMatchObject([{ path: "cursor" }]);
+  });
+
   it.each(["b2bua", "proxy", "redirect"])("mode %s is kept", async (mode) => {
     const trunk = await put("t", { source_cidrs: ["203.0.113.0/24"], mode });
     expect(trunk.json()).toMatchObject({ mode });
@@ -176,6 +196,10 @@ describe("/v1/carriers/:carrier", () => {
     expect(all.map((row: { account_id: string | null }) => row.account_id)).toEqual(
       expect.arrayContaining([null, account.id]),
     );
+    const first = (await request("GET", "/v1/carriers/twilio?limit=1")).json();
+    const second = (await request("GET", `/v1/carriers/twilio?limit=500&cursor=${first.next_cursor}`)).json();
+    expect([...first.data, ...second.data]).toEqual(all);
+    expect([first.data.length, second.next_cursor]).toEqual([1, null]);
     const unknown = await request("PUT", "/v1/carriers/twilio", {
       body: { account_id: "acc_none", auth_tokens: [SECRET] },
     });

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CallEvent } from "../../src/telephony/call-event.js";
-import { applyCallEvent, type CallState, newCall, statusOf, timingsOf } from "../../src/telephony/call-state.js";
+import {
+  answeredAtOf,
+  applyCallEvent,
+  type CallState,
+  newCall,
+  statusOf,
+  timingsOf,
+} from "../../src/telephony/call-state.js";
 
 const fold = (events: readonly CallEvent[], from: CallState = newCall): CallState =>
   events.reduce(applyCallEvent, from);
@@ -196,6 +203,17 @@ describe("timings", () => {
       { kind: "ended", status: "completed", releasedBy: null, cause: null, authority: 1, talkMs: 4_000, at: 9_000 },
     ]);
     expect(timingsOf(state).talkMs).toBe(4_000);
+  });
+
+  it("an answer that nobody told of lies before the talk that was measured, and after the attempt", () => {
+    const end = { kind: "ended", status: "completed", cause: null, releasedBy: null, authority: 1 } as const;
+    const talked = fold([started, { ...end, talkMs: 4_000, at: 9_000 }]);
+    expect([answeredAtOf(talked), timingsOf(talked).pddMs]).toEqual([5_000, null]);
+    expect(answeredAtOf(fold([{ kind: "answered", at: 5_200 }], talked))).toBe(5_200);
+    expect(answeredAtOf(fold([started, { ...end, talkMs: 60_000, at: 9_000 }]))).toBe(1_000);
+    expect(answeredAtOf(fold([started, { ...end, talkMs: 0, at: 9_000 }]))).toBeNull();
+    const busy = { ...end, status: "busy", cause: "busy", authority: 2, talkMs: null, at: 9_000 } as const;
+    expect(answeredAtOf(fold([busy], talked))).toBeNull();
   });
 
   it("an answer without ringing counts as the first sign", () => {

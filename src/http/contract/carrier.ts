@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type Carrier, type CarrierCredential, CARRIERS } from "../../account/carrier-credentials.store.js";
 import { AppError } from "../../kernel/errors.js";
 import { fieldErrorsOf } from "../validation.js";
-import { accountQuery, idIn, idOut } from "./scalars.js";
+import { accountQuery, idIn, idOut, pageQuery } from "./scalars.js";
 
 /** Public keys in PEM are the longest. */
 const SECRET_CHARS_MAX = 2_000;
@@ -48,7 +48,7 @@ const bodies = {
 } as const satisfies Record<Carrier, z.ZodType>;
 
 export const carrierParams = z.strictObject({ carrier: z.enum(CARRIERS) });
-export const carrierQuery = z.strictObject(accountQuery);
+export const carrierQuery = z.strictObject({ ...pageQuery, ...accountQuery });
 
 /** For the documentation; which of them holds is the path's word, so the check itself is readCarrierBody's. */
 export const carrierIn = z.record(z.string(), z.unknown()).meta({

@@ -11,9 +11,11 @@ import {
   showCredential,
 } from "../contract/carrier.js";
 import { pageOut } from "../contract/scalars.js";
+import { pageOfAll } from "../cursor.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 
 const tags = ["Trunks and carriers"];
+const LIST = "credentials";
 
 export function addCarrierRoutes(app: HttpApp, deps: HttpDeps): void {
   app.get(
@@ -22,7 +24,7 @@ export function addCarrierRoutes(app: HttpApp, deps: HttpDeps): void {
       config: { access: "read" },
       schema: {
         summary: "List the credentials of a carrier, secrets masked",
-        description: "An account's key sees its own. All of them: an account has one at most.",
+        description: "An account's key sees its own, of which there is one at most.",
         tags,
         params: carrierParams,
         querystring: carrierQuery,
@@ -31,8 +33,8 @@ export function addCarrierRoutes(app: HttpApp, deps: HttpDeps): void {
     },
     async (request) => {
       const accountId = accountToRead(principalOf(request), request.query.account_id);
-      const credentials = await listCredentials(deps, { carrier: request.params.carrier, accountId });
-      return { data: credentials.map(showCredential), next_cursor: null };
+      const rows = await listCredentials(deps, { carrier: request.params.carrier, accountId });
+      return pageOfAll(LIST, { rows, query: request.query, keyOf: ({ id }) => id, show: showCredential });
     },
   );
   app.put(

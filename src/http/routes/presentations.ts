@@ -2,7 +2,7 @@
  * `POST /v1/presentations` and renew: called by every page view of every site, by anybody, from any origin. Never an error for what is wrong with us;
  * the page then keeps its own numbers.
  */
-import type { FastifyReply } from "fastify";
+import { z } from "zod";
 import type { Account } from "../../account/accounts.store.js";
 import { messageOf } from "../../kernel/errors.js";
 import type { BotTally } from "../../pool/bot-tally.js";
@@ -30,7 +30,11 @@ import { createBotRule } from "../suspect-bot.js";
 
 const tags = ["Presentations"];
 const PATHS = ["/v1/presentations", "/v1/presentations/renew"];
-const PREFLIGHT_S = "86400";
+const PREFLIGHT = {
+  "access-control-allow-methods": "POST",
+  "access-control-allow-headers": "content-type",
+  "access-control-max-age": "86400",
+};
 
 export function addPresentationRoutes(app: HttpApp, deps: HttpDeps, watch: Watch): void {
   // text/plain as well: a page may then send it without a preflight.
@@ -42,7 +46,9 @@ export function addPresentationRoutes(app: HttpApp, deps: HttpDeps, watch: Watch
     void reply.header("access-control-allow-origin", "*").header("cache-control", "no-store");
     done();
   });
-  for (const path of PATHS) app.options(path, { schema: { summary: "CORS preflight", tags } }, answerPreflight);
+  const preflight = { summary: "CORS preflight", tags, response: { 204: z.null() } };
+  for (const path of PATHS)
+    app.options(path, { schema: preflight }, async (_request, reply) => reply.headers(PREFLIGHT).code(204).send(null));
   addPresent(app, deps, watch);
   addRenew(app, deps, watch);
 }
@@ -149,15 +155,6 @@ async function orNull<T>({ log }: Pick<HttpDeps, "log">, read: () => Promise<T>)
     log.warn("presentation.renewal_lost", { error: messageOf(error) });
     return null;
   }
-}
-
-function answerPreflight(_request: unknown, reply: FastifyReply): FastifyReply {
-  return reply
-    .code(204)
-    .header("access-control-allow-methods", "POST")
-    .header("access-control-allow-headers", "content-type")
-    .header("access-control-max-age", PREFLIGHT_S)
-    .send();
 }
 
 function countIgnored(metrics: HttpMetrics, ignored: IgnoredFields): void {

@@ -3,7 +3,7 @@
  * delivered is answered with a comment that says why: a page must not break, and whoever looks must find the reason.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { z } from "zod";
+import { z } from "zod";
 import { listTagFiles } from "../../account/tag-files.store.js";
 import { AppError } from "../../kernel/errors.js";
 import { baseUrlOf } from "../base-url.js";
@@ -17,6 +17,18 @@ import { factsOf, type TagFiles } from "../tag/tag-files.js";
 
 const tags = ["Browser tag"];
 const JAVASCRIPT = "application/javascript; charset=utf-8";
+/** One text whatever the status: see commentOn. */
+const inJavascript = (description: string) => ({
+  description,
+  content: { "application/javascript": { schema: z.string() } },
+});
+const unchanged = z.null().meta({ description: "If-None-Match names what is delivered" });
+const script = {
+  200: inJavascript("The script"),
+  304: unchanged,
+  "4xx": inJavascript("A comment that says why there is none"),
+  "5xx": inJavascript("A comment that says why there is none; Retry-After"),
+};
 const JSON_TYPE = "application/json; charset=utf-8";
 
 /**
@@ -62,7 +74,7 @@ function addLoader(app: HttpApp, deps: HttpDeps, { cache, metrics }: TagSide): v
           "Public. JavaScript, also when it cannot be delivered: then a comment that says why. From caches for ten minutes at most.",
         tags,
         querystring: tagQuery,
-        produces: ["application/javascript"],
+        response: script,
       },
       errorHandler: (error, request, reply) => void commentOn(deps, metrics, { thing: "tag", error, request, reply }),
     },
@@ -82,7 +94,7 @@ function addConfig(app: HttpApp, { cache, metrics }: TagSide): void {
         description: "Public. From caches for ten minutes at most.",
         tags,
         querystring: tagQuery,
-        response: { 200: tagConfigOut },
+        response: { 200: tagConfigOut, 304: unchanged },
       },
     },
     async (request, reply) => {
@@ -121,7 +133,7 @@ function addFiles(app: HttpApp, deps: HttpDeps, { files, metrics }: TagSide): vo
         description: "Public. `<version>-<hash>.js`; pages pin it by the integrity that /tag/files and /v1/tag name.",
         tags,
         params: fileParams,
-        produces: ["application/javascript"],
+        response: script,
       },
       errorHandler: (error, request, reply) => void commentOn(deps, metrics, { thing: "file", error, request, reply }),
     },

@@ -2,10 +2,12 @@
 import { z } from "zod";
 import { listTrunks, putTrunk } from "../../account/trunks.store.js";
 import { isOpenToAll, readTrunk, showTrunk, trunkIn, trunkOut, trunkParams } from "../contract/trunk.js";
-import { pageOut } from "../contract/scalars.js";
+import { pageOut, pageQuery } from "../contract/scalars.js";
+import { pageOfAll } from "../cursor.js";
 import type { HttpApp, HttpDeps } from "../http-deps.js";
 
 const tags = ["Trunks and carriers"];
+const LIST = "trunks";
 
 export function addTrunkRoutes(app: HttpApp, deps: HttpDeps): void {
   app.get(
@@ -14,13 +16,13 @@ export function addTrunkRoutes(app: HttpApp, deps: HttpDeps): void {
       config: { access: "admin" },
       schema: {
         summary: "List SIP trunks, by name",
-        description: "All of them: there are few.",
         tags,
-        querystring: z.strictObject({}),
+        querystring: z.strictObject(pageQuery),
         response: { 200: pageOut(trunkOut) },
       },
     },
-    async () => ({ data: (await listTrunks(deps.db)).map(showTrunk), next_cursor: null }),
+    async ({ query }) =>
+      pageOfAll(LIST, { rows: await listTrunks(deps.db), query, keyOf: ({ name }) => name, show: showTrunk }),
   );
   app.put(
     "/v1/trunks/:name",

@@ -111,9 +111,23 @@ function routesOf(
         return reply.type(answer.contentType).send(answer.text);
       };
       // HEAD would be a GET that nobody signed.
-      app.route({ method, url, exposeHeadRoute: false, errorHandler, handler });
+      app.route({ method, url, exposeHeadRoute: false, schema: documented(kind), errorHandler, handler });
     }
   };
+}
+
+const SUMMARIES: Readonly<Record<WebhookKind, string>> = {
+  voice: "A call came: what to do",
+  dial: "A business that was rung is done: what now",
+  status: "What became of a call",
+  whisper: "The business picked up: what it is told before it is connected",
+};
+
+/** For /openapi.json; bodies are the carriers' own. */
+function documented(kind: WebhookKind): { summary: string; description: string; tags: string[] } {
+  const description =
+    "For the carrier, in its own language (docs/carriers.md). 403 unless the number's credential signed it; the same delivery again gets the stored answer.";
+  return { summary: SUMMARIES[kind], description, tags: ["Carrier webhooks"] };
 }
 
 /** It says nothing yet, so that there is nothing to refuse. */

@@ -151,6 +151,10 @@ describe("the caller's leg", () => {
     const answer = await twilio.voice(call);
     await twilio.status(call, { CallStatus, CallDuration: "5" });
     await soon(call).toMatchObject({ status, talkMs: status === "completed" ? 5_000 : null });
+    const { answeredAt, endedAt } = await record(call);
+    // Who talked was answered, though no report of the answer came.
+    expect(answeredAt).toEqual(status === "completed" ? expect.any(Number) : null);
+    expect(endedAt).toBeGreaterThanOrEqual(answeredAt ?? 0);
     await twilio.dialEnded(answer, call, completed);
     await soon(call).toMatchObject({ status: "completed", talkMs: 42_000, hangupCause: null });
   });
@@ -257,7 +261,7 @@ describe("the hunt", () => {
         () => twilio.status(call, { CallStatus: "completed", CallDuration: "3" }),
       ];
       for (const report of isStatusFirst ? reports.reverse() : reports) await report();
-      await soon(call).toMatchObject({ status: "busy", hangupCause: "busy", talkMs: null });
+      await soon(call).toMatchObject({ status: "busy", hangupCause: "busy", talkMs: null, answeredAt: null });
     }
   });
 
