@@ -16,8 +16,14 @@ export interface Release {
   readonly cause: string;
 }
 
-export async function joinLegs(input: { caller: Dialog; answer: LegAnswer; ending: AbortSignal }): Promise<Release> {
-  const { caller, answer, ending } = input;
+export async function joinLegs(input: {
+  readonly caller: Dialog;
+  readonly answer: LegAnswer;
+  readonly ending: AbortSignal;
+  /** The call is over; taking its legs down may last two seconds more, when one of them says nothing to its BYE. */
+  readonly onOver?: () => void;
+}): Promise<Release> {
+  const { caller, answer, ending, onOver } = input;
   const over = new Promise<Release>((resolve) => {
     caller.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("caller", bye)));
     if (ending.aborted) resolve({ releasedBy: "system", cause: String(ending.reason) });
@@ -50,6 +56,7 @@ export async function joinLegs(input: { caller: Dialog; answer: LegAnswer; endin
     passThrough(dialog, Promise.resolve(caller));
     return await Promise.race([over, businessOver, tooLong]);
   } finally {
+    onOver?.();
     clearTimeout(timer);
     await Promise.all([caller.connected ? hangUp(caller) : undefined, hangUpBusiness(business, answer)]);
   }

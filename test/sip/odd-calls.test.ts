@@ -130,6 +130,26 @@ itOnEdge("a business that names no Contact is called and hung up where it was ru
   await nothingLeft(sip);
 });
 
+it("a caller who gave up rang until then, not until the business has confirmed it", async () => {
+  const business = await rawPeer(edge);
+  const { number } = await presentedNumber(db, [targetAt(business.port)]);
+  const caller = await rawPeer(edge);
+  const call = callTexts(caller, edge, number);
+  caller.send(call.invite());
+  const invite = await business.request("INVITE");
+  business.send(respondTo(invite, 180, "Ringing", { tag: "desk" }));
+  await caller.response(180);
+  caller.send(call.cancel());
+  caller.send(call.ack(await caller.response(487, "INVITE")));
+  const record = await recordOf(db, number, "canceled");
+  // A business that rang has half a second for its 487.
+  expect(record["ring_ms"]).toBeLessThan(400);
+  business.send(respondTo(await business.request("CANCEL"), 200, "OK", { tag: "desk" }));
+  business.send(respondTo(invite, 487, "Request Terminated", { tag: "desk" }));
+  await business.request("ACK");
+  await nothingLeft(sip);
+});
+
 describe("a call without an offer", () => {
   const offered = async (contact?: "none") => {
     const business = await rawPeer(edge);
@@ -163,6 +183,24 @@ describe("a call without an offer", () => {
     await recordOf(db, number, "completed");
     await nothingLeft(sip);
   });
+});
+
+it("talk time ends with the caller's BYE, however long the business says nothing to its own", async () => {
+  const business = await rawPeer(edge);
+  const { number } = await presentedNumber(db, [targetAt(business.port)]);
+  const caller = await rawPeer(edge);
+  const call = callTexts(caller, edge, number);
+  caller.send(call.invite());
+  const contact = `sip:desk@127.0.0.1:${business.port}`;
+  business.send(respondTo(await business.request("INVITE"), 200, "OK", { tag: "desk", contact, body: SDP }));
+  const ok = await caller.response(200, "INVITE");
+  caller.send(call.ack(ok));
+  await business.request("ACK");
+  caller.send(call.inDialog("BYE", ok, 2));
+  const bye = await business.request("BYE");
+  expect((await recordOf(db, number, "completed"))["talk_ms"]).toBeLessThan(1_500);
+  business.send(respondTo(bye, 200, "OK"));
+  await nothingLeft(sip);
 });
 
 /** What such a request would answer to. */
