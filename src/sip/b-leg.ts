@@ -3,8 +3,8 @@
  * known traps of drachtio-srf: a CANCEL that comes while the INVITE is being sent, a 200 that crosses our CANCEL, a promise that never settles.
  */
 import { messageOf } from "../kernel/errors.js";
-import type { AttemptFailure } from "../telephony/sip-status.js";
 import type { Dialog, SipRequest, SipResponse, Srf, UnacknowledgedLeg } from "./drachtio-types.js";
+import { type FailedAttempt, failedBy, RING_TIMEOUT } from "./failed-attempt.js";
 
 export type LegAnswer =
   | { readonly kind: "dialog"; readonly dialog: Dialog; readonly sdp: string }
@@ -12,7 +12,7 @@ export type LegAnswer =
 
 export type LegOutcome =
   | { readonly kind: "answered"; readonly answer: LegAnswer }
-  | { readonly kind: "failed"; readonly failure: AttemptFailure; readonly cause: string }
+  | ({ readonly kind: "failed" } & FailedAttempt)
   | { readonly kind: "canceled" };
 
 /**
@@ -57,7 +57,7 @@ export async function callBusiness(srf: Srf, request: LegRequest): Promise<LegOu
   signal.addEventListener("abort", onAbort, { once: true });
   const ringTimer = setTimeout(() => {
     timedOut = true;
-    stop({ kind: "failed", failure: { kind: "ring_timeout" }, cause: "ring_timeout" });
+    stop({ kind: "failed", ...RING_TIMEOUT });
   }, ringTimeoutMs);
 
   const dialing = srf.createUAC(uri, offer === null ? { headers, noAck: true } : { headers, localSdp: offer }, {
@@ -111,14 +111,16 @@ async function settle(
     const leg = await dialing;
     if (state.signal.aborted) return { kind: "canceled" };
     // An answer that crossed our ring timeout has been cancelled already; the hunt goes on without it.
-    if (state.wasTimedOut()) return { kind: "failed", failure: { kind: "ring_timeout" }, cause: "ring_timeout" };
+    if (state.wasTimedOut()) return { kind: "failed", ...RING_TIMEOUT };
     return { kind: "answered", answer: answerOf(leg, state.earlySdp()) };
   } catch (error) {
     if (state.signal.aborted) return { kind: "canceled" };
-    if (state.wasTimedOut()) return { kind: "failed", failure: { kind: "ring_timeout" }, cause: "ring_timeout" };
-    const status = (error as { status?: unknown }).status;
-    if (typeof status === "number")
+    if (state.wasTimedOut()) return { kind: "failed", ...RING_TIMEOUT };
+    const { status, res } = error as { status?: unknown; res?: SipResponse };
+    if (typeof status === "number") {
+      if (res !== undefined) return { kind: "failed", ...failedBy(res, status) };
       return { kind: "failed", failure: { kind: "status", status }, cause: `sip_${status}` };
+    }
     return { kind: "failed", failure: { kind: "transport" }, cause: `transport: ${messageOf(error).slice(0, 200)}` };
   }
 }

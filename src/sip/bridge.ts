@@ -35,13 +35,25 @@ export interface BridgeRequest {
 
 /** Resolves when the call is over. Never rejects. */
 export async function bridgeCall(request: BridgeRequest): Promise<void> {
+  const endedAt = watchEnd(request);
   const hunt = await huntTargets(request);
-  if (hunt.kind === "answered") return answerCaller(request, hunt);
-  const at = request.now();
+  if (hunt.kind === "answered") return answerCaller(request, hunt, endedAt);
+  const at = endedAt();
   if (request.ending.signal.aborted) return endUnanswered(request, at);
   const status = finalStatusFor(hunt.failure);
   refuse(request.response, status);
   request.record(ended(failureOf(hunt.failure), { releasedBy: "callee", cause: hunt.cause, at }));
+}
+
+/** When the caller gave up, or the call had to end, and not when the last leg had taken note of it; before that: now. */
+function watchEnd({ ending: { signal }, now }: BridgeRequest): () => number {
+  let endedAt: number | null = null;
+  const mark = (): void => {
+    endedAt ??= now();
+  };
+  if (signal.aborted) mark();
+  else signal.addEventListener("abort", mark, { once: true });
+  return () => endedAt ?? now();
 }
 
 type Hunt =
@@ -97,13 +109,17 @@ async function attempt(request: BridgeRequest, uri: string) {
   });
 }
 
-async function answerCaller(request: BridgeRequest, hunt: Hunt & { kind: "answered" }): Promise<void> {
+async function answerCaller(
+  request: BridgeRequest,
+  hunt: Hunt & { kind: "answered" },
+  endedAt: () => number,
+): Promise<void> {
   const { answer, index } = hunt;
   const { srf, invite, response, ending, record, now } = request;
   const business = answer.kind === "dialog" ? answer.dialog : answer.leg;
   if (ending.signal.aborted) {
     await hangUp(business);
-    return endUnanswered(request, now());
+    return endUnanswered(request, endedAt());
   }
   // What the business sends in the dialog waits until the caller's leg stands.
   if (answer.kind === "dialog") answer.dialog.queueRequests = true;
@@ -118,14 +134,18 @@ async function answerCaller(request: BridgeRequest, hunt: Hunt & { kind: "answer
       ended(canceled ? "canceled" : "failed", {
         releasedBy: canceled ? "caller" : "system",
         cause: "caller_lost",
-        at: now(),
+        at: endedAt(),
       }),
     );
   }
   const answeredAt = now();
   record({ kind: "answered", index, at: answeredAt });
-  const release = await joinLegs({ caller, answer, ending: ending.signal });
-  record(ended("completed", { at: now(), ...release }));
+  let overAt = answeredAt;
+  const onOver = (): void => {
+    overAt = now();
+  };
+  const release = await joinLegs({ caller, answer, ending: ending.signal, onOver });
+  record(ended("completed", { at: overAt, ...release }));
 }
 
 /** A CANCEL was faster than our 200: drachtio-srf then says 487, or, having forgotten the INVITE already, that the 200 was an answer to nothing. */

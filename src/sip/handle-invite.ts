@@ -122,7 +122,8 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
   const { callLog } = deps.routing;
   const now = callClock(deps.clock, routed.arrivedAt);
   const record = (...events: CallEvent[]): void => void callLog.record(routed.ref, events, ingressKey);
-  if (routed.isRepeat) record({ kind: "retried", at: now() });
+  // Whether a late one was there before nobody knows; of a call that was not, there is nothing that this would reopen.
+  if (routed.isRepeat || routed.isLate) record({ kind: "retried", at: now() });
   const { destinationNumber, maxConcurrentCalls, callerId, passIds } = routed.decision;
   if (trunk.mode === "redirect") return redirect(deps, acting, { now, record });
   const leave = deps.concurrent.enter(destinationNumber, maxConcurrentCalls);

@@ -2,6 +2,7 @@
  * Two answered legs become one call: who hangs up ends the other leg too, media changes and INFO pass through, transfers are refused (a REFER could send
  * the caller anywhere). Resolves when the call is over; nothing leaves a leg behind. Requests of the caller have been held back until here.
  */
+import { messageOf } from "../kernel/errors.js";
 import type { ReleasedBy } from "../telephony/call-event.js";
 import { hangUp, type LegAnswer } from "./b-leg.js";
 import type { Dialog, SipMessage } from "./drachtio-types.js";
@@ -15,8 +16,14 @@ export interface Release {
   readonly cause: string;
 }
 
-export async function joinLegs(input: { caller: Dialog; answer: LegAnswer; ending: AbortSignal }): Promise<Release> {
-  const { caller, answer, ending } = input;
+export async function joinLegs(input: {
+  readonly caller: Dialog;
+  readonly answer: LegAnswer;
+  readonly ending: AbortSignal;
+  /** The call is over; taking its legs down may last two seconds more, when one of them says nothing to its BYE. */
+  readonly onOver?: () => void;
+}): Promise<Release> {
+  const { caller, answer, ending, onOver } = input;
   const over = new Promise<Release>((resolve) => {
     caller.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("caller", bye)));
     if (ending.aborted) resolve({ releasedBy: "system", cause: String(ending.reason) });
@@ -32,48 +39,59 @@ export async function joinLegs(input: { caller: Dialog; answer: LegAnswer; endin
   });
   let business: Dialog | null = null;
   try {
-    const dialing = businessLeg({ caller, answer, over });
-    passThrough(caller, dialing);
+    const joining = businessLeg({ caller, answer, over });
+    passThrough(
+      caller,
+      joining.then((joined) => (joined.kind === "up" ? joined.dialog : null)),
+    );
     caller.queueRequests = false;
-    business = await dialing;
-    if (business === null) return await over;
-    const hungUp = business;
+    const joined = await joining;
+    if (joined.kind === "over") return joined.release;
+    const { dialog } = joined;
+    business = dialog;
     const businessOver = new Promise<Release>((resolve) => {
-      hungUp.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("callee", bye)));
-      if (!hungUp.connected) resolve({ releasedBy: "callee", cause: "normal_clearing" });
+      dialog.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("callee", bye)));
+      if (!dialog.connected) resolve({ releasedBy: "callee", cause: "normal_clearing" });
     });
-    passThrough(business, Promise.resolve(caller));
+    passThrough(dialog, Promise.resolve(caller));
     return await Promise.race([over, businessOver, tooLong]);
   } finally {
+    onOver?.();
     clearTimeout(timer);
-    await Promise.all([
-      caller.connected ? hangUp(caller) : undefined,
-      business?.connected ? hangUp(business) : undefined,
-    ]);
+    await Promise.all([caller.connected ? hangUp(caller) : undefined, hangUpBusiness(business, answer)]);
   }
 }
 
-/** The business's dialog; for an INVITE without offer it exists only once the caller's ACK brought the answer. Null when the caller left first. */
-async function businessLeg(input: {
-  caller: Dialog;
-  answer: LegAnswer;
-  over: Promise<Release>;
-}): Promise<Dialog | null> {
+/** In whatever shape it is by then: a leg that was never acknowledged is up at the business all the same. */
+async function hangUpBusiness(business: Dialog | null, answer: LegAnswer): Promise<void> {
+  if (business === null) return hangUp(answer.kind === "dialog" ? answer.dialog : answer.leg);
+  if (business.connected) await hangUp(business);
+}
+
+type Joined =
+  | { readonly kind: "up"; readonly dialog: Dialog }
+  /** The call ended before the business's leg was a dialog. */
+  | { readonly kind: "over"; readonly release: Release };
+
+/** The business's dialog; for an INVITE without offer it exists only once the caller's ACK brought the answer. Never rejects. */
+async function businessLeg(input: { caller: Dialog; answer: LegAnswer; over: Promise<Release> }): Promise<Joined> {
   const { caller, answer, over } = input;
   const acknowledged = new Promise<SipMessage>((resolve) => caller.once("ack", resolve));
   if (answer.kind === "dialog") {
     void acknowledged.then(() => {
       answer.dialog.queueRequests = false;
     });
-    return answer.dialog;
+    return { kind: "up", dialog: answer.dialog };
   }
-  const ack = await Promise.race([acknowledged, over.then(() => null)]);
-  if (ack === null || !ack.body) {
-    await hangUp(answer.leg);
-    if (ack !== null && caller.connected) await hangUp(caller);
-    return null;
+  const first = await Promise.race([acknowledged, over]);
+  if ("releasedBy" in first) return { kind: "over", release: first };
+  // RFC 3261 §13.2.1: an ACK without the answer to our offer leaves nothing to talk by. Our own BYE makes no `destroy`, so nobody else tells of this end.
+  if (!first.body) return { kind: "over", release: { releasedBy: "system", cause: "no_answer_to_offer" } };
+  try {
+    return { kind: "up", dialog: await answer.leg.ack(first.body) };
+  } catch (error) {
+    return { kind: "over", release: { releasedBy: "system", cause: `transport: ${messageOf(error).slice(0, 200)}` } };
   }
-  return answer.leg.ack(ack.body);
 }
 
 export function releaseOf(by: "caller" | "callee", bye: SipMessage | undefined): Release {

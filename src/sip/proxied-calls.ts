@@ -74,7 +74,7 @@ export function branchOf(message: SipMessage): string {
 }
 
 /** The tag of a From or To header; null where it has none. */
-export function tagOf(message: SipMessage, header: "From" | "To"): string | null {
+function tagOf(message: SipMessage, header: "From" | "To"): string | null {
   return parseNameAddr(message.get(header) ?? "")?.params.get("tag") ?? null;
 }
 

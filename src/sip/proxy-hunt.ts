@@ -4,16 +4,12 @@
  */
 import type { Target } from "../routing/decision.js";
 import type { CallEvent } from "../telephony/call-event.js";
-import { type AttemptFailure, huntsOn } from "../telephony/sip-status.js";
+import { huntsOn } from "../telephony/sip-status.js";
 import { full, noOutbound } from "./bridge.js";
 import type { SipMessage } from "./drachtio-types.js";
-import { branchOf, tagOf } from "./proxied-calls.js";
+import { type FailedAttempt, failedBy, RING_TIMEOUT } from "./failed-attempt.js";
+import { branchOf } from "./proxied-calls.js";
 import { targetUri } from "./target-uri.js";
-
-export interface FailedAttempt {
-  readonly failure: AttemptFailure;
-  readonly cause: string;
-}
 
 interface Step {
   readonly index: number;
@@ -101,7 +97,8 @@ export function createProxyHunt(input: HuntInput): ProxyHunt {
         }
         // The target of a caller who gave up has failed at nothing.
         else if (how === "canceled" && called().length === 1 && final === finals.at(-1)) continue;
-        else fail(step, failedBy(final, status));
+        // 487 while the caller waits: the target was cancelled because its time was up.
+        else fail(step, status === 487 ? RING_TIMEOUT : failedBy(final, status));
         // Nobody was tried after this one: not on the embedded edge, and a drachtio-server that did has told of it.
         isOver ||= !huntsOn({ kind: "status", status });
       }
@@ -113,8 +110,6 @@ export function createProxyHunt(input: HuntInput): ProxyHunt {
     },
   };
 }
-
-const RING_TIMEOUT: FailedAttempt = { failure: { kind: "ring_timeout" }, cause: "ring_timeout" };
 
 function stepsOf(input: HuntInput): Step[] {
   const { targets, outboundUri, attemptsBefore, isFirstTargetFull } = input;
@@ -142,13 +137,4 @@ function stepsOf(input: HuntInput): Step[] {
 function proxyUri(uri: string): string {
   if (!/^sips:/i.test(uri)) return uri.replace(/^sip:/i, "sip:");
   return `sip:${uri.slice("sips:".length).replace(/;transport=[^;]*/i, "")};transport=tls`;
-}
-
-/** What nobody said (no answer in time, no way there) is told in the server's own words, without the tag that every phone's answer has. */
-function failedBy(final: SipMessage, status: number): FailedAttempt {
-  const isOwn = tagOf(final, "To") === null;
-  // 487 while the caller waits: the target was cancelled because its time was up.
-  if (status === 487 || (isOwn && status === 408)) return RING_TIMEOUT;
-  if (isOwn && status === 503) return { failure: { kind: "transport" }, cause: "transport: not reachable" };
-  return { failure: { kind: "status", status }, cause: `sip_${status}` };
 }

@@ -95,6 +95,114 @@ describe("a business's machine that says nothing at all", () => {
   });
 });
 
+it("a business whose port refuses the connection was not reached, on the record too: it has said nothing", async () => {
+  const business = await rawPeer(edge);
+  // Nobody's port: no server of these tests may be given it.
+  const { number } = await presentedNumber(db, ["sip:business@127.0.0.1:1;transport=tcp", targetAt(business.port)]);
+  const caller = await rawPeer(edge);
+  const call = callTexts(caller, edge, number);
+  caller.send(call.invite());
+  business.send(respondTo(await business.request("INVITE"), 503, "Service Unavailable", { tag: "desk" }));
+  caller.send(call.ack(await caller.response(503)));
+  const record = await recordOf(db, number, "failed");
+  expect(record.attempts).toMatchObject([
+    { sipStatus: null, cause: "transport: not reachable" },
+    { sipStatus: 503, cause: "sip_503" },
+  ]);
+  await nothingLeft(sip);
+});
+
+itOnEdge("a business that names no Contact is called and hung up where it was rung", "needs one", async () => {
+  const business = await rawPeer(edge);
+  const { number } = await presentedNumber(db, [targetAt(business.port)]);
+  const caller = await rawPeer(edge);
+  const call = callTexts(caller, edge, number);
+  caller.send(call.invite());
+  business.send(respondTo(await business.request("INVITE"), 200, "OK", { tag: "desk", body: SDP }));
+  const ok = await caller.response(200, "INVITE");
+  caller.send(call.ack(ok));
+  await business.request("ACK");
+  caller.send(call.inDialog("BYE", ok, 2));
+  const bye = await business.request("BYE");
+  expect(bye).toMatch(new RegExp(`^BYE ${targetAt(business.port)} `));
+  business.send(respondTo(bye, 200, "OK"));
+  expect((await recordOf(db, number, "completed")).attempts).toMatchObject([{ sipStatus: 200 }]);
+  await nothingLeft(sip);
+});
+
+it("a caller who gave up rang until then, not until the business has confirmed it", async () => {
+  const business = await rawPeer(edge);
+  const { number } = await presentedNumber(db, [targetAt(business.port)]);
+  const caller = await rawPeer(edge);
+  const call = callTexts(caller, edge, number);
+  caller.send(call.invite());
+  const invite = await business.request("INVITE");
+  business.send(respondTo(invite, 180, "Ringing", { tag: "desk" }));
+  await caller.response(180);
+  caller.send(call.cancel());
+  caller.send(call.ack(await caller.response(487, "INVITE")));
+  const record = await recordOf(db, number, "canceled");
+  // A business that rang has half a second for its 487.
+  expect(record["ring_ms"]).toBeLessThan(400);
+  business.send(respondTo(await business.request("CANCEL"), 200, "OK", { tag: "desk" }));
+  business.send(respondTo(invite, 487, "Request Terminated", { tag: "desk" }));
+  await business.request("ACK");
+  await nothingLeft(sip);
+});
+
+describe("a call without an offer", () => {
+  const offered = async (contact?: "none") => {
+    const business = await rawPeer(edge);
+    const { number } = await presentedNumber(db, [targetAt(business.port)]);
+    const caller = await rawPeer(edge);
+    const call = callTexts(caller, edge, number);
+    caller.send(call.invite({ body: "" }));
+    const desk = contact === "none" ? {} : { contact: `sip:desk@127.0.0.1:${business.port}` };
+    business.send(respondTo(await business.request("INVITE"), 200, "OK", { tag: "desk", ...desk, body: SDP }));
+    const ok = await caller.response(200, "INVITE");
+    return { business, number, caller, call, ok };
+  };
+
+  it("whose caller acknowledges the business's offer without an answer to it ends on both sides and on the record", async () => {
+    const { business, number, caller, call, ok } = await offered();
+    caller.send(call.ack(ok));
+    await business.request("ACK");
+    caller.send(respondTo(await caller.request("BYE"), 200, "OK"));
+    business.send(respondTo(await business.request("BYE"), 200, "OK"));
+    const record = await recordOf(db, number, "completed");
+    expect(record).toMatchObject({ released_by: "system", hangup_cause: "no_answer_to_offer" });
+    await nothingLeft(sip);
+  });
+
+  itOnEdge("is up with a business that names no Contact", "needs one", async () => {
+    const { business, number, caller, call, ok } = await offered("none");
+    caller.send(call.inDialog("ACK", ok, 1, [], SDP));
+    await business.request("ACK");
+    caller.send(call.inDialog("BYE", ok, 2));
+    business.send(respondTo(await business.request("BYE"), 200, "OK"));
+    await recordOf(db, number, "completed");
+    await nothingLeft(sip);
+  });
+});
+
+it("talk time ends with the caller's BYE, however long the business says nothing to its own", async () => {
+  const business = await rawPeer(edge);
+  const { number } = await presentedNumber(db, [targetAt(business.port)]);
+  const caller = await rawPeer(edge);
+  const call = callTexts(caller, edge, number);
+  caller.send(call.invite());
+  const contact = `sip:desk@127.0.0.1:${business.port}`;
+  business.send(respondTo(await business.request("INVITE"), 200, "OK", { tag: "desk", contact, body: SDP }));
+  const ok = await caller.response(200, "INVITE");
+  caller.send(call.ack(ok));
+  await business.request("ACK");
+  caller.send(call.inDialog("BYE", ok, 2));
+  const bye = await business.request("BYE");
+  expect((await recordOf(db, number, "completed"))["talk_ms"]).toBeLessThan(1_500);
+  business.send(respondTo(bye, 200, "OK"));
+  await nothingLeft(sip);
+});
+
 /** What such a request would answer to. */
 const NOBODYS = `To: <sip:+18005550100@${edge.host}>\r\nContact: <sip:nobody@${edge.host}>\r\n`;
 

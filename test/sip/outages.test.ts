@@ -3,9 +3,10 @@ import { openDatabase } from "../../src/db/database.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { freshDatabase } from "../support/database.js";
 import { startLink } from "../support/severable-link.js";
-import { nothingLeft, presentedNumber, recordOf, startSipWorld } from "../support/sip-world.js";
+import { nothingLeft, placeOf, presentedNumber, recordOf, startSipWorld, targetAt } from "../support/sip-world.js";
 import { sipp } from "../support/sipp.js";
 import { until } from "../support/until.js";
+import { callTexts, rawPeer, respondTo, SDP } from "./edge/support/raw-peer.js";
 
 const { db, url } = await freshDatabase();
 const link = await startLink(url);
@@ -49,6 +50,30 @@ describe("with PostgreSQL away", () => {
       expect(sip.service.liveCalls).toBe(0);
     },
   );
+});
+
+it("a call that its carrier tries again while PostgreSQL is away ends as the second try did", async () => {
+  const business = await rawPeer(placeOf(sip));
+  const contact = targetAt(business.port);
+  const { promoNumber } = await presented(contact);
+  const caller = await rawPeer(placeOf(sip));
+  const call = callTexts(caller, placeOf(sip), promoNumber);
+  caller.send(call.invite());
+  business.send(respondTo(await business.request("INVITE"), 486, "Busy Here", { tag: "first" }));
+  caller.send(call.ack(await caller.response(486)));
+  await business.request("ACK");
+  await recordOf(db, promoNumber, "busy");
+  link.silence();
+  caller.send(call.invite({ branch: "z9hG4bKsecondtry", cseq: 2 }));
+  business.send(respondTo(await business.request("INVITE"), 200, "OK", { tag: "second", contact, body: SDP }));
+  const ok = await caller.response(200, "INVITE");
+  caller.send(call.ack(ok));
+  await business.request("ACK");
+  caller.send(call.inDialog("BYE", ok, 3));
+  business.send(respondTo(await business.request("BYE"), 200, "OK"));
+  link.mend();
+  expect(await recordOf(db, promoNumber, "completed")).toMatchObject({ released_by: "caller" });
+  await nothingLeft(sip);
 });
 
 describe("with the link to the edge lost in a call", () => {

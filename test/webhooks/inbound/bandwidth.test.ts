@@ -250,7 +250,7 @@ describe("a document", () => {
 
   it("gets its login when it is sent, and never by what somebody wrote into it", () => {
     const blank = `username="" password=""`;
-    const announcement = `${blank} username='' password='' &quot;`;
+    const announcement = `${blank} and ${blank} username='' password='' &quot; <A ${blank}/>`;
     const { text } = transferBxml({ ...plan, recording: { announcement } });
     const login = { username: `a&"<$&`, password: "$1 $$ p" };
     const sent = withCallbackLogin(text, login);

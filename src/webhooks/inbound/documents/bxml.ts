@@ -77,9 +77,9 @@ export function nothingBxml(): CarrierAnswer {
   return bxml(element("Tag", {}, [TRANSFERRED_TAG]));
 }
 
-/** Safe on any document of ours: in text and in other attributes a quotation mark is an entity. */
+/** In tags alone: what is spoken may hold any words, quotation marks too, and must never be given the password. In other attributes those are entities. */
 export function withCallbackLogin(text: string, login: CallbackLogin): string {
-  return text.replaceAll(attributesOf(BLANK), () => attributesOf(login));
+  return text.replace(/<[^>]*>/g, (tag) => tag.replace(attributesOf(BLANK), () => attributesOf(login)));
 }
 
 function attributesOf({ username, password }: CallbackLogin): string {
