@@ -143,7 +143,8 @@ export async function editPool(
     if (input.changes.autoscale !== undefined) await applyAutoscale(tx, known, settings);
     const surplus = known.size - settings.maxSize;
     const why = { reason: `max_size lowered to ${settings.maxSize}`, actor: input.actor };
-    const drained = surplus > 0 ? await drainLeastRecent(tx, known, { count: surplus, ...why }) : [];
+    const drained =
+      surplus > 0 ? await drainLeastRecent(tx, { ...known, drainS: settings.drainS }, { count: surplus, ...why }) : [];
     const changed = await getPool(tx, { id: known.id, accountId: null });
     const shared = await changeSharing(tx, changed, input.actor);
     return { pool: await getPool(tx, { id: known.id, accountId: null }), checks: [...drained, ...shared] };

@@ -5,7 +5,7 @@ import { findNumber, historyOf, lockNumber, type PromoNumber } from "../../src/p
 import { createPool, deletePool, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
 import { addExhaustions } from "../../src/pool/pool-scaling.store.js";
 import type { Pool, PoolSettings } from "../../src/pool/pools.store.js";
-import { presentBatch } from "../../src/pool/presentations.store.js";
+import { presentBatch, renewLocks } from "../../src/pool/presentations.store.js";
 import { scalePool } from "../../src/pool/scale-pool.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase, rows } from "../support/database.js";
@@ -135,6 +135,20 @@ describe("a pool that gets an overflow number by its settings", () => {
     expect(outcomes.map((one) => (one.kind === "exhausted" ? one.overflowNumber : one.kind)).sort()).toEqual(
       [free, "presented"].sort(),
     );
+  });
+
+  it("passes over one that an open page still shows, however long ago it was presented", async () => {
+    const world = await makeWorld(db, 2, { sessionLifetimeS: 60, retentionS: 60 });
+    const ago = (s: number) => Date.now() - s * 1_000;
+    const open = allocationFor(world);
+    const [shown] = await presentBatch(db, [open], ago(100));
+    await presentBatch(db, [allocationFor(world)], ago(90));
+    // The page renews its lock; retention stays as it is.
+    const { accountId, visitorId, presentationId } = open;
+    await renewLocks(db, { accountId, visitorId, presentationIds: [presentationId] }, ago(50));
+    const pool = await edit(world, { overflow: "overflow_number" });
+    expect(shown).toMatchObject({ kind: "presented", promoNumber: world.numbers[0] });
+    expect(pool.overflowNumber).toBe(world.numbers[1]);
   });
 
   it("takes none from a visitor", async () => {
