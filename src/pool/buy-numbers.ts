@@ -3,6 +3,7 @@
  * crash, goes on by itself (jobs/inventory-jobs.ts). Implements the port that pool scaling asks.
  */
 import type { IdSource } from "../kernel/ids.js";
+import type { E164 } from "../telephony/e164.js";
 import type { NumberType } from "../telephony/npa.js";
 import type { Seller } from "./carrier-inventory/carriers.js";
 import type { NumberBuyer, NumberOrder, OrderOutcome } from "./number-buyer.js";
@@ -47,16 +48,27 @@ export function createNumberBuyer(deps: BuyDeps): NumberBuyer {
 }
 
 async function buy(deps: BuyDeps, wanted: NumberOrder): Promise<OrderOutcome> {
-  const count = Math.min(wanted.count, ORDER_COUNT_MAX);
-  if (count < 1) return { bought: [], pending: 0, refused: null };
-  // The platform's numbers serve every account, so the platform buys them where it can.
-  const order = await orderNumbers(deps, { ...wanted, count, carrier: null, isOwnFirst: false });
-  if (order === null) return { bought: [], pending: 0, refused: NO_SELLER };
-  const pending = order.items.filter(({ state }) => isOpen(state)).length;
-  // Another process may go on with the order meanwhile: what it brought since is pending in this answer.
-  const done = new Set(order.items.filter(({ state }) => state === "done").map(({ number }) => number));
-  const bought = (await availableOf(deps.db, order.id)).filter((number) => done.has(number));
-  return { bought, pending, refused: order.refusal };
+  const endMs = deps.clock.monotonicMs() + BUDGET_MS;
+  const bought: E164[] = [];
+  let [placed, pending, refused]: [number, number, string | null] = [0, 0, null];
+  // One order after the other, each under a key of its own; a carrier that refuses is not asked for more.
+  for (let part = 1; ; part++) {
+    const key = part === 1 ? wanted.key : `${wanted.key} ${part}`;
+    const count = Math.min(refused === null ? wanted.count - placed : 0, ORDER_COUNT_MAX);
+    const known = await findOrder(deps.db, key);
+    if (known === null && count < 1) return { bought, pending, refused };
+    // The platform's numbers serve every account, so the platform buys them where it can.
+    const request = { ...wanted, key, count, carrier: null, isOwnFirst: false };
+    const { id } = known ?? (await placeOrder(deps, request)) ?? {};
+    if (id === undefined) return { bought, pending, refused: NO_SELLER };
+    const order = await runOrder(deps, { orderId: id, budgetMs: Math.max(0, endMs - deps.clock.monotonicMs()) });
+    placed += order.count;
+    pending += order.items.filter(({ state }) => isOpen(state)).length;
+    refused ??= order.refusal;
+    // Another process may go on with the order meanwhile: what it brought since is pending in this answer.
+    const done = new Set(order.items.filter(({ state }) => state === "done").map(({ number }) => number));
+    bought.push(...(await availableOf(deps.db, order.id)).filter((number) => done.has(number)));
+  }
 }
 
 export const NO_SELLER =

@@ -2,7 +2,7 @@
 import type { NumberType } from "../telephony/npa.js";
 
 export interface NumberOrder {
-  /** Names this order for good: asked again with the same key, the same order goes on, and nothing is bought twice. */
+  /** Names what is ordered for good: asked again with the same key, the same order goes on, and nothing is bought twice. */
   readonly key: string;
   readonly accountId: string;
   readonly poolId: string;
@@ -11,13 +11,14 @@ export interface NumberOrder {
   readonly npas: readonly string[] | null;
   /** Local numbers without area codes: the country's they have to be ("+44"). Null: `npas` say enough. */
   readonly callingCode: string | null;
+  /** Still wanted. With what was ordered under this key before, no more than that is ordered. */
   readonly count: number;
   readonly reason: string;
   readonly actor: string;
 }
 
 export interface OrderOutcome {
-  /** Available in the inventory now (E.164). At most `count`. */
+  /** Available in the inventory now (E.164), whenever they came. */
   readonly bought: readonly string[];
   /** Ordered from a carrier that delivers later: they appear in the inventory then. */
   readonly pending: number;

@@ -27,6 +27,12 @@ const PICK_LEAST_RECENT = sql(
   `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
    where n.pool_id = $1 and n.state = 'assigned' and n.role = 'pool' order by n.last_presented_at, n.id limit $2 for update`,
 );
+const PICK_UNHELD = sql(
+  "number_pick_unheld",
+  `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n
+   where n.pool_id = $1 and n.state = 'assigned' and n.role = 'pool' and n.retained_until < ringmatch_now() and n.locked_until <= ringmatch_now()
+   order by n.last_presented_at, n.id limit 1 for update`,
+);
 const LOCK_POOL_NUMBERS = sql(
   "number_lock_pool_numbers",
   `select ${NUMBER_COLUMNS}, ringmatch_now() as now from promo_number n where n.pool_id = $1 and n.state = 'assigned' order by n.id for update`,
@@ -63,6 +69,12 @@ export async function pickLeastRecentlyPresented(
   input: { poolId: string; count: number },
 ): Promise<LockedNumber[]> {
   return tx.query<LockedNumber>(PICK_LEAST_RECENT, [input.poolId, input.count]);
+}
+
+/** The one presented longest ago of those that no visitor is attributed to and no open page shows; null: there is none. */
+export async function pickUnheld(tx: Queryable, poolId: string): Promise<LockedNumber | null> {
+  const [number] = await tx.query<LockedNumber>(PICK_UNHELD, [poolId]);
+  return number ?? null;
 }
 
 export async function lockNumbersOfPool(tx: Queryable, poolId: string): Promise<LockedNumber[]> {

@@ -1,10 +1,11 @@
 /**
  * Which of a pool's numbers is its overflow number, when the pool's settings change. A number changes its part only when nobody is attributed to it any
- * more: a visitor's number whose retention is over may be shared from now on; a shared one may go to a visitor once those it was shown to have had as long.
+ * more, and no page holds it: a visitor's number whose retention and lock are over may be shared from now on; a shared one may go to a visitor once
+ * those it was shown to have had as long.
  */
 import type { Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
-import { pickLeastRecentlyPresented } from "./number-picks.store.js";
+import { pickUnheld } from "./number-picks.store.js";
 import { type LockedNumber, writeMove } from "./numbers.store.js";
 import type { NumberRole } from "./promo-number.js";
 import { readOverflowShown } from "./overflow-use.store.js";
@@ -17,8 +18,8 @@ import { lacksOverflow } from "./ring-pool.js";
  */
 export async function reserveOverflow(tx: Queryable, pool: Pool, actor: string): Promise<void> {
   if (!lacksOverflow(pool, 0)) return;
-  const [known] = await pickLeastRecentlyPresented(tx, { poolId: pool.id, count: 1 });
-  if (known === undefined || known.retainedUntil > known.now) return;
+  const known = await pickUnheld(tx, pool.id);
+  if (known === null) return;
   await changeRole(tx, known, { role: "overflow", reason: "reserved as the overflow number", actor });
 }
 

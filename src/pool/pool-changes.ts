@@ -9,7 +9,7 @@ import { addNamed } from "./add-named.js";
 import { describeFitting, fittingNumbers } from "./fitting-numbers.js";
 import { assignNumber, checkOf, type MoveDeps, type NumberCheck, removeNumber } from "./number-moves.js";
 import { lockNumbersOfPool, pickAvailable, pickLeastRecentlyPresented } from "./number-picks.store.js";
-import { lockKnown, lockNumber, type LockedNumber, type PromoNumber, writeNextCheck } from "./numbers.store.js";
+import { lockKnown, type LockedNumber, type PromoNumber, writeNextCheck } from "./numbers.store.js";
 import { reserveOverflow } from "./overflow-number.js";
 import { WRITTEN_AFTER_MS } from "./overflow-use.store.js";
 import {
@@ -143,7 +143,8 @@ export async function editPool(
     if (input.changes.autoscale !== undefined) await applyAutoscale(tx, known, settings);
     const surplus = known.size - settings.maxSize;
     const why = { reason: `max_size lowered to ${settings.maxSize}`, actor: input.actor };
-    const drained = surplus > 0 ? await drainLeastRecent(tx, known, { count: surplus, ...why }) : [];
+    const drained =
+      surplus > 0 ? await drainLeastRecent(tx, { ...known, drainS: settings.drainS }, { count: surplus, ...why }) : [];
     const changed = await getPool(tx, { id: known.id, accountId: null });
     const shared = await changeSharing(tx, changed, input.actor);
     return { pool: await getPool(tx, { id: known.id, accountId: null }), checks: [...drained, ...shared] };
@@ -154,9 +155,13 @@ export async function editPool(
 
 /** The overflow number that the pool should have, or should not. */
 async function changeSharing(tx: Queryable, pool: Pool, actor: string): Promise<NumberCheck[]> {
-  if (pool.overflow === "overflow_number") await reserveOverflow(tx, pool, actor);
-  if (pool.overflow === "overflow_number" || pool.overflowNumber === null) return [];
-  const known = await lockNumber(tx, pool.overflowNumber);
+  const known = await lockShared(tx, pool);
+  if (pool.overflow === "overflow_number") {
+    // The job of a former change may be giving it to visitors at this moment.
+    await reserveOverflow(tx, { ...pool, overflowNumber: known?.e164 ?? null }, actor);
+    return [];
+  }
+  if (known === null) return [];
   const next = known.now + WRITTEN_AFTER_MS;
   await writeNextCheck(tx, known.id, next);
   return [checkOf(known, next, known.now)];
@@ -230,10 +235,20 @@ export async function drainLeastRecent(
 ): Promise<NumberCheck[]> {
   // A pool's only number is a visitor's, as in one that is made so small.
   const isShared = pool.overflowNumber !== null && pool.size - input.count < 2;
-  const shared = isShared ? [await lockNumber(tx, pool.overflowNumber)] : [];
-  const count = input.count - shared.length;
+  const shared = isShared ? await lockShared(tx, pool) : null;
+  const count = input.count - (isShared ? 1 : 0);
   const numbers = await pickLeastRecentlyPresented(tx, { poolId: pool.id, count });
-  return drainAll(tx, pool, [...shared, ...numbers], input);
+  return drainAll(tx, pool, shared === null ? numbers : [shared, ...numbers], input);
+}
+
+/** Null: the pool has no overflow number, or it left the pool, or became a visitor's, since the pool was read. */
+async function lockShared(tx: Queryable, pool: Pool): Promise<LockedNumber | null> {
+  if (pool.overflowNumber === null) return null;
+  return lockKnown(
+    tx,
+    pool.overflowNumber,
+    ({ poolId, state, role }) => poolId === pool.id && state === "assigned" && role === "overflow",
+  );
 }
 
 /** The shared number first, while the others still tell whether it can have been shown. */

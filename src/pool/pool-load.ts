@@ -58,7 +58,10 @@ export async function readPoolLoad(
   const [away] = await db.query<{ visitors: number }>(TURNED_AWAY, [pool.id, timestamp(from), timestamp(to)]);
   const turnedAway = away?.visitors ?? 0;
   const mean = plan?.mean ?? null;
-  const served = traffic.profile?.hourly.reduce((sum, visitors) => sum + visitors, 0) ?? 0;
+  // Of a log too long to be read whole the end alone was; who was turned away is known for all of it.
+  const observedS = traffic.profile?.observedS ?? 0;
+  const spanS = Math.min(windowS, Math.max(observedS, (to - pool.createdAt) / 1_000));
+  const served = (mean?.lambdaPerS ?? 0) * spanS;
   return {
     from,
     to,

@@ -77,7 +77,8 @@ const DELETE = sql(
   "pool_delete",
   `update pool set deleted_at = now(), updated_at = now() where id = $1 and deleted_at is null returning id`,
 );
-const LOCK = sql("pool_lock", `select id from pool where id = $1 and deleted_at is null for update`);
+/** "no key": what refers to the pool, as the count of visitors it turned away does, must not wait; it holds the row that a look locks next. */
+const LOCK = sql("pool_lock", `select id from pool where id = $1 and deleted_at is null for no key update`);
 
 export interface NewPool extends PoolSettings {
   readonly accountId: string;

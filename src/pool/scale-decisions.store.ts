@@ -70,6 +70,19 @@ const CANCEL = sql(
   `update scale_decision set on_order = 0, outcome = case when added > 0 then 'partial' else 'nothing' end, reason = reason || ' ' || $3
    where pool_id = $1 and on_order > 0 and trigger = any ($2)`,
 );
+// The order placed last is the first to be given up. Whoever takes up an order holds the pool's lock, as whoever calls this does.
+const TRIM = sql(
+  "scale_decision_trim",
+  `update scale_decision d set on_order = o.kept, reason = d.reason || ' ' || $3,
+     outcome = case when o.kept > 0 then d.outcome when d.added > 0 then 'partial' else 'nothing' end
+   from (
+     select b.id, greatest(0, least(b.on_order, $2 - b.before)) as kept
+     from (
+       select id, on_order, sum(on_order) over (order by id) - on_order as before from scale_decision where pool_id = $1 and on_order > 0
+     ) b
+   ) o
+   where d.id = o.id and o.kept < d.on_order`,
+);
 
 export async function insertDecision(
   deps: { db: Queryable; ids: IdSource },
@@ -141,4 +154,12 @@ export async function cancelOrders(
   input: { poolId: string; triggers: readonly ScaleTrigger[]; reason: string },
 ): Promise<void> {
   await tx.query(CANCEL, [input.poolId, input.triggers, input.reason]);
+}
+
+/** No more than `keep` stay on order for the pool. What arrives of the rest stays in the inventory. */
+export async function trimOrders(
+  tx: Queryable,
+  input: { poolId: string; keep: number; reason: string },
+): Promise<void> {
+  await tx.query(TRIM, [input.poolId, input.keep, input.reason]);
 }

@@ -8,7 +8,13 @@ import type { NumberCheck } from "./number-moves.js";
 import { addAny, assertRoom, drainLeastRecent, type PoolDeps, takeFromInventory, type Why } from "./pool-changes.js";
 import { lockScaling, makeDue } from "./pool-scaling.store.js";
 import { getPool, lockPool, type Pool } from "./pools.store.js";
-import { insertDecision, listOnOrder, type NewDecision, type ScaleDecision } from "./scale-decisions.store.js";
+import {
+  insertDecision,
+  listOnOrder,
+  type NewDecision,
+  type ScaleDecision,
+  trimOrders,
+} from "./scale-decisions.store.js";
 
 export type ScaleDeps = PoolDeps & {
   /** Whether numbers can be bought; the buying itself is the job's (take-up.ts). */
@@ -27,7 +33,7 @@ export interface Scaling {
 }
 
 /**
- * To exactly `size` numbers; with `buy`, what is ordered comes later and the decision says so.
+ * To exactly `size` numbers; with `buy`, what is ordered comes later and the decision says so. What was ordered before beyond that is given up.
  * @throws AppError("inventory_short" | "account_limit" | "conflict"); then nothing changed, and the decision says why
  */
 export async function scalePool(deps: ScaleDeps, input: Scaling): Promise<{ pool: Pool; decision: ScaleDecision }> {
@@ -57,6 +63,9 @@ async function scale(
   const ordered = missing > 0 ? await grow(deps, tx, { pool: known, account, missing, why, buy: input.buy }) : 0;
   const checks = missing < 0 ? await drainLeastRecent(tx, known, { count: -missing, ...why }) : [];
   const pool = await getPool(tx, { id: known.id, accountId: null });
+  // What is on its way from before would bring the pool beyond what was asked for now.
+  const keep = Math.max(0, input.size - pool.size - ordered);
+  await trimOrders(tx, { poolId: pool.id, keep, reason: `Given up: the pool was scaled to ${input.size}.` });
   if (ordered > 0) await makeDue(tx, pool.id);
   const decision = await insertDecision(
     { db: tx, ids: deps.ids },

@@ -8,6 +8,7 @@ import { AppError } from "../kernel/errors.js";
 import type { IdSource } from "../kernel/ids.js";
 import type { E164 } from "../telephony/e164.js";
 import type { NumberType } from "../telephony/npa.js";
+import { assertAccountRoom, lockAccountNumbers } from "./account-room.store.js";
 import { describeFitting, type FittingPool, fittingNumbers } from "./fitting-numbers.js";
 import { type MoveDeps, removeNumber } from "./number-moves.js";
 import { pickAvailable } from "./number-picks.store.js";
@@ -35,7 +36,8 @@ export type WantedNumber =
 
 /**
  * From the inventory, or, by name, a draining number of the account, or (admin) one that is being ported in and has arrived.
- * @throws AppError("inventory_short"); AppError("not_found") for a number that the account may not know of; AppError("illegal_transition")
+ * @throws AppError("inventory_short"); AppError("account_limit"); AppError("not_found") for a number that the account may not know of;
+ *   AppError("illegal_transition")
  */
 export async function createStatic(
   deps: StaticDeps,
@@ -50,10 +52,13 @@ export async function createStatic(
   const { wanted, destination, settings, actor } = input;
   const { accountId } = destination;
   return deps.db.transaction(async (tx) => {
+    const account = await lockAccountNumbers(tx, accountId);
     const known =
       wanted.kind === "any"
         ? await takeAny(tx, wanted, destination)
         : await takeNamed(tx, { ...input, accountId, e164: wanted.number });
+    // One that drains is the account's already.
+    if (known.accountId === null) assertAccountRoom(account, 1);
     const number = await writeMove(tx, known, {
       state: "assigned",
       role: "static",

@@ -43,7 +43,7 @@ async function buy(buyer: NumberBuyer, deps: TakeUpDeps, decision: ScaleDecision
     poolId: decision.poolId,
     numberType: pool.numberType,
     ...numbersToBuy(pool),
-    count: decision.ordered,
+    count: decision.onOrder,
     reason: decision.reason,
     actor: decision.actor,
   });
@@ -79,7 +79,7 @@ async function takeUp(
     outcome: waiting > 0 ? "on_order" : total === order.wanted ? "done" : total > 0 ? "partial" : "nothing",
     reason: [
       order.reason,
-      ...lossOf({ order, added, waiting, bought: bought.length, refused, roomReason: room.reason }),
+      ...lossOf({ order, added, waiting, pending, bought: bought.length, refused, roomReason: room.reason }),
     ].join(" "),
   });
 }
@@ -111,19 +111,26 @@ function isGivenUp(order: ScaleDecision & { readonly now: Instant }): boolean {
   return order.now - order.at > ON_ORDER_S_MAX * 1000;
 }
 
-/** Why fewer came than were ordered; nothing while some may still come. */
+/** Why fewer came than were ordered; nothing of those that may still come. */
 function lossOf(input: {
-  order: ScaleDecision;
+  order: ScaleDecision & { readonly now: Instant };
   added: number;
   waiting: number;
+  pending: number;
   bought: number;
   refused: string | null;
   roomReason: string;
 }): string[] {
-  const { order, added, waiting, bought, refused, roomReason } = input;
+  const { order, added, waiting, pending, bought, refused, roomReason } = input;
   const lost = order.onOrder - added - waiting;
   if (lost === 0) return [];
   if (refused !== null) return [`${lost} could not be bought: ${refused}.`];
-  if (bought < order.ordered) return [`${lost} were not delivered within ${ON_ORDER_S_MAX / 86_400} days.`];
-  return [`${lost} stay in the inventory${roomReason === "" ? "" : `: ${roomReason}`}.`];
+  const late = isGivenUp(order) ? Math.min(lost, pending) : 0;
+  const left = Math.min(lost - late, bought - added);
+  const gone = lost - late - left;
+  return [
+    ...(late > 0 ? [`${late} were not delivered within ${ON_ORDER_S_MAX / 86_400} days.`] : []),
+    ...(left > 0 ? [`${left} stay in the inventory${roomReason === "" ? "" : `: ${roomReason}`}.`] : []),
+    ...(gone > 0 ? [`${gone} went elsewhere from the inventory.`] : []),
+  ];
 }

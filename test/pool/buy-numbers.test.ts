@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Database, NamedQuery, Queryable } from "../../src/db/database.js";
-import { type BuyDeps, createNumberBuyer, NO_SELLER, orderNumbers } from "../../src/pool/buy-numbers.js";
+import {
+  type BuyDeps,
+  createNumberBuyer,
+  NO_SELLER,
+  ORDER_COUNT_MAX,
+  orderNumbers,
+} from "../../src/pool/buy-numbers.js";
 import type { Carriers } from "../../src/pool/carrier-inventory/carriers.js";
 import { SimulatedCarrier } from "../../src/pool/carrier-inventory/simulated.js";
 import type { NumberOrder } from "../../src/pool/number-buyer.js";
@@ -183,6 +189,25 @@ describe("buying numbers", () => {
     const order = wanting({ count: 1 });
     expect((await buy(order, { ...shop, carriers })).bought).toEqual(["+14152010001"]);
     await expectExact(order);
+  });
+
+  it("more than one order may have are several, and asked again for fewer none comes to them", async () => {
+    fake.fail("POST", "IncomingPhoneNumbers", { kind: "status", status: 429, retryAfter: "40" });
+    fake.fail("POST", "IncomingPhoneNumbers", { kind: "status", status: 429, retryAfter: "40" });
+    const order = wanting({ count: ORDER_COUNT_MAX + 2 });
+    expect(await buy(order)).toEqual({ bought: [], pending: ORDER_COUNT_MAX + 2, refused: null });
+    expect(await buy({ ...order, count: 3 })).toMatchObject({ pending: ORDER_COUNT_MAX + 2 });
+    expect(await rows(db, "select count::int as count from number_order order by id")).toEqual([
+      { count: ORDER_COUNT_MAX },
+      { count: 2 },
+    ]);
+  });
+
+  it("a carrier that refuses is not asked for the orders after that", async () => {
+    fake.refusePurchases({ code: 21404, message: "Trial accounts are allowed only one Twilio number" });
+    const outcome = await buy(wanting({ count: ORDER_COUNT_MAX + 2 }));
+    expect(outcome.refused).toContain("Trial accounts are allowed only one");
+    expect(fake.seen.filter(({ method }) => method === "POST")).toHaveLength(1);
   });
 
   it("what the account may not do ends the order with the carrier's words", async () => {

@@ -3,7 +3,8 @@ import type { Database, NamedQuery } from "../../src/db/database.js";
 import { AppError } from "../../src/kernel/errors.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { ExhaustionCounter, POOLS_MAX } from "../../src/pool/exhaustion-counter.js";
-import { listDuePools } from "../../src/pool/pool-scaling.store.js";
+import { addExhaustions, listDuePools, lockScaling } from "../../src/pool/pool-scaling.store.js";
+import { lockPool } from "../../src/pool/pools.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { until } from "../support/until.js";
 import { makeWorld, type World } from "../support/world.js";
@@ -84,6 +85,16 @@ describe("the exhaustion counter", () => {
     await until("written", () => urgent.length === 1);
     expect(await exhaustedOf(world)).toBe(2);
     await counter.stop();
+  });
+
+  it("waits for nobody who changes a pool, and who looks at it next needs what it writes", async () => {
+    const world = await makeWorld(db, 1);
+    await db.transaction(async (tx) => {
+      await lockPool(tx, world.pool.id);
+      // The quarter's first: its row refers to the pool.
+      await addExhaustions(db, [{ poolId: world.pool.id, count: 1, isUrgent: false }]);
+      expect(await lockScaling(tx, world.pool.id)).toMatchObject({ exhausted: 1 });
+    });
   });
 
   it("remembers no more pools than its limit, and a pool it does not know breaks nothing", async () => {

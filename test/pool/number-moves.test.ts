@@ -246,6 +246,19 @@ describe("a removed number", () => {
     expect(Math.abs((number.nextCheckAt as number) - (Date.now() + 60_000))).toBeLessThan(10_000);
   });
 
+  it("drains as the pool says from now on, when one change takes it out and says how long", async () => {
+    const { world, e164 } = await presented(HOUR);
+    await addInventory(db, tollFreeNumbers(1));
+    const grown = { poolId: world.pool.id, changes: { maxSize: 2 }, destination: null, actor: "test" };
+    await editPool(movesOf(world), grown);
+    await addNumbers(movesOf(world), { poolId: world.pool.id, count: 1, actor: "test" });
+    await presentBatch(db, [allocationFor(world)]);
+    await editPool(movesOf(world), { ...grown, changes: { maxSize: 1, drainS: 60 } });
+    const number = await numberOf(e164);
+    expect(number.state).toBe("draining");
+    expect(Math.abs((number.nextCheckAt as number) - (Date.now() + 60_000))).toBeLessThan(10_000);
+  });
+
   it("does not drain at all with drain_s 0, or when told now", async () => {
     const zero = await presented(HOUR, { drainS: 0 });
     expect((await remove(zero.world, zero.e164)).state).toBe("quarantined");

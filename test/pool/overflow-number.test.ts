@@ -1,14 +1,16 @@
 import { describe, expect, it } from "vitest";
+import type { Database, NamedQuery, Queryable } from "../../src/db/database.js";
 import { readOverflowShown, WRITTEN_AFTER_MS } from "../../src/pool/overflow-use.store.js";
-import { advanceNumber } from "../../src/pool/number-moves.js";
+import { advanceNumber, quarantineNumber } from "../../src/pool/number-moves.js";
 import { findNumber, historyOf, lockNumber, type PromoNumber } from "../../src/pool/numbers.store.js";
 import { createPool, deletePool, editPool, removeFromPool } from "../../src/pool/pool-changes.js";
 import { addExhaustions } from "../../src/pool/pool-scaling.store.js";
 import type { Pool, PoolSettings } from "../../src/pool/pools.store.js";
-import { presentBatch } from "../../src/pool/presentations.store.js";
+import { presentBatch, renewLocks } from "../../src/pool/presentations.store.js";
 import { scalePool } from "../../src/pool/scale-pool.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { until } from "../support/until.js";
 import { addInventory, allocationFor, ids, makeWorld, type World } from "../support/world.js";
 
 const { db } = await freshDatabase();
@@ -114,6 +116,60 @@ describe("an overflow number that leaves its pool", () => {
   });
 });
 
+describe("an overflow number that somebody else moves while its pool is changed", () => {
+  /** The same database; `meanwhile` happens once, right after a statement of that name. */
+  const after = (name: string, meanwhile: () => Promise<unknown>): Database => {
+    let isTime = true;
+    const watched = (tx: Queryable): Queryable => ({
+      query: async <R>(query: NamedQuery, values?: readonly unknown[]) => {
+        const found = await tx.query<R>(query, values);
+        if (isTime && query.name === name) {
+          isTime = false;
+          await meanwhile();
+        }
+        return found;
+      },
+    });
+    return { ...db, transaction: (work) => db.transaction((tx) => work(watched(tx))) };
+  };
+
+  it("is gone already for who scales the pool down", async () => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    const e164 = world.pool.overflowNumber as string;
+    const quarantined = after("pool_select_one", () =>
+      quarantineNumber(movesOf(world), { e164, accountId: null, ...why }),
+    );
+    const deps = { ...movesOf(world), db: quarantined, canBuy: false };
+    const { pool } = await scalePool(deps, { poolId: world.pool.id, size: 1, buy: false, actor: "test" });
+    expect(pool).toMatchObject({ size: 1, overflowNumber: null });
+    expect((await numberOf(world.numbers[0] as string)).state).toBe("assigned");
+  });
+
+  it("is reserved again when the job was just giving it to visitors", async () => {
+    const world = await makeWorld(db, 1, { overflow: "overflow_number" });
+    const e164 = world.pool.overflowNumber as string;
+    await edit(world, { overflow: "original_number" });
+    await makeDue(e164);
+    const { ownershipEpoch } = await numberOf(e164);
+    const edits: Promise<Pool>[] = [];
+    // The job has read what the pool says when somebody changes that; it waits for the number, or is done before the job.
+    const job = after("pool_select_one", async () => {
+      edits.push(edit(world, { overflow: "overflow_number" }));
+      await Promise.race([...edits, until("waits", isAnyoneWaiting)]);
+    });
+    await advanceNumber({ ...movesOf(world), db: job }, { e164, ownershipEpoch, actor: "job" });
+    expect(await Promise.all(edits)).toMatchObject([{ size: 2 }]);
+    const [shared] = await rows(db, "select e164 from promo_number where pool_id = $1 and role = 'overflow'", [
+      world.pool.id,
+    ]);
+    expect(shared).toBeDefined();
+  });
+
+  const isAnyoneWaiting = async (): Promise<boolean> =>
+    (await rows(db, "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"))
+      .length > 0;
+});
+
 describe("a pool that gets an overflow number by its settings", () => {
   it("shares the number that nobody is attributed to any more, and shows it to who finds the others taken", async () => {
     const world = await makeWorld(db, 3, { retentionS: 3_600 });
@@ -135,6 +191,20 @@ describe("a pool that gets an overflow number by its settings", () => {
     expect(outcomes.map((one) => (one.kind === "exhausted" ? one.overflowNumber : one.kind)).sort()).toEqual(
       [free, "presented"].sort(),
     );
+  });
+
+  it("passes over one that an open page still shows, however long ago it was presented", async () => {
+    const world = await makeWorld(db, 2, { sessionLifetimeS: 60, retentionS: 60 });
+    const ago = (s: number) => Date.now() - s * 1_000;
+    const open = allocationFor(world);
+    const [shown] = await presentBatch(db, [open], ago(100));
+    await presentBatch(db, [allocationFor(world)], ago(90));
+    // The page renews its lock; retention stays as it is.
+    const { accountId, visitorId, presentationId } = open;
+    await renewLocks(db, { accountId, visitorId, presentationIds: [presentationId] }, ago(50));
+    const pool = await edit(world, { overflow: "overflow_number" });
+    expect(shown).toMatchObject({ kind: "presented", promoNumber: world.numbers[0] });
+    expect(pool.overflowNumber).toBe(world.numbers[1]);
   });
 
   it("takes none from a visitor", async () => {

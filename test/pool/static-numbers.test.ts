@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { createDestination, findDestination } from "../../src/account/destinations.store.js";
+import { type Account, updateAccount } from "../../src/account/accounts.store.js";
+import { createDestination, type Destination, findDestination } from "../../src/account/destinations.store.js";
 import { getCall } from "../../src/attribution/calls.store.js";
 import { advanceNumber, quarantineNumber } from "../../src/pool/number-moves.js";
 import { findNumber, historyOf, insertNumbers, listDueNumbers } from "../../src/pool/numbers.store.js";
+import { addNumbers, createPool } from "../../src/pool/pool-changes.js";
+import type { NewPool } from "../../src/pool/pools.store.js";
+import { poolDefaults } from "../../src/pool/ring-pool.js";
 import { createStatic, editStatic, endStaticNumber, type WantedNumber } from "../../src/pool/static-numbers.js";
 import { getStatic } from "../../src/pool/static-numbers.store.js";
 import { openCall } from "../../src/routing/open-call.js";
@@ -44,6 +48,11 @@ const make = async (wanted?: WantedNumber, changes = {}) =>
     actor: "test",
     ...changes,
   });
+
+const poolOf = ({ id: accountId }: Account, { id: destinationId }: Destination): NewPool => ({
+  ...{ accountId, destinationId, name: "pool", kind: "automatic", campaign: null, numberType: "toll_free", npa: null },
+  ...{ ...poolDefaults, maxSize: 100 },
+});
 
 const call = async (number: string, late: number | null = null) => {
   const opened = await openCall({ db, ids, secrets }, { call: inboundCall(number), callId: ids.next("call"), late });
@@ -199,6 +208,40 @@ describe("a static number", () => {
         [number],
       ),
     ).toEqual([{ count: 1 }]);
+  });
+
+  it("is refused over the account's limits; one that drains is the account's already", async () => {
+    const limited = await makeAccount(db, "Limited");
+    const own = { destination: await makeDestination(db, limited) };
+    await updateAccount(db, limited.id, { numberLimit: 1 });
+    const made = await make(undefined, own);
+    await expect(make(undefined, own)).rejects.toMatchObject({ code: "account_limit" });
+    await expect(make({ kind: "any", type: "toll_free", npa: null }, own)).rejects.toMatchObject({
+      code: "account_limit",
+    });
+    await endStaticNumber(deps, { known: made, skipDraining: false, actor: "test" });
+    expect(await make({ kind: "named", number: made.number }, own)).toMatchObject({ id: made.id, state: "assigned" });
+  });
+
+  it("and the same number named for a pool at the same moment: one of both gets it, none waits for the other for ever", async () => {
+    const limited = await makeAccount(db, "Limited");
+    const own = { destination: await makeDestination(db, limited) };
+    await updateAccount(db, limited.id, { numberLimit: 100 });
+    const pool = await createPool(deps, {
+      pool: poolOf(limited, own.destination),
+      fillImmediately: false,
+      actor: "test",
+    });
+    for (let i = 0; i < 20; i++) {
+      const number = await stocked();
+      const tries = await Promise.allSettled([
+        make({ kind: "named", number }, own),
+        addNumbers(deps, { poolId: pool.id, numbers: [number], actor: "test" }),
+      ]);
+      const codes = tries.flatMap((one) => (one.status === "rejected" ? [(one.reason as { code: string }).code] : []));
+      expect(codes).toHaveLength(1);
+      expect(["not_found", "illegal_transition", "conflict"]).toContain(codes[0]);
+    }
   });
 
   it("is in the routing table, and a change of its destination reaches it", async () => {

@@ -144,6 +144,21 @@ describe("numbers that the inventory lacks", () => {
     expect((await latest(world.pool.id)).reason).toContain("4 stay in the inventory");
   });
 
+  it("each say what became of them, while others are still to come", async () => {
+    const { world, carrier } = await exhausted();
+    carrier.atOnce = 4;
+    await look(world.pool.id);
+    await editPool(deps, { poolId: world.pool.id, changes: { maxSize: 7 }, destination: null, actor: "test" });
+    await takeUp(world.pool.id, carrier);
+    expect(await latest(world.pool.id)).toMatchObject({ added: 2, onOrder: 1, outcome: "on_order" });
+    expect((await latest(world.pool.id)).reason).toMatch(/2 stay in the inventory\.$/);
+    const other = await exhausted();
+    await look(other.world.pool.id);
+    other.carrier.quicker = 3;
+    await takeUp(other.world.pool.id, other.carrier);
+    expect((await latest(other.world.pool.id)).reason).toMatch(/3 went elsewhere from the inventory\.$/);
+  });
+
   it("are not taken by a pool that was deleted or told not to scale itself", async () => {
     const gone = await exhausted();
     await look(gone.world.pool.id);
@@ -200,6 +215,30 @@ describe("scaling to a size", () => {
     // The two that are on order have taken the last places.
     await addInventory(db, tollFreeNumbers(1));
     await expect(scale(world.pool.id, 6, false)).rejects.toMatchObject({ code: "account_limit" });
+  });
+
+  it("gives up what is on order beyond that, the latest first: later orders of a person end earlier ones", async () => {
+    const { world, carrier } = await exhausted({ autoscale: null });
+    await scale(world.pool.id, 8, true);
+    await nextMillisecond();
+    await scale(world.pool.id, 10, true);
+    await scale(world.pool.id, 7, true);
+    const [last, second, first] = await listDecisions(db, { poolId: world.pool.id, before: "", limit: 9 });
+    expect([first?.onOrder, second?.onOrder, last?.onOrder]).toEqual([2, 0, 0]);
+    expect([first?.outcome, second?.outcome, last?.outcome]).toEqual(["on_order", "nothing", "nothing"]);
+    expect(second?.reason).toContain("Given up: the pool was scaled to 7.");
+    await takeUp(world.pool.id, carrier);
+    // Nothing had been ordered of the carrier yet, so nothing too much is.
+    expect([carrier.paid, (await poolOf(world.pool.id)).size]).toEqual([2, 7]);
+
+    await scale(world.pool.id, 9, true);
+    carrier.atOnce = 0;
+    await takeUp(world.pool.id, carrier);
+    await scale(world.pool.id, 3, false);
+    await carrier.deliver();
+    await takeUp(world.pool.id, carrier);
+    expect((await poolOf(world.pool.id)).size).toBe(3);
+    expect(await listOnOrder(db, world.pool.id)).toEqual([]);
   });
 
   it("down drains, up and nothing are stored", async () => {

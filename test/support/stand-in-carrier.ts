@@ -12,6 +12,8 @@ export class StandInCarrier implements NumberBuyer {
   stock = Number.POSITIVE_INFINITY;
   /** Of each order, this many are delivered at once; the rest when `deliver` is called. */
   atOnce = Number.POSITIVE_INFINITY;
+  /** Of what is delivered, another pool has taken so many before anybody looks. */
+  quicker = 0;
   /** Fails after it bought, as a connection that breaks before the answer does. */
   breaks = false;
   private readonly owed = new Map<string, number>();
@@ -36,7 +38,8 @@ export class StandInCarrier implements NumberBuyer {
     if (this.breaks) throw new Error("the connection broke");
     const bought = this.bought.get(order.key) ?? [];
     const pending = this.owed.get(order.key) ?? 0;
-    return { bought, pending, refused: bought.length + pending < order.count ? "sold out" : null };
+    const refused = bought.length + pending < order.count ? "sold out" : null;
+    return { bought: bought.slice(this.quicker), pending, refused };
   }
 
   async deliver(): Promise<void> {

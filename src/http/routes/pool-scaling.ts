@@ -28,7 +28,7 @@ function addScale(app: HttpApp, deps: HttpDeps): void {
       schema: {
         summary: "Bring a pool to exactly this many numbers, the overflow number included",
         description:
-          "What is too much drains, presented longest ago first. 409 like adding numbers; then nothing changed. With buy, what the inventory lacks is ordered and comes later; the decision follows it.",
+          "What is too much drains, presented longest ago first. 409 like adding numbers; then nothing changed. With buy, what the inventory lacks is ordered and comes later; the decision follows it. What was ordered before beyond that size is given up.",
         tags,
         params: idParams,
         body: scaleBody,
