@@ -16,6 +16,7 @@ import { byId, element } from "./common/element.js";
 import { useKeyForm } from "./common/key-form.js";
 import { panel } from "./common/panel.js";
 import { every } from "./common/poll.js";
+import { readAll } from "./common/read-all.js";
 
 const CALLS_EVERY_MS = 5_000;
 /** The pool report reads each pool's log. */
@@ -37,7 +38,7 @@ const calls = panel<Page<Call>>("calls", ({ data }) => {
   table.show(data);
   return data.length === 0 ? "No calls yet. Open the demo page, take the number it shows and call it." : null;
 });
-const pools = panel<PoolsBody>("pools", (body) => fillPools(byId("pools-rows"), body));
+const pools = panel<PoolsBody>("pools", (body) => fillPools(byId("pools-rows"), byId("pools-more"), body));
 const numbers = panel<NumbersBody>("numbers", (body) => fillNumbers(byId("numbers-body"), body));
 const sources = panel<Page<SourceReportRow>>("sources", ({ data }) => fillSources(byId("sources-rows"), data));
 
@@ -84,7 +85,7 @@ function refresh(): void {
   turn++;
   updated.textContent = "";
   table.clear();
-  for (const id of ["pools-rows", "numbers-body", "sources-rows"]) byId(id).replaceChildren();
+  for (const id of ["pools-rows", "pools-more", "numbers-body", "sources-rows"]) byId(id).replaceChildren();
   callsPoll.now();
   restPoll.now();
 }
@@ -92,10 +93,10 @@ function refresh(): void {
 /** Only a key of the platform has a choice. */
 async function listAccounts(): Promise<void> {
   const mine = turn;
-  const answer = await api.get<Page<Account>>("/v1/accounts?limit=500");
+  const answer = await readAll<Account>(api, "/v1/accounts");
   if (mine !== turn) return;
-  if (answer.kind !== "ok" || answer.body.data.length < 2) return;
-  accounts.append(...answer.body.data.map(({ id, name }) => element("option", { value: id }, name)));
+  if (answer.kind !== "ok" || answer.body.all.length < 2) return;
+  accounts.append(...answer.body.all.map(({ id, name }) => element("option", { value: id }, name)));
   byId("account-field").hidden = false;
 }
 
@@ -106,26 +107,24 @@ function query(fields: Readonly<Record<string, string | number>>): string {
 }
 
 async function readPools(): Promise<Answer<PoolsBody>> {
-  const listed = await api.get<Page<Pool>>(`/v1/pools?${query({ limit: POOLS_SHOWN_MAX })}`);
+  const listed = await readAll<Pool>(api, `/v1/pools?${query({})}`);
   if (listed.kind !== "ok") return listed;
   const from = new Date(Date.now() - DAY_MS).toISOString();
   const loads = await api.get<Page<PoolReportRow>>(`/v1/reports/pools?${query({ from, limit: POOLS_SHOWN_MAX })}`);
   if (loads.kind !== "ok") return loads;
-  return { kind: "ok", body: { pools: listed.body.data, loads: loads.body.data } };
+  return { kind: "ok", body: busiestPools(listed.body.all, loads.body.data) };
+}
+
+/** The report has as many as are shown, those with most calls first. */
+function busiestPools(all: readonly Pool[], loads: readonly PoolReportRow[]): PoolsBody {
+  if (all.length <= POOLS_SHOWN_MAX) return { pools: all, loads, isCut: false };
+  const busiest = new Set(loads.map(({ pool_id: id }) => id));
+  return { pools: all.filter(({ id }) => busiest.has(id)), loads, isCut: true };
 }
 
 async function readNumbers(): Promise<Answer<NumbersBody>> {
-  const read: PromoNumber[] = [];
-  let cursor: string | null = null;
-  for (let page = 0; page < NUMBER_PAGES_MAX; page++) {
-    const place: Record<string, string> = cursor === null ? {} : { cursor };
-    const answer: Answer<Page<PromoNumber>> = await api.get(`/v1/numbers?${query({ limit: 500, ...place })}`);
-    if (answer.kind !== "ok") return answer;
-    read.push(...answer.body.data);
-    cursor = answer.body.next_cursor;
-    if (cursor === null) break;
-  }
-  return { kind: "ok", body: { numbers: read, isCut: cursor !== null } };
+  const read = await readAll<PromoNumber>(api, `/v1/numbers?${query({})}`, NUMBER_PAGES_MAX);
+  return read.kind === "ok" ? { kind: "ok", body: { numbers: read.body.all, isCut: read.body.isCut } } : read;
 }
 
 async function explain(call: Call, place: HTMLElement): Promise<void> {

@@ -1,13 +1,16 @@
 /** The page at `/install`: the lines to put into a page, and a tester that says what the tag would do with one. */
-import { createApi, type Page, sentenceOf } from "./common/api.js";
+import { createApi, sentenceOf } from "./common/api.js";
 import type { Account } from "./common/api-shapes.js";
 import { byId, element } from "./common/element.js";
 import { useKeyForm } from "./common/key-form.js";
+import { readAll } from "./common/read-all.js";
 import { factsByTagKey, factsOfAccount } from "./install/account-facts.js";
 import { reportView } from "./install/report-view.js";
 import { lineFor, showSnippets } from "./install/snippets.js";
 import { type GivenPage, testPage } from "./tester/test-page.js";
 import type { TagFacts } from "./tester/verdict.js";
+
+const READING = "Reading the account…";
 
 const form = useKeyForm(() => void start());
 const api = createApi(() => form.key());
@@ -20,6 +23,7 @@ let accounts: readonly Account[] = [];
 let facts: TagFacts | null = null;
 /** Raised when something else was asked for: a late answer is nobody's. */
 let turn = 0;
+let tests = 0;
 
 accountChoice.addEventListener("change", () => void useAccount());
 byId<HTMLFormElement>("tag-key-form").addEventListener("submit", (event) => {
@@ -33,34 +37,37 @@ byId<HTMLFormElement>("test-form").addEventListener("submit", (event) => {
 void start();
 
 async function start(): Promise<void> {
-  const mine = ++turn;
+  const mine = forget();
   accounts = [];
-  facts = null;
-  result.replaceChildren();
   byId("account-field").hidden = true;
   byId("tag-key-form").hidden = form.key() !== null;
   tell(
     form.key() === null
       ? "Without an API key the tester knows only what a tag key tells: no pools, no allowed origins."
-      : "Reading the account…",
+      : READING,
   );
-  showSnippets(byId("snippets"), {
-    loader: lineFor(location.origin, null),
-    pinned: null,
-    serviceOrigin: location.origin,
-  });
   if (form.key() === null) return;
-  const answer = await api.get<Page<Account>>("/v1/accounts?limit=500");
+  const answer = await readAll<Account>(api, "/v1/accounts");
   if (mine !== turn) return;
   if (answer.kind !== "ok") return tell(sentenceOf(answer) ?? "", true);
-  accounts = answer.body.data;
+  accounts = answer.body.all;
   accountChoice.replaceChildren(...accounts.map(({ id, name }) => element("option", { value: id }, name)));
   byId("account-field").hidden = accounts.length < 2;
   await useAccount();
 }
 
+/** Nothing of another key or account stays in the page: not its lines, which somebody would copy. @returns the new turn */
+function forget(): number {
+  facts = null;
+  result.replaceChildren();
+  const serviceOrigin = location.origin;
+  showSnippets(byId("snippets"), { loader: lineFor(serviceOrigin, null), pinned: null, serviceOrigin });
+  return ++turn;
+}
+
 async function useAccount(): Promise<void> {
-  const mine = ++turn;
+  const mine = forget();
+  tell(READING);
   const account = accounts.find(({ id }) => id === accountChoice.value);
   if (account === undefined) return tell("There is no account yet: POST /v1/accounts makes one.", true);
   const answer = await factsOfAccount(api, account);
@@ -74,20 +81,22 @@ async function useAccount(): Promise<void> {
 }
 
 async function useTagKey(tagKey: string): Promise<void> {
-  const mine = ++turn;
+  const mine = forget();
   const known = await factsByTagKey(tagKey);
   if (mine !== turn) return;
-  facts = known;
   if (known === null) return tell("No account has this tag key, or the service does not answer.", true);
   tell(
     `Numbers the tag looks for: ${known.numbers.length}${known.paused ? ", and is paused" : ""}. Pools and allowed origins need an API key.`,
   );
+  facts = known;
   const { serviceOrigin } = known;
   showSnippets(byId("snippets"), { loader: lineFor(serviceOrigin, tagKey), pinned: null, serviceOrigin });
 }
 
 async function test(): Promise<void> {
-  if (facts === null)
+  const known = facts;
+  const isLate = lateness();
+  if (known === null)
     return show(
       element(
         "p",
@@ -101,12 +110,23 @@ async function test(): Promise<void> {
     return show(element("p", { class: "bad" }, "Give the page's address, or its HTML."));
   if (url !== "" && !URL.canParse(url))
     return show(element("p", { class: "bad" }, "The address is no URL: it begins with https://"));
-  const page = html.trim() === "" ? await fetched(url) : { html, url: url === "" ? null : url, policyHeader: null };
-  if (page !== null) show(reportView(testPage(page, facts), facts.numbers));
+  const isPasted = html.trim() !== "";
+  if (!isPasted) show(element("p", {}, "Fetching the page…"));
+  const page = isPasted ? { html, url: url === "" ? null : url, policyHeader: null } : await fetched(url);
+  if (isLate()) return;
+  show(
+    typeof page === "string" ? element("p", { class: "bad" }, page) : reportView(testPage(page, known), known.numbers),
+  );
 }
 
-async function fetched(url: string): Promise<GivenPage | null> {
-  show(element("p", {}, "Fetching the page…"));
+/** @returns tells whether another test, key or account was asked for since */
+function lateness(): () => boolean {
+  const mine = [turn, ++tests];
+  return () => mine[0] !== turn || mine[1] !== tests;
+}
+
+/** @returns the page, or why there is none */
+async function fetched(url: string): Promise<GivenPage | string> {
   const answer = await api.post<{ url: string; status: number; html: string; headers: Record<string, string | null> }>(
     "/v1/tag/fetch_page",
     { url },
@@ -115,12 +135,9 @@ async function fetched(url: string): Promise<GivenPage | null> {
     const { html, headers } = answer.body;
     return { html, url: answer.body.url, policyHeader: headers["content-security-policy"] ?? null };
   }
-  const sentence =
-    answer.kind === "no_key"
-      ? "Fetching a page needs an API key; its HTML can be pasted without one."
-      : sentenceOf(answer);
-  show(element("p", { class: "bad" }, sentence ?? ""));
-  return null;
+  return answer.kind === "no_key"
+    ? "Fetching a page needs an API key; its HTML can be pasted without one."
+    : (sentenceOf(answer) ?? "");
 }
 
 function show(content: HTMLElement): void {

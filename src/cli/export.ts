@@ -1,5 +1,6 @@
 /** `ringmatch export`: the calls of a window into a file, in constant memory. */
 import { parseArgs } from "node:util";
+import { getAccount } from "../account/accounts.store.js";
 import { type FieldNames, readFieldNames } from "../attribution/exports/call-field-names.store.js";
 import { type CallFilter, callPages } from "../attribution/exports/call-pages.js";
 import type { Config } from "../config.js";
@@ -62,6 +63,7 @@ const NO_NAMES: FieldNames = { touch: [], customData: [], firstTouch: [] };
 
 async function exportCalls(db: Queryable, config: Config, input: ExportInput): Promise<number> {
   const { from, to, accountId, format, out } = input;
+  if (accountId !== null) await getAccount(db, accountId);
   const view = viewOf(config, input);
   const all = { promoNumber: null, poolId: null, disposition: null, attribution: null, updatedSince: null };
   const filter: CallFilter = { accountId, from, to, ...all };

@@ -28,8 +28,9 @@ Numbers that are there already are left as they are. Wrong lines are listed and 
       allowPositionals: true,
       options: { carrier: { type: "string" } },
     });
-    const [file] = positionals;
+    const [file, ...others] = positionals;
     if (file === undefined) throw new AppError("invalid_value", "Name the file with the numbers.");
+    if (others.length > 0) throw new AppError("invalid_value", "Name one file at a time; nothing was read.");
     const tally = await withDatabase((db) => importFile(db, { file, carrier: values.carrier ?? null }));
     console.log(`${tally.added} added, ${tally.duplicates} known already, ${tally.wrong} not readable.`);
     const shown = tally.shown.toSorted((a, b) => a.line - b.line);

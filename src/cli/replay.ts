@@ -3,6 +3,7 @@
  * pool would have given. Exit code 1 when a record is not what it must be.
  */
 import { parseArgs } from "node:util";
+import { getAccount } from "../account/accounts.store.js";
 import { replayWindow } from "../attribution/replay/replay-window.js";
 import { AppError } from "../kernel/errors.js";
 import type { Command } from "./command.js";
@@ -62,7 +63,11 @@ With --pool and any setting to try: what that pool's visits and calls would have
         "invalid_value",
         "--pool is for trying a setting: give --size, --lifetime, --retention or --order.",
       );
-    const report = await withDatabase((db) => replayWindow(db, { ...window, accountId: values.account ?? null }));
+    const accountId = values.account ?? null;
+    const report = await withDatabase(async (db) => {
+      if (accountId !== null) await getAccount(db, accountId);
+      return replayWindow(db, { ...window, accountId });
+    });
     console.log(values.json ? JSON.stringify(showReplay(report)) : replayTable(report));
     if (report.different > 0) process.exitCode = EXIT_DIFFERENT;
   },

@@ -68,6 +68,9 @@ const EXIT_USAGE = 2;
 
 /** @param words what follows `ringmatch` on the command line */
 export async function runCommand(words: readonly string[]): Promise<void> {
+  // A reader that went away (`| head`) misses what is said; what is done goes on. Unheard, the failed write would be an exception.
+  process.stdout.on("error", () => {});
+  if (words[0] === "help") return runCommand([...words.slice(1), "--help"]);
   const entry = COMMANDS.find(({ name }) => name.split(" ").every((word, i) => words[i] === word));
   if (entry === undefined) return void usage(words);
   const rest = words.slice(entry.name.split(" ").length);
@@ -92,8 +95,12 @@ export async function runCommand(words: readonly string[]): Promise<void> {
 function usage(words: readonly string[]): void {
   const list = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join("\n");
   const text = `Usage: ringmatch <command> [options]\n\n${list}\n\n\`ringmatch <command> --help\` tells more.`;
-  if (words.length === 0 || words[0] === "--help" || words[0] === "-h") return console.log(text);
-  console.error(`ringmatch: there is no command "${words.join(" ")}".\n\n${text}`);
+  const isHelp = ["--help", "-h"].includes(words.at(-1) ?? "--help");
+  const named = isHelp ? words.slice(0, -1) : words;
+  // Of `keys create`, `keys` alone is where somebody begins who asks.
+  const isBegun = named.length === 0 || COMMANDS.some(({ name }) => name.startsWith(`${named.join(" ")} `));
+  if (isHelp && isBegun) return console.log(text);
+  console.error(`ringmatch: there is no command "${named.join(" ")}".\n\n${text}`);
   process.exitCode = EXIT_USAGE;
 }
 

@@ -1,6 +1,6 @@
 /**
  * For commands that need the database: the configured one, or, in embedded mode, the service's own: that of the service that is running, else started
- * for the command. Nothing of a running service is started, stopped or waited for; it learns of changes as from anybody, by NOTIFY.
+ * for the command, and stopped with it. Nothing of a running service is started, stopped or waited for; it learns of changes as from anybody, by NOTIFY.
  */
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
@@ -11,6 +11,7 @@ import { findRunningPostgres } from "../dev/running-postgres.js";
 import { systemClock } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import { createLog, type Log } from "../kernel/log.js";
+import { endOnSignal } from "./end-on-signal.js";
 import { type Infrastructure, startInfrastructure } from "../service/infrastructure.js";
 
 /** `config` has the SECRETS_KEY of the data directory where none is set. */
@@ -19,15 +20,23 @@ type Work<T> = (db: Database, config: Config) => Promise<T>;
 export async function withDatabase<T>(work: Work<T>): Promise<T> {
   const config = loadConfig();
   const log = createLog("warn");
-  if (config.databaseUrl !== null) return connected(config.databaseUrl, log, (db) => work(db, config));
-  const infrastructure = await startUnlessHeld(config, log);
-  if (infrastructure === null) return besideService({ config, log, work });
-  const { db, dataDir, stack } = infrastructure;
+  let own: Promise<Infrastructure | null> = Promise.resolve(null);
+  // What is half started is finished first: stopping it in the middle would leave servers behind.
+  const done = endOnSignal(() => own.then(stopOwn, () => undefined));
   try {
-    return await work(db, withKeptKey(config, dataDir.path));
+    if (config.databaseUrl !== null) return await connected(config.databaseUrl, log, (db) => work(db, config));
+    own = startUnlessHeld(config, log);
+    const infrastructure = await own;
+    if (infrastructure === null) return await besideService({ config, log, work });
+    return await work(infrastructure.db, withKeptKey(config, infrastructure.dataDir.path));
   } finally {
-    await stack.unwind();
+    await own.then(stopOwn, () => undefined);
+    await done();
   }
+}
+
+async function stopOwn(infrastructure: Infrastructure | null): Promise<void> {
+  await infrastructure?.stack.unwind();
 }
 
 async function connected<T>(url: string, log: Log, work: (db: Database) => Promise<T>): Promise<T> {

@@ -5,9 +5,14 @@
 import type { Clock } from "../kernel/clock.js";
 
 const SAME_SIGNAL_MS = 2_000;
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
-/** @param onFirst drain and stop · @param onForce exit now */
-export function onTermination(input: { clock: Clock; onFirst: (signal: string) => void; onForce: () => void }): void {
+/** @param onFirst drain and stop · @param onForce exit now. @returns listens no more */
+export function onTermination(input: {
+  clock: Clock;
+  onFirst: (signal: NodeJS.Signals) => void;
+  onForce: (signal: NodeJS.Signals) => void;
+}): () => void {
   const { clock, onFirst, onForce } = input;
   let firstAt: number | null = null;
   const handle = (signal: NodeJS.Signals): void => {
@@ -15,9 +20,10 @@ export function onTermination(input: { clock: Clock; onFirst: (signal: string) =
     if (firstAt === null) {
       firstAt = now;
       onFirst(signal);
-    } else if (now - firstAt > SAME_SIGNAL_MS) onForce();
+    } else if (now - firstAt > SAME_SIGNAL_MS) onForce(signal);
   };
-  process.on("SIGTERM", handle);
-  process.on("SIGINT", handle);
-  process.on("SIGHUP", handle);
+  for (const signal of SIGNALS) process.on(signal, handle);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, handle);
+  };
 }

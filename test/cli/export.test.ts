@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
@@ -152,6 +162,24 @@ describe("ringmatch export", () => {
       expect(readdirSync(dir).filter((name) => name.includes("partial"))).toEqual([]);
     },
   );
+
+  it("writes where a link leads, and refuses what is there and is no file", async () => {
+    writeFileSync(path("led-to.csv"), "old");
+    symlinkSync(path("led-to.csv"), path("link.csv"));
+    await run("csv", "link.csv");
+    expect(lstatSync(path("link.csv")).isSymbolicLink()).toBe(true);
+    expect(readFileSync(path("led-to.csv"), "utf8")).toMatch(/^id,/);
+    symlinkSync("/dev/null", path("device"));
+    await expect(run("csv", "device")).rejects.toThrow(/--out .* is no file/);
+    await expect(run("csv", "")).rejects.toThrow(/--out .* is no file/);
+    expect(lstatSync(path("device")).isSymbolicLink()).toBe(true);
+  });
+
+  it("says that there is no such account, instead of writing a file without calls", async () => {
+    await expect(run("csv", "none.csv", "--account", "acc_none")).rejects.toThrow("no such account");
+    await expect(run("csv", "none.csv", "--account", "")).rejects.toThrow("no such account");
+    expect(existsSync(path("none.csv"))).toBe(false);
+  });
 
   it("says what is missing or wrong", async () => {
     await expect(exportCommand.run(["--from", "2020-01-01", "--to", "2019-01-01"])).rejects.toThrow(

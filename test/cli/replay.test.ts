@@ -163,6 +163,7 @@ describe("ringmatch replay", () => {
   });
 
   it("says what is wrong with its options", async () => {
+    await expect(replay("--account", "acc_none")).rejects.toThrow("no such account");
     await expect(replay("--size", "3")).rejects.toThrow("--pool");
     await expect(replay("--pool", "pool_x")).rejects.toThrow("--size");
     await expect(replay("--pool", "pool_x", "--order", "fifo")).rejects.toThrow("lru or random");

@@ -1,9 +1,17 @@
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runRingmatch } from "../support/ringmatch-command.js";
+import { isAlive, type ProcessIdentity } from "../../src/dev/process-identity.js";
+import { freshDatabase } from "../support/database.js";
+import { RINGMATCH, runRingmatch } from "../support/ringmatch-command.js";
 import { build, makeDataDirectory } from "../support/running-service.js";
+import { until } from "../support/until.js";
 
+const database = await freshDatabase();
+const COMMANDS = join(dirname(RINGMATCH), "../dist/cli/ringmatch.js");
 const data = makeDataDirectory();
 beforeAll(() => build());
 afterAll(() => data.remove());
@@ -41,6 +49,32 @@ describe("ringmatch", () => {
       code: 2,
       stderr: expect.stringContaining("Usage: ringmatch keys create"),
     });
+    expect(await ringmatch("numbers", "import", "a.csv", "b.csv")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/one file/),
+    });
+  });
+
+  it("explains a command when asked as `help`, and a first word alone by the commands that begin with it", async () => {
+    const list = (await ringmatch("--help")).stdout;
+    expect(await ringmatch("help")).toEqual({ code: 0, stdout: list, stderr: "" });
+    const explained = (await ringmatch("keys", "create", "--help")).stdout;
+    expect(await ringmatch("help", "keys", "create")).toEqual({ code: 0, stdout: explained, stderr: "" });
+    expect(await ringmatch("help", "fly")).toMatchObject({ code: 2, stderr: expect.stringContaining('"fly"') });
+    expect(await ringmatch("keys", "--help")).toEqual({ code: 0, stdout: list, stderr: "" });
+    expect(await ringmatch("keys")).toMatchObject({ code: 2, stderr: expect.stringContaining('no command "keys"') });
+  });
+
+  it("goes on when nobody reads what it says any more", async () => {
+    // As the service says its addresses: past console.log, which takes no notice of a closed pipe.
+    const program = `const { runCommand } = await import(${JSON.stringify(pathToFileURL(COMMANDS).href)});
+      await runCommand(["fly"]);
+      process.stdout.write("addresses", () => setTimeout(() => process.exit(7)));`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    child.stdout?.destroy();
+    expect(await once(child, "exit")).toEqual([7, null]);
   });
 
   it("checks the configuration without showing a secret", async () => {
@@ -81,4 +115,40 @@ describe("ringmatch", () => {
       stderr: expect.stringMatching(/cannot be read/),
     });
   });
+
+  it("interrupted, stops the servers that it started, and exits as interrupted", async () => {
+    const records = ["postgres", "redis"].map((server) => join(data.path, `${server}.pid.json`));
+    const child = start(["migrate"], {});
+    const servers = await until("its servers run", () =>
+      records.every((record) => existsSync(record))
+        ? records.map((record) => JSON.parse(readFileSync(record, "utf8")) as ProcessIdentity)
+        : null,
+    );
+    child.kill("SIGINT");
+    expect(await once(child, "exit")).toEqual([130, null]);
+    expect(servers.filter((server) => isAlive(server))).toEqual([]);
+  });
+
+  it("interrupted, leaves no part of an export", async () => {
+    const { db, url } = database;
+    const directory = dirname(data.path);
+    const parts = () => readdirSync(directory).filter((name) => name.startsWith("calls."));
+    const words = ["--from", "2020-01-01", "--to", "2100-01-01", "--format", "ndjson", "--out"];
+    await db.transaction(async (tx) => {
+      await tx.query({ name: "", text: "lock table call in access exclusive mode" });
+      const child = start(["export", ...words, join(directory, "calls.ndjson")], {
+        DATABASE_URL: url,
+        SECRETS_KEY: "a secret for tests only",
+      });
+      await until("it writes", () => parts().length === 1);
+      child.kill("SIGTERM");
+      expect(await once(child, "exit")).toEqual([143, null]);
+    });
+    expect(parts()).toEqual([]);
+  });
 });
+
+function start(words: readonly string[], more: Readonly<Record<string, string>>) {
+  const env = { PATH: process.env["PATH"] ?? "", RINGMATCH_DATA_DIR: data.path, ...more };
+  return spawn(process.execPath, [RINGMATCH, ...words], { env, stdio: "ignore" });
+}

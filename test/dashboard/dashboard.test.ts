@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { openPage } from "../support/browser.js";
-import { freshDatabase } from "../support/database.js";
+import { freshDatabase, rows } from "../support/database.js";
 import { endCalls, openTo, presentTo } from "../support/judged.js";
 import { addInventory, ids, makeAccount, makeWorld, tollFreeNumbers } from "../support/world.js";
 import { ADMIN_KEY } from "../http/support/http-world.js";
@@ -105,6 +105,19 @@ describe("the dashboard", () => {
     expect(await why.isVisible()).toBe(true);
   });
 
+  it("opens a call though a text is selected somewhere else", async () => {
+    const { page } = await dashboard(ADMIN_KEY);
+    const button = page.locator("#calls-rows .opens").first();
+    await button.waitFor();
+    await page.evaluate(`getSelection().selectAllChildren(document.querySelector("h1"))`);
+    await button.focus();
+    await page.keyboard.press("Enter");
+    expect(await button.getAttribute("aria-expanded")).toBe("true");
+    await page.evaluate(`getSelection().selectAllChildren(document.querySelectorAll("#calls-rows td")[1])`);
+    await button.click();
+    expect(await button.getAttribute("aria-expanded")).toBe("false");
+  });
+
   it("of an account that has nothing yet says so in every panel", async () => {
     const empty = await makeAccount(db, "Empty");
     const { page } = await dashboard(await server.keyOf(empty.id, ["read"]));
@@ -154,5 +167,27 @@ describe("the dashboard", () => {
     const { page } = await dashboard(ADMIN_KEY, { viewport: { width: 320, height: 800 } });
     await page.locator("#account").waitFor();
     expect(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true);
+  });
+
+  it("of a platform with many pools and accounts shows the pools with most calls and their loads, and lets every account be chosen", async () => {
+    const many = await makeAccount(db, "Many pools");
+    await rows(
+      db,
+      `insert into account (id, name, tag_key) select 'acc_00' || lpad(n::text, 8, '0'), 'Account ' || n, 'tag_' || n from generate_series(1, 501) n`,
+    );
+    await rows(
+      db,
+      `with made as (insert into destination (id, account_id, number, number_type) select 'dst_00' || lpad(n::text, 8, '0'), $1, '+1800555' || (1000 + n), 'toll_free' from generate_series(1, 60) n returning id, number)
+       insert into pool (id, account_id, name, kind, destination_id, number_type, max_size, session_lifetime_s, retention_s, drain_s, overflow) select 'pool_00' || right(id, 8), $1, 'Pool ' || right(id, 2), 'automatic', id, 'toll_free', 2, 1800, 259200, 259200, 'overflow_number' from made`,
+      [many.id],
+    );
+    const { page } = await dashboard(ADMIN_KEY);
+    await page.locator("#pools-body").waitFor();
+    const shownPools = await page.locator("#pools-rows tr").allTextContents();
+    expect(shownPools).toHaveLength(50);
+    // The one that was called.
+    expect(shownPools.filter((text) => text.startsWith(HOSTILE))).toHaveLength(1);
+    expect(await page.textContent("#pools-more")).toMatch(/^The 50 pools with most calls/);
+    expect(await page.locator("#account option").allTextContents()).toContain("Account 501");
   });
 });

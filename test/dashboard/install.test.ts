@@ -8,6 +8,7 @@ import { createPageFetching } from "../../src/service/page-fetching.js";
 import { ADMIN_KEY } from "../http/support/http-world.js";
 import { openPage } from "../support/browser.js";
 import { freshDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
 import { makeAccount, makeWorld } from "../support/world.js";
 import { accessibilityFaults, startPages } from "./support/page-server.js";
 
@@ -111,6 +112,67 @@ describe("the installer page", () => {
     expect(await page.textContent("#result")).toBe("The page refuses connections.");
     await tryPage(page, { url: "nonsense" });
     expect(await page.textContent("#result")).toBe("The address is no URL: it begins with https://");
+  });
+
+  it("copies where the browser lets no page write to the clipboard: over plain http", async () => {
+    const { page, complaints } = await install(null);
+    await page.evaluate(`Object.defineProperty(navigator, "clipboard", { value: undefined })`);
+    await page.click("#snippets button");
+    expect(await page.evaluate("getSelection().toString()")).toBe(await page.textContent("#snippets pre"));
+    expect(complaints).toEqual([]);
+  });
+
+  it("shows nothing of the former account while it asks for another, or when that one cannot be read", async () => {
+    const other = await makeAccount(db, "Other");
+    const { page } = await install(ADMIN_KEY);
+    await page.selectOption("#account", { label: "Acme" });
+    await page.locator("#account-note", { hasText: /^Acme: / }).waitFor();
+    await tryPage(page, { html: "<p>800-555-0100</p>" });
+    let answer: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => (answer = resolve));
+    await page.route(/\/v1\/tag\?/, async (route) => (await asked, route.abort()));
+    await page.selectOption("#account", other.id);
+    expect(await page.textContent("#account-note")).toBe("Reading the account…");
+    expect(await page.textContent("#snippets")).not.toContain(account.tagKey);
+    expect(await page.textContent("#result")).toBe("");
+    answer();
+    await page.locator("#account-note.bad").waitFor();
+    expect(await page.textContent("#snippets")).not.toContain(account.tagKey);
+    await tryPage(page, { html: "<p>800-555-0100</p>" });
+    expect(await page.textContent("#result")).toMatch(/^Paste an API key or a tag key first/);
+  });
+
+  it("lets a page that comes after the key was forgotten, or another was asked for, be nobody's", async () => {
+    const { page, complaints } = await install(ADMIN_KEY);
+    const waiting: (() => void)[] = [];
+    await page.route("**/v1/tag/fetch_page", async (route) => {
+      const response = await route.fetch();
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      await route.fulfill({ response });
+    });
+    const tried = async (html: string): Promise<void> => {
+      await page.fill("#page-html", html);
+      await page.fill("#page-url", siteUrl);
+      await page.press("#page-url", "Enter");
+    };
+    await tried("");
+    await until("it is asked for", () => waiting.length === 1);
+    await tried("<p>no number at all</p>");
+    await page.locator("#result .summary").waitFor();
+    const answer = async (one: number): Promise<void> => {
+      const answered = page.waitForResponse("**/v1/tag/fetch_page");
+      waiting[one]?.();
+      await answered;
+      await page.waitForTimeout(100);
+    };
+    await answer(0);
+    expect(await page.textContent("#result .summary")).toMatch(/^No telephone number was found/);
+    await tried("");
+    await until("it is asked for again", () => waiting.length === 2);
+    await page.click("#key-forget");
+    await answer(1);
+    expect(await page.textContent("#result")).toBe("");
+    expect(complaints).toEqual([]);
   });
 
   it("tells a key that is wrong", async () => {

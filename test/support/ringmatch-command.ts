@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 
-const BIN = resolve(import.meta.dirname, "../../bin/ringmatch.js");
+export const RINGMATCH = resolve(import.meta.dirname, "../../bin/ringmatch.js");
 
 interface Run {
   readonly words: readonly string[];
@@ -17,7 +17,7 @@ export function runRingmatch({ words, dataDir, env: more = {} }: Run): Promise<{
 }> {
   const env = { PATH: process.env["PATH"] ?? "", RINGMATCH_DATA_DIR: dataDir, ...more };
   return new Promise((resolveRun) => {
-    execFile(process.execPath, [BIN, ...words], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [RINGMATCH, ...words], { env }, (error, stdout, stderr) => {
       resolveRun({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
     });
   });

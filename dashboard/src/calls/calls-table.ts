@@ -26,8 +26,9 @@ export function callsTable(body: HTMLTableSectionElement, open: (call: Call, pla
     const details = element("tr", { class: "details", hidden: true }, place);
     const row = element("tr");
     row.addEventListener("click", (event) => {
-      // A text that is being selected is not a wish to open.
-      if (getSelection()?.isCollapsed === false) return;
+      // A text of the row that is being selected is not a wish to open; the button is nothing else.
+      const isButton = event.target instanceof Element && event.target.closest("button") !== null;
+      if (!isButton && getSelection()?.isCollapsed === false) return;
       event.preventDefault();
       details.hidden = !details.hidden;
       row.querySelector("button")?.setAttribute("aria-expanded", String(!details.hidden));

@@ -9,9 +9,12 @@ const RELEASES_SHOWN_MAX = 5;
 export interface PoolsBody {
   readonly pools: readonly Pool[];
   readonly loads: readonly PoolReportRow[];
+  /** There are more. */
+  readonly isCut: boolean;
 }
 
-export function fillPools(place: HTMLElement, { pools, loads }: PoolsBody): string | null {
+/** @param more where it is told that there are more */
+export function fillPools(place: HTMLElement, more: HTMLElement, { pools, loads, isCut }: PoolsBody): string | null {
   const byPool = new Map(loads.map((row) => [row.pool_id, row.pool ?? null]));
   place.replaceChildren(
     ...pools.map((pool) => {
@@ -26,6 +29,9 @@ export function fillPools(place: HTMLElement, { pools, loads }: PoolsBody): stri
       );
     }),
   );
+  more.textContent = isCut
+    ? `The ${pools.length} pools with most calls in the last 24 hours; /v1/pools lists all.`
+    : "";
   return pools.length === 0 ? "There is no pool yet: POST /v1/pools makes one." : null;
 }
 

@@ -1,10 +1,8 @@
 /** What the installer page must know of an account: asked with an API key, or, of what is public, by the tag key alone. */
-import type { Answer, Api, Page } from "../common/api.js";
+import type { Answer, Api } from "../common/api.js";
 import type { Account, Destination, Pool, Tag } from "../common/api-shapes.js";
+import { readAll } from "../common/read-all.js";
 import type { TagFacts } from "../tester/verdict.js";
-
-/** More than any account's pages have. */
-const LIST_PAGES_MAX = 10;
 
 export interface AccountFacts {
   readonly tag: Tag;
@@ -23,9 +21,9 @@ export async function factsOfAccount(api: Api, account: Account): Promise<Answer
   const { paused, live, snippet } = tag.body;
   const notToReplace = live.settings.numbers_not_to_replace;
   const of = (status: Destination["status"]): string[] =>
-    destinations.body.filter((one) => one.status === status).map(({ number }) => number);
+    destinations.body.all.filter((one) => one.status === status).map(({ number }) => number);
   const poolsOf = (kind: Pool["kind"]): string[] =>
-    pools.body.filter((one) => one.kind === kind).map((one) => one.destination_number);
+    pools.body.all.filter((one) => one.kind === kind).map((one) => one.destination_number);
   const facts = {
     tagKey: account.tag_key,
     serviceOrigin: originOf(snippet),
@@ -63,18 +61,4 @@ export async function factsByTagKey(tagKey: string): Promise<TagFacts | null> {
 function originOf(snippet: string): string {
   const src = new DOMParser().parseFromString(snippet, "text/html").querySelector("script")?.getAttribute("src") ?? "";
   return URL.canParse(src) ? new URL(src).origin : location.origin;
-}
-
-async function readAll<T>(api: Api, path: string): Promise<Answer<readonly T[]>> {
-  const read: T[] = [];
-  let cursor: string | null = null;
-  for (let page = 0; page < LIST_PAGES_MAX; page++) {
-    const place: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const answer: Answer<Page<T>> = await api.get(`${path}&limit=500${place}`);
-    if (answer.kind !== "ok") return answer;
-    read.push(...answer.body.data);
-    cursor = answer.body.next_cursor;
-    if (cursor === null) break;
-  }
-  return { kind: "ok", body: read };
 }

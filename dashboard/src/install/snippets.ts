@@ -76,10 +76,18 @@ function shown({ title, words, code, isOpen = false }: Snippet): HTMLElement {
   const text = element("pre", { tabindex: "0", "aria-label": title }, code);
   const copy = element("button", { type: "button" }, "Copy");
   copy.addEventListener("click", () => {
-    void navigator.clipboard.writeText(code).then(
+    // Over plain http browsers give pages no clipboard.
+    const { clipboard } = navigator as { clipboard?: Clipboard };
+    if (clipboard === undefined) return select(text);
+    void clipboard.writeText(code).then(
       () => (copy.textContent = "Copied"),
-      () => getSelection()?.selectAllChildren(text),
+      () => select(text),
     );
   });
   return element("details", { open: isOpen }, element("summary", {}, title), element("p", {}, words), text, copy);
+}
+
+/** For the reader's own Ctrl-C. */
+function select(text: HTMLElement): void {
+  getSelection()?.selectAllChildren(text);
 }
