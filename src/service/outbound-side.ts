@@ -4,12 +4,12 @@ import { createTargetGuard, type TargetGuard } from "../account/outgoing/target-
 import type { Config } from "../config.js";
 import { OutgoingJobs } from "../jobs/outgoing-jobs.js";
 import type { IdSource } from "../kernel/ids.js";
+import { createResolve } from "../kernel/resolve-name.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { deliverDue, type DeliverDeps } from "../webhooks/outbound/deliver.js";
 import type { EndpointKind } from "../webhooks/outbound/endpoint-kinds.js";
 import { createGuardedAgent, type GuardedAgent } from "../webhooks/outbound/guarded-agent.js";
 import { EVENTS_A_BATCH, relayEvents } from "../webhooks/outbound/relay.js";
-import { createResolve } from "../webhooks/outbound/resolve-name.js";
 import { SEND_TIMEOUT_MS } from "../webhooks/outbound/send.js";
 import { sendWebhook } from "../webhooks/outbound/send-webhook.js";
 import type { Ambient } from "./ambient.js";

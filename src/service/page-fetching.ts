@@ -1,9 +1,9 @@
 /** How pages are fetched for the tester: by the guard of outgoing requests, and from loopback where the route allows it. */
 import { createTargetGuard, type TargetGuard } from "../account/outgoing/target-guard.js";
 import type { OutgoingSide } from "../http/http-deps.js";
+import { createResolve, type Resolve } from "../kernel/resolve-name.js";
 import { fetchPage, isUsualPage } from "../webhooks/outbound/fetch-page.js";
 import { createGuardedAgent, type GuardedAgent } from "../webhooks/outbound/guarded-agent.js";
-import { createResolve, type Resolve } from "../webhooks/outbound/resolve-name.js";
 import { SEND_TIMEOUT_MS } from "../webhooks/outbound/send.js";
 
 const LOOPBACK = ["127.0.0.0/8", "::1/128"];

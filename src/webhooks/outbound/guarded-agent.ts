@@ -4,8 +4,8 @@
  */
 import type { LookupFunction } from "node:net";
 import { Agent, type Dispatcher } from "undici";
+import { createResolve, type Resolve } from "../../kernel/resolve-name.js";
 import { isUsualTarget, literalOf, type TargetGuard } from "../../account/outgoing/target-guard.js";
-import { createResolve, type Resolve } from "./resolve-name.js";
 
 /** An answer's head beyond this is no answer to a delivery. */
 const HEADER_BYTES_MAX = 16_384;

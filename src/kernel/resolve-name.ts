@@ -1,7 +1,8 @@
 /**
- * The addresses of a name that somebody else chose. The system's own look-up (getaddrinfo) has two threads for the whole process and is never given up:
- * two names whose servers do not answer kept every other name waiting for 10 s, those of the database and of Redis too. So DNS is asked over sockets of
- * our own, after the hosts file; the system is asked for what only it knows (search domains, mDNS), one name at a time.
+ * The addresses of a name that somebody else chose: a webhook's receiver, a page, a business's phone system. The system's own look-up (getaddrinfo) has
+ * two threads for the whole process and is never given up: two names whose servers do not answer kept every other name waiting for 10 s, those of the
+ * database and of Redis too. So DNS is asked over sockets of our own, after the hosts file; the system is asked for what only it knows (search domains,
+ * mDNS), one name at a time.
  */
 import { lookup as systemLookup, type LookupAddress, promises as dns } from "node:dns";
 import { readFile } from "node:fs/promises";
@@ -10,7 +11,7 @@ import { isIP } from "node:net";
 /** All addresses of a name. Fakes stand for it in tests. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
-/** Of one question; the second has twice as long. Both are over before an attempt is (SEND_TIMEOUT_MS). */
+/** Of one question; the second has twice as long. Both are over before an attempt to deliver is (5 s). */
 const QUERY_TIMEOUT_MS = 1_500;
 const QUERIES_MAX = 2;
 /** Names that wait for the system at a time; what comes beyond them is tried again as any failed attempt. */
@@ -25,7 +26,7 @@ export interface ResolveOptions {
   readonly system?: Resolve;
 }
 
-/** One for a process. What it throws has a `code`, as errors of node:dns have. */
+/** One for a thread. What it throws has a `code`, as errors of node:dns have. */
 export function createResolve(options: ResolveOptions = {}): Resolve {
   const { servers, hostsFile = "/etc/hosts", system = askSystem } = options;
   const askSystemInTurn = oneAtATime(system);

@@ -2,12 +2,11 @@
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { mkdtemp, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, it } from "vitest";
-import { createResolve, type Resolve } from "../../../src/webhooks/outbound/resolve-name.js";
-import { wordFor } from "../../../src/webhooks/outbound/send.js";
+import { createResolve, type Resolve } from "../../src/kernel/resolve-name.js";
+import { wordFor } from "../../src/webhooks/outbound/send.js";
 
 const A = 1;
 const AAAA = 28;
