@@ -146,14 +146,15 @@ const SELECT_PAGE = sql(
 );
 const SELECT_ONE = sql(
   "outgoing_delivery_select_one",
-  `select ${COLUMNS}, d.names_caller as "namesCaller" from outgoing_delivery d
+  `select ${COLUMNS}, d.names_caller as "namesCaller", d.body_enc is not null as "hasBody" from outgoing_delivery d
    where d.endpoint_id = $1 and d.id = $2`,
 );
-// One that is being sent right now is sent once more.
+// One that is being sent right now is sent once more, unless ($2) that would count twice.
 const REPLAY = sql(
   "outgoing_delivery_replay",
   `update outgoing_delivery d set state = 'waiting', skipped_reason = null, next_attempt_at = now(), tries = 0, is_replay = true, lease = null, lease_until = null
-   where d.id = $1 and d.body_enc is not null returning ${COLUMNS}`,
+   where d.id = $1 and d.body_enc is not null and (not $2::boolean or d.delivered_at is null and coalesce(d.lease_until <= now(), true))
+   returning ${COLUMNS}`,
 );
 const EMPTY = sql(
   "outgoing_delivery_empty",
@@ -264,23 +265,21 @@ export async function replayDelivery(
   endpoint: { readonly id: string; readonly kind: string; readonly includeCaller: boolean },
   id: string,
 ): Promise<Delivery> {
-  const [known] = await db.query<Delivery & { namesCaller: boolean }>(SELECT_ONE, [endpoint.id, id]);
+  const [known] = await db.query<Delivery & { namesCaller: boolean; hasBody: boolean }>(SELECT_ONE, [endpoint.id, id]);
   if (known === undefined) throw new AppError("not_found", "There is no such delivery.");
-  // It knows no event twice: nothing in the protocol says that two of them are one.
-  if (endpoint.kind === "ga4" && known.deliveredAt !== null) {
-    throw new AppError("conflict", "Google Analytics would count the conversion a second time.");
-  }
   if (known.namesCaller && !endpoint.includeCaller) {
     throw new AppError("conflict", "It names the caller, whom this endpoint is not shown any more.");
   }
-  const [delivery] = await db.query<Delivery>(REPLAY, [id]);
+  // It knows no event twice: nothing in the protocol says that two of them are one.
+  const isCountedTwice = endpoint.kind === "ga4";
+  const [delivery] = await db.query<Delivery>(REPLAY, [id, isCountedTwice]);
   if (delivery !== undefined) return delivery;
-  throw new AppError(
-    "conflict",
-    known.state === "skipped"
-      ? "It was skipped before anything was made to be sent."
-      : "What was sent has been erased.",
-  );
+  throw new AppError("conflict", whyNoReplay(known, isCountedTwice));
+}
+
+function whyNoReplay({ hasBody, state }: { hasBody: boolean; state: DeliveryState }, isCountedTwice: boolean): string {
+  if (hasBody && isCountedTwice) return "Google Analytics would count the conversion a second time.";
+  return state === "skipped" ? "It was skipped before anything was made to be sent." : "What was sent has been erased.";
 }
 
 /** For erasure: what was sent of these calls until then, and what receivers answered, is gone; what waits is never sent. @returns how many */

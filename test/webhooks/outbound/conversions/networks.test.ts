@@ -329,6 +329,19 @@ describe("a replay", () => {
     const { endpoint, deliveries } = await told("ga4");
     await expect(replayDelivery(db, endpoint, deliveries[0]?.id as string)).rejects.toMatchObject({ code: "conflict" });
   });
+
+  it("to Google Analytics is refused too while an attempt is under way", async () => {
+    networks.scripted.set(PATHS.ga4, [{ status: 400, body: "{}" }]);
+    const { endpoint, deliveries } = await told("ga4");
+    const [{ id = "" } = {}] = deliveries;
+    await replayDelivery(db, endpoint, id);
+    await rows(db, "update outgoing_delivery set lease = 'a process', lease_until = now() + interval '1 minute'");
+    await expect(replayDelivery(db, endpoint, id)).rejects.toMatchObject({ code: "conflict" });
+    await rows(db, "update outgoing_delivery set lease_until = now()");
+    await replayDelivery(db, endpoint, id);
+    await deliver(endpoint.id);
+    expect(taken("ga4")).toHaveLength(1);
+  });
 });
 
 describe("Google", () => {
