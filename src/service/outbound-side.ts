@@ -4,6 +4,7 @@ import { createTargetGuard, type TargetGuard } from "../account/outgoing/target-
 import type { Config } from "../config.js";
 import { OutgoingJobs } from "../jobs/outgoing-jobs.js";
 import type { IdSource } from "../kernel/ids.js";
+import { createResolve } from "../kernel/resolve-name.js";
 import type { Secrets } from "../kernel/secrets.js";
 import { deliverDue, type DeliverDeps } from "../webhooks/outbound/deliver.js";
 import type { EndpointKind } from "../webhooks/outbound/endpoint-kinds.js";
@@ -40,7 +41,8 @@ export function prepareOutbound(input: OutboundInput): OutboundSide {
   const { db, redisUrl, stack } = infrastructure;
   const { clock, log } = ambient;
   const guard = createTargetGuard(config.webhookAllowCidrs);
-  const agent = createGuardedAgent({ guard, connectTimeoutMs: SEND_TIMEOUT_MS });
+  const resolve = createResolve();
+  const agent = createGuardedAgent({ guard, connectTimeoutMs: SEND_TIMEOUT_MS, resolve });
   stack.push("outgoing connections", () => agent.close());
   const conversions = conversionSide({ urls: config.networkUrls, agent, clock, secrets });
   const kinds = { ...conversions.kinds, webhook: webhookKind(input, agent) };
@@ -66,7 +68,7 @@ export function prepareOutbound(input: OutboundInput): OutboundSide {
     },
   });
   stack.push("outgoing jobs", () => jobs.stop());
-  const pages = createPageFetching(config.webhookAllowCidrs);
+  const pages = createPageFetching(config.webhookAllowCidrs, resolve);
   stack.push("page fetching", () => pages.close());
   return { jobs, guard, statusOf: conversions.statusOf, fetchPage: pages.fetchPage };
 }

@@ -127,6 +127,37 @@ describe("/v1/webhook_endpoints", () => {
     await create({}, ADMIN_KEY);
   });
 
+  it.each(["an account", "the platform"])("has that limit for %s when many are made at once", async (whose) => {
+    const as = whose === "an account" ? key : ADMIN_KEY;
+    const body = { url: URL_IN, events: ["call.updated"] };
+    const answers = await Promise.all(
+      Array.from({ length: ENDPOINTS_AN_ACCOUNT_MAX + 10 }, () => request("POST", PATH, { key: as, body })),
+    );
+    const made = answers.filter(({ statusCode }) => statusCode === 201);
+    expect(made).toHaveLength(ENDPOINTS_AN_ACCOUNT_MAX);
+  });
+
+  it("keeps what another request changes at the same moment", async () => {
+    const { id } = await create({ include_caller: true }, piiKey);
+    for (let n = 1; n <= 10; n++) {
+      const url = `https://hooks.example.com/${n}`;
+      const changes = [{ url }, { description: `no. ${n}` }, { max_concurrency: (n % 5) + 1 }];
+      await Promise.all(changes.map((body) => request("PATCH", `${PATH}/${id}`, { key: piiKey, body })));
+      const now = (await request("GET", `${PATH}/${id}`, { key })).json();
+      expect(now).toMatchObject(Object.assign({}, ...changes));
+    }
+  });
+
+  it("is not shown callers again by a change that began before it was shown none", async () => {
+    const { id } = await create({ include_caller: true }, piiKey);
+    for (let n = 1; n <= 10; n++) {
+      await request("PATCH", `${PATH}/${id}`, { key: piiKey, body: { include_caller: true } });
+      const changes = [{ include_caller: false }, { description: `no. ${n}` }];
+      await Promise.all(changes.map((body) => request("PATCH", `${PATH}/${id}`, { key: piiKey, body })));
+      expect((await request("GET", `${PATH}/${id}`, { key })).json().include_caller).toBe(false);
+    }
+  });
+
   it("names callers only at the word of a key that may see them, and is changed by such keys alone from then on", async () => {
     const body = { url: URL_IN, events: ["call.completed"], include_caller: true };
     expect((await request("POST", PATH, { key, body })).statusCode).toBe(403);

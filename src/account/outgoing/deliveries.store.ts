@@ -43,8 +43,8 @@ export interface Delivery {
 
 /** What a network was told of a call, as far as it matters for telling it again. */
 export interface ToldConversion {
-  /** Keyed hash of whom it was told of: another click or browser is another `who`. */
-  readonly who: string;
+  /** Keyed hash of whom it was told of: another click or browser is another `who`. null: erased; that it was told stays, lest it is told twice. */
+  readonly who: string | null;
   readonly value: number | null;
   readonly currency: string | null;
 }
@@ -58,7 +58,7 @@ export interface Leased {
   /** Null: an erasure emptied it. */
   readonly bodyEnc: Buffer | null;
   readonly namesCaller: boolean;
-  /** The same call's conversion was told anew since: this one would take it back to what it was. */
+  /** The same call's conversion was told anew since, or is none any more: this one would take it back to what it was. */
   readonly isSuperseded: boolean;
 }
 
@@ -77,6 +77,9 @@ const COLUMNS = `d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d
   d.next_attempt_at as "nextAttemptAt", d.delivered_at as "deliveredAt", d.created_at as "createdAt"`;
 const IS_FREE = `w.state = 'waiting' and w.next_attempt_at <= now() and (w.lease_until is null or w.lease_until <= now())`;
 
+// Learned since: it is no conversion, or not of whom it was told of. What still waits then is not sent.
+const IS_WITHDRAWAL = `n.skipped_reason in ('cannot_be_taken_back', 'consent_denied', 'no_client_id', 'no_click_id')`;
+
 // $4: only what waits for its first retry.
 const CLAIM = sql(
   "outgoing_delivery_claim",
@@ -92,8 +95,8 @@ const CLAIM = sql(
    ) due where d.id = due.id
    returning d.id, d.event_id as "eventId", d.lease, d.tries, d.body_enc as "bodyEnc", d.names_caller as "namesCaller", d.seq,
      d.conversion is not null and exists (
-       select from outgoing_delivery n where n.call_id = d.call_id and n.endpoint_id = d.endpoint_id and n.seq > d.seq and n.conversion is not null
-         and (n.state = 'waiting' or n.delivered_at is not null)) as "isSuperseded"`,
+       select from outgoing_delivery n where n.call_id = d.call_id and n.endpoint_id = d.endpoint_id and n.seq > d.seq
+         and (n.conversion is not null and (n.state = 'waiting' or n.delivered_at is not null) or ${IS_WITHDRAWAL})) as "isSuperseded"`,
 );
 const SETTLE = sql(
   "outgoing_delivery_settle",
@@ -112,11 +115,13 @@ const SKIP = sql(
   `update outgoing_delivery set state = 'skipped', skipped_reason = $3, next_attempt_at = null, lease = null, lease_until = null
    where id = $1 and lease = $2`,
 );
-// What waits counts: it is told sooner or later. What failed for good was not told.
+// What waits counts: it is told sooner or later, unless it was withdrawn. What failed for good was not told.
 const SELECT_TOLD = sql(
   "outgoing_delivery_select_told",
   `select d.conversion from outgoing_delivery d where d.call_id = $2 and d.endpoint_id = $1 and d.conversion is not null
-     and (d.state = 'waiting' or d.delivered_at is not null) order by d.seq desc limit 1`,
+     and (d.delivered_at is not null or d.state = 'waiting' and not exists (
+       select from outgoing_delivery n where n.call_id = d.call_id and n.endpoint_id = d.endpoint_id and n.seq > d.seq and ${IS_WITHDRAWAL}))
+   order by d.seq desc limit 1`,
 );
 const CANCEL_NAMING = sql(
   "outgoing_delivery_cancel_naming",
@@ -141,18 +146,19 @@ const SELECT_PAGE = sql(
 );
 const SELECT_ONE = sql(
   "outgoing_delivery_select_one",
-  `select ${COLUMNS}, d.names_caller as "namesCaller" from outgoing_delivery d
+  `select ${COLUMNS}, d.names_caller as "namesCaller", d.body_enc is not null as "hasBody" from outgoing_delivery d
    where d.endpoint_id = $1 and d.id = $2`,
 );
-// One that is being sent right now is sent once more.
+// One that is being sent right now is sent once more, unless ($2) that would count twice.
 const REPLAY = sql(
   "outgoing_delivery_replay",
   `update outgoing_delivery d set state = 'waiting', skipped_reason = null, next_attempt_at = now(), tries = 0, is_replay = true, lease = null, lease_until = null
-   where d.id = $1 and d.body_enc is not null returning ${COLUMNS}`,
+   where d.id = $1 and d.body_enc is not null and (not $2::boolean or d.delivered_at is null and coalesce(d.lease_until <= now(), true))
+   returning ${COLUMNS}`,
 );
 const EMPTY = sql(
   "outgoing_delivery_empty",
-  `update outgoing_delivery set body_enc = null, conversion = null, attempts = (select coalesce(jsonb_agg(a - 'response' || '{"response": null}'), '[]') from jsonb_array_elements(attempts) a),
+  `update outgoing_delivery set body_enc = null, conversion = case when delivered_at is not null then jsonb_set(conversion, '{who}', 'null') end, attempts = (select coalesce(jsonb_agg(a - 'response' || '{"response": null}'), '[]') from jsonb_array_elements(attempts) a),
      state = case when state = 'waiting' then 'canceled' else state end, next_attempt_at = null, lease = null, lease_until = null
    where call_id = any ($1) and event_at <= $2 and body_enc is not null returning 1 as done`,
 );
@@ -259,23 +265,21 @@ export async function replayDelivery(
   endpoint: { readonly id: string; readonly kind: string; readonly includeCaller: boolean },
   id: string,
 ): Promise<Delivery> {
-  const [known] = await db.query<Delivery & { namesCaller: boolean }>(SELECT_ONE, [endpoint.id, id]);
+  const [known] = await db.query<Delivery & { namesCaller: boolean; hasBody: boolean }>(SELECT_ONE, [endpoint.id, id]);
   if (known === undefined) throw new AppError("not_found", "There is no such delivery.");
-  // It knows no event twice: nothing in the protocol says that two of them are one.
-  if (endpoint.kind === "ga4" && known.deliveredAt !== null) {
-    throw new AppError("conflict", "Google Analytics would count the conversion a second time.");
-  }
   if (known.namesCaller && !endpoint.includeCaller) {
     throw new AppError("conflict", "It names the caller, whom this endpoint is not shown any more.");
   }
-  const [delivery] = await db.query<Delivery>(REPLAY, [id]);
+  // It knows no event twice: nothing in the protocol says that two of them are one.
+  const isCountedTwice = endpoint.kind === "ga4";
+  const [delivery] = await db.query<Delivery>(REPLAY, [id, isCountedTwice]);
   if (delivery !== undefined) return delivery;
-  throw new AppError(
-    "conflict",
-    known.state === "skipped"
-      ? "It was skipped before anything was made to be sent."
-      : "What was sent has been erased.",
-  );
+  throw new AppError("conflict", whyNoReplay(known, isCountedTwice));
+}
+
+function whyNoReplay({ hasBody, state }: { hasBody: boolean; state: DeliveryState }, isCountedTwice: boolean): string {
+  if (hasBody && isCountedTwice) return "Google Analytics would count the conversion a second time.";
+  return state === "skipped" ? "It was skipped before anything was made to be sent." : "What was sent has been erased.";
 }
 
 /** For erasure: what was sent of these calls until then, and what receivers answered, is gone; what waits is never sent. @returns how many */

@@ -16,7 +16,7 @@ const SET_NETWORK = sql(
 );
 const SELECT_SECRET = sql(
   "webhook_endpoint_select_secret",
-  `select e.secret_enc as "secretEnc" from webhook_endpoint e where e.id = $1 and e.deleted_at is null for no key update`,
+  `select e.secret_enc as "secretEnc" from webhook_endpoint e where e.id = $1 and e.deleted_at is null`,
 );
 
 /** @throws AppError("conflict") when the account has too many */

@@ -94,6 +94,17 @@ const SELECT_ONE = sql(
   "webhook_endpoint_select_one",
   `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)`,
 );
+// Two changes at once must not undo each other: what one does not name stays as the other left it.
+const SELECT_TO_CHANGE = sql(
+  "webhook_endpoint_select_to_change",
+  `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)
+   for no key update`,
+);
+// Before they are counted: one is made at a time, of an account or of the platform.
+const LOCK_COUNT = sql(
+  "webhook_endpoint_lock_count",
+  `select pg_advisory_xact_lock(hashtextextended('webhook endpoints of ' || coalesce($1, 'the platform'), 0))`,
+);
 const SELECT_PAGE = sql(
   "webhook_endpoint_select_page",
   `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id > $2 and e.deleted_at is null and ($1::text is null or e.account_id = $1)
@@ -154,6 +165,11 @@ function newSecret({ random }: Pick<EndpointDeps, "random">): string {
   return `whsec_${random.bytes(SECRET_BYTES).toString("base64")}`;
 }
 
+/** In a transaction that makes one: until it ends nobody else makes one for the same owner. @param accountId null: the platform */
+export async function lockEndpointCount(tx: Queryable, accountId: string | null): Promise<void> {
+  await tx.query(LOCK_COUNT, [accountId]);
+}
+
 /** @returns the endpoint and its secret, which is never shown again. @throws AppError("conflict") when the account has too many */
 export async function createEndpoint(
   deps: EndpointDeps,
@@ -193,9 +209,15 @@ export async function getEndpoint(
   db: Queryable,
   input: { id: string; accountId: string | null },
 ): Promise<WebhookEndpoint> {
-  const [endpoint] = await db.query<WebhookEndpoint>(SELECT_ONE, [input.id, input.accountId]);
-  if (endpoint === undefined) throw new AppError("not_found", "There is no such webhook endpoint.");
-  return endpoint;
+  return firstOf(await db.query<WebhookEndpoint>(SELECT_ONE, [input.id, input.accountId]));
+}
+
+/** In a transaction: nobody else changes or deletes it until that ends. @throws AppError("not_found") */
+export async function getEndpointToChange(
+  tx: Queryable,
+  input: { id: string; accountId: string | null },
+): Promise<WebhookEndpoint> {
+  return firstOf(await tx.query<WebhookEndpoint>(SELECT_TO_CHANGE, [input.id, input.accountId]));
 }
 
 /** Oldest first; `after` is the last id of the page before, or "". */

@@ -14,7 +14,9 @@ import {
   enableEndpoint,
   type EndpointSettings,
   getEndpoint,
+  getEndpointToChange,
   listEndpoints,
+  lockEndpointCount,
   rotateSecret,
   updateEndpoint,
   type WebhookEndpoint,
@@ -69,7 +71,10 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
       const accountId = accountToRead(principalOf(request), body.account_id);
       if ("include_caller" in body && body.include_caller === true) assertSeesCallers(request);
       if (accountId !== null) await getAccount(deps.db, accountId);
-      const { endpoint, secret } = await create(deps, accountId, body);
+      const { endpoint, secret } = await deps.db.transaction(async (tx) => {
+        await lockEndpointCount(tx, accountId);
+        return create({ ...deps, db: tx }, accountId, body);
+      });
       audit(deps, request, endpoint, "created");
       return reply.code(201).send({ ...showEndpoint(endpoint), ...(secret === null ? {} : { secret }) });
     },
@@ -77,7 +82,7 @@ function addCreate(app: HttpApp, deps: HttpDeps): void {
 }
 
 async function create(
-  deps: HttpDeps,
+  deps: Omit<HttpDeps, "db"> & { readonly db: Queryable },
   accountId: string | null,
   body: NewEndpoint,
 ): Promise<{ endpoint: WebhookEndpoint; secret: string | null }> {
@@ -142,10 +147,13 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
       },
     },
     async (request) => {
-      const { body } = request;
-      const known = await readable(deps, request);
-      if (known.includeCaller || body.include_caller === true) assertSeesCallers(request);
-      const changed = await change(deps, known, body);
+      const { body, params } = request;
+      const { accountId } = principalOf(request);
+      const changed = await deps.db.transaction(async (tx) => {
+        const known = await getEndpointToChange(tx, { id: params.id, accountId });
+        if (known.includeCaller || body.include_caller === true) assertSeesCallers(request);
+        return change({ ...deps, db: tx }, known, body);
+      });
       audit(deps, request, changed, "changed");
       if (changed.enabled) deps.outgoing.soon(changed.id);
       return showEndpoint(changed);
@@ -153,7 +161,13 @@ function addChange(app: HttpApp, deps: HttpDeps): void {
   );
 }
 
-async function change(deps: HttpDeps, known: WebhookEndpoint, body: EndpointChanges): Promise<WebhookEndpoint> {
+/** The row is held. */
+async function change(
+  deps: Omit<HttpDeps, "db"> & { readonly db: Queryable },
+  known: WebhookEndpoint,
+  body: EndpointChanges,
+): Promise<WebhookEndpoint> {
+  const { db } = deps;
   assertFitting(known, body);
   const settings: EndpointSettings = {
     url: body.url === undefined ? known.url : targetOf(deps, body.url),
@@ -163,15 +177,13 @@ async function change(deps: HttpDeps, known: WebhookEndpoint, body: EndpointChan
     includeCaller: body.include_caller ?? known.includeCaller,
     maxConcurrency: body.max_concurrency ?? known.maxConcurrency,
   };
-  return deps.db.transaction(async (tx) => {
-    if (body.settings !== undefined) await changeNetwork({ db: tx, secrets: deps.secrets }, known, body.settings);
-    const updated = await updateEndpoint(tx, known.id, settings);
-    // Bodies that wait were made for who was shown callers.
-    if (known.includeCaller && !settings.includeCaller) await cancelNamingCallers(tx, known.id);
-    if (body.enabled === true) return (await enableEndpoint(tx, known.id)) ?? updated;
-    if (body.enabled === false) return (await disableEndpoint(tx, known.id, "asked")) ?? updated;
-    return updated;
-  });
+  if (body.settings !== undefined) await changeNetwork(deps, known, body.settings);
+  const updated = await updateEndpoint(db, known.id, settings);
+  // Bodies that wait were made for who was shown callers.
+  if (known.includeCaller && !settings.includeCaller) await cancelNamingCallers(db, known.id);
+  if (body.enabled === true) return (await enableEndpoint(db, known.id)) ?? updated;
+  if (body.enabled === false) return (await disableEndpoint(db, known.id, "asked")) ?? updated;
+  return updated;
 }
 
 /** What an endpoint of a kind has no use for. */
@@ -190,7 +202,6 @@ function assertFitting({ kind }: WebhookEndpoint, body: EndpointChanges): void {
   if (fields.length > 0) throw new AppError("invalid_value", "The request is not acceptable; see errors.", { fields });
 }
 
-/** The row is held: two changes at once must not undo each other. */
 async function changeNetwork(
   deps: { readonly db: Queryable; readonly secrets: Secrets },
   { id, kind }: WebhookEndpoint,
@@ -252,7 +263,7 @@ function readable(deps: HttpDeps, request: FastifyRequest<{ Params: { id: string
 }
 
 /** @throws AppError("invalid_value") */
-function targetOf({ outgoing }: HttpDeps, url: string): string {
+function targetOf({ outgoing }: Pick<HttpDeps, "outgoing">, url: string): string {
   const check = checkTarget(outgoing.guard, url);
   if (check.kind === "fine") return check.url;
   const fields = [{ path: "url", message: check.message }];

@@ -8,6 +8,7 @@ import { isIP } from "node:net";
 import type { Clock } from "../../kernel/clock.js";
 import { messageOf } from "../../kernel/errors.js";
 import type { Random } from "../../kernel/random.js";
+import { createResolve } from "../../kernel/resolve-name.js";
 import { DNS_CACHE_ENTRIES, DNS_CACHE_MS, DNS_TIMEOUT_MS, MAX_DNS_LOOKUPS } from "./limits.js";
 import { type SipUri, uriTransport } from "./sip-uri.js";
 import type { TransportKind } from "./transport.js";
@@ -40,17 +41,22 @@ export interface NameService {
 
 export type Locate = (uri: SipUri, done: (located: Located) => void) => void;
 
+const resolve = createResolve();
+
 export const systemNameService: NameService = {
   srv: (name) => new dns.Resolver({ timeout: DNS_TIMEOUT_MS, tries: 1 }).resolveSrv(name),
-  // getaddrinfo knows /etc/hosts and container names, which the resolver does not.
-  address: async (name) => (await dns.lookup(name, { verbatim: false })).address,
+  address: async (name) => {
+    const [first] = await resolve(name);
+    if (first === undefined) throw new Error(`${name} has no address`);
+    return first.address;
+  },
 };
 
 export function createLocate(names: NameService, clock: Clock, random: Random): Locate {
   const cache = new Map<string, { readonly place: Place; readonly until: number }>();
   const waiting = new Map<string, ((located: Place | string) => void)[]>();
 
-  const resolve = (
+  const locate = (
     host: string,
     port: number | null,
     transport: TransportKind,
@@ -86,7 +92,7 @@ export function createLocate(names: NameService, clock: Clock, random: Random): 
       done({ kind: "found", hop });
     };
     if (isIP(uri.host) !== 0) return found({ address: uri.host, port: uri.port ?? defaultPort(transport) });
-    resolve(uri.host, uri.port, transport, (place) => {
+    locate(uri.host, uri.port, transport, (place) => {
       if (typeof place === "string") done({ kind: "failed", reason: place });
       else found(place);
     });

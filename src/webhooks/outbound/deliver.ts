@@ -134,16 +134,17 @@ async function note(
   const { id: endpointId, kind } = input.endpoint;
   const noted = await deps.db.transaction(async (tx) => {
     const endpoint = await lockEndpoint(tx, endpointId);
-    // Disabled meanwhile: what came of it is kept all the same, and says nothing of an endpoint that begins anew later.
+    // Changed or disabled meanwhile: what came of it is kept all the same, and says nothing of an endpoint that begins anew.
+    const isChanged = endpoint?.updatedAt !== input.endpoint.updatedAt;
     const health = endpoint ?? { failingSince: null, failures: 0, pausedUntil: null };
     const now = endpoint?.now ?? deps.clock.now();
     const chance = deps.random.bytes(2).readUInt16BE() / 65_536;
-    const judged = judgeAttempt({ outcome, tries: delivery.tries, health, now, chance });
+    const judged = judgeAttempt({ outcome, tries: delivery.tries, health, isChanged, now, chance });
     const fate = judged.delivery;
     const nextAttemptAt = fate.state === "waiting" ? fate.nextAttemptAt : null;
     const attempt = { at, ...attemptOf(outcome) };
     if (!(await settleDelivery(tx, delivery, { state: fate.state, nextAttemptAt, attempt }))) return null;
-    if (endpoint === null) return { judged, disabled: null };
+    if (endpoint === null || isChanged) return { judged, disabled: null };
     if (endpoint.failures > 0 || judged.health.failures > 0) await writeHealth(tx, endpointId, judged.health);
     const disabled = judged.disable === null ? null : await disableEndpoint(tx, endpointId, judged.disable);
     return { judged, disabled };

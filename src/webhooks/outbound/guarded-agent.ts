@@ -2,9 +2,9 @@
  * Connections that lead only where the guard lets them: a name is resolved once, when the connection is made, and the connection goes to what was
  * judged, so that a name which answers differently a moment later (DNS rebinding) changes nothing.
  */
-import { lookup as systemLookup, type LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { Agent, type Dispatcher } from "undici";
+import { createResolve, type Resolve } from "../../kernel/resolve-name.js";
 import { isUsualTarget, literalOf, type TargetGuard } from "../../account/outgoing/target-guard.js";
 
 /** An answer's head beyond this is no answer to a delivery. */
@@ -14,23 +14,20 @@ export class ForbiddenTarget extends Error {
   override readonly name = "ForbiddenTarget";
 }
 
-/** All addresses of a name. Fakes stand for it in tests. */
-export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
-
 export interface GuardedAgent {
   /** @throws ForbiddenTarget for a literal address that is not allowed; a name's is thrown by the request */
   dispatcherFor(url: URL): Dispatcher;
   close(): Promise<void>;
 }
 
-/** @param input.isUsual which URLs may lead to any public address; deliveries' (https) when not given */
+/** @param input.resolve the process's; one of its own when not given. @param input.isUsual which URLs may lead to any public address; deliveries' (https) when not given */
 export function createGuardedAgent(input: {
   guard: TargetGuard;
   connectTimeoutMs: number;
   resolve?: Resolve;
   isUsual?: (url: URL) => boolean;
 }): GuardedAgent {
-  const { guard, connectTimeoutMs, resolve = resolveAll, isUsual: isUsualUrl = isUsualTarget } = input;
+  const { guard, connectTimeoutMs, resolve = createResolve(), isUsual: isUsualUrl = isUsualTarget } = input;
   const agentFor = (isUsual: boolean): Agent =>
     new Agent({
       connect: { lookup: guardedLookup({ guard, resolve, isUsual }), timeout: connectTimeoutMs },
@@ -68,10 +65,4 @@ function guardedLookup(input: { guard: TargetGuard; resolve: Resolve; isUsual: b
       (error: NodeJS.ErrnoException) => callback(error, "", 0),
     );
   };
-}
-
-function resolveAll(hostname: string): Promise<readonly LookupAddress[]> {
-  return new Promise((resolve, reject) => {
-    systemLookup(hostname, { all: true }, (error, addresses) => (error === null ? resolve(addresses) : reject(error)));
-  });
 }

@@ -13,7 +13,7 @@ import {
 import { findToldConversion, type ToldConversion } from "../../account/outgoing/deliveries.store.js";
 import type { CallRecord } from "../../attribution/call-record.js";
 import { findNewestRow } from "../../attribution/calls.store.js";
-import type { Database } from "../../db/database.js";
+import { type Database, isUnavailable } from "../../db/database.js";
 import { messageOf } from "../../kernel/errors.js";
 import type { IdSource } from "../../kernel/ids.js";
 import type { Log } from "../../kernel/log.js";
@@ -40,6 +40,7 @@ export interface Relayed {
   readonly endpointIds: ReadonlySet<string>;
 }
 
+/** @throws AppError("database_unavailable"): then nothing was taken */
 export async function relayEvents(deps: RelayDeps): Promise<Relayed> {
   const { db } = deps;
   const rows = await readOutbox(db, EVENTS_A_BATCH);
@@ -91,6 +92,8 @@ async function deliveriesOf(
     }
     return made;
   } catch (error) {
+    // No fault of the event's: all of them are read again in a moment.
+    if (isUnavailable(error)) throw error;
     if (row.failures >= FAILURES_MAX) {
       deps.log.error("webhook.event_dropped", { type: row.type, callId: row.callId, error: messageOf(error) });
       return [];

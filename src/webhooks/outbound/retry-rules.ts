@@ -47,11 +47,13 @@ export function judgeAttempt(input: {
   /** Attempts before this one, of this round. */
   tries: number;
   health: Health;
+  /** The endpoint was changed or disabled since it was sent: a former place that is gone gives up nothing for the present one. */
+  isChanged?: boolean;
   now: Instant;
   /** 0 to below 1. */
   chance: number;
 }): Judgement {
-  const { outcome, tries, health, now, chance } = input;
+  const { outcome, tries, health, isChanged = false, now, chance } = input;
   if (outcome.kind === "answered" && outcome.status >= 200 && outcome.status < 300) {
     const healthy = { failingSince: null, failures: 0, pausedUntil: null };
     return { delivery: { state: "delivered" }, health: healthy, disable: null };
@@ -59,7 +61,7 @@ export function judgeAttempt(input: {
   const failures = health.failures + 1;
   const failingSince = health.failingSince ?? now;
   const failing = { failingSince, failures, pausedUntil: pauseAfter({ ...health, failingSince, failures }, now) };
-  if (outcome.kind === "answered" && outcome.status === GONE) {
+  if (outcome.kind === "answered" && outcome.status === GONE && !isChanged) {
     return { delivery: { state: "failed" }, health: failing, disable: "gone" };
   }
   const isHopeless = now - failingSince >= FAILING_S_MAX * 1000 && failures >= FAILURES_TO_DISABLE;

@@ -116,7 +116,7 @@ export function wordFor(error: unknown): string {
     .map((cause) => (cause as { code?: unknown } | null | undefined)?.code)
     .find((c) => typeof c === "string");
   if (typeof code !== "string") return "failed";
-  if (/^(ENOTFOUND|EAI_)/.test(code)) return "name_not_found";
+  if (/^(ENOTFOUND|EAI_|ENODATA|ESERVFAIL|EREFUSED|ETIMEOUT|EBADRESP|EBADNAME)/.test(code)) return "name_not_found";
   if (code === "ECONNREFUSED") return "connection_refused";
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") return "timeout";
   if (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE") return "connection_closed";

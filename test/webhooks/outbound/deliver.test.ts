@@ -3,10 +3,12 @@ import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { emptyDeliveries, listDeliveries, replayDelivery } from "../../../src/account/outgoing/deliveries.store.js";
-import { getEndpoint, rotateSecret } from "../../../src/account/outgoing/webhook-endpoints.store.js";
+import { getEndpoint, rotateSecret, updateEndpoint } from "../../../src/account/outgoing/webhook-endpoints.store.js";
+import type { Database } from "../../../src/db/database.js";
 import { systemRandom } from "../../../src/kernel/random.js";
 import { quarantineNumber } from "../../../src/pool/number-moves.js";
 import { presentBatch } from "../../../src/pool/presentations.store.js";
+import { relayEvents } from "../../../src/webhooks/outbound/relay.js";
 import { RESPONSE_BYTES_MAX, RESPONSE_CHARS_KEPT } from "../../../src/webhooks/outbound/send.js";
 import { type LogLine, logTo } from "../../support/recording-log.js";
 import { freshDatabase, rows } from "../../support/database.js";
@@ -303,7 +305,7 @@ describe("events of one call", () => {
 
 describe("an endpoint", () => {
   it("is sent no more at a time than it takes", async () => {
-    receiver.reply = (response) => void setTimeout(() => response.writeHead(200).end(), 10);
+    receiver.reply = (response) => void setTimeout(() => response.writeHead(200).end(), 100);
     const { deliveries } = await tried(12, { maxConcurrency: 3 });
     expect(deliveries.map(({ state }) => state)).toEqual(Array.from({ length: 12 }, () => "delivered"));
     expect(receiver.open.max).toBe(3);
@@ -377,6 +379,27 @@ describe("an endpoint", () => {
     await deliver(endpoint.id);
     expect(await getEndpoint(db, { id: endpoint.id, accountId: null })).toMatchObject({ disabledReason: "failing" });
     expect((await deliveriesOf(endpoint.id)).map(({ state }) => state)).toEqual(["waiting", "waiting", "waiting"]);
+  });
+
+  it("that moved is not disabled by what the former place says afterwards", async () => {
+    const { endpoint } = await makeEndpoint(db, { url: receiver.url });
+    await happened(db, 1);
+    await relay();
+    let gone: (() => void) | null = null;
+    receiver.reply = (response) => {
+      gone = () => void response.writeHead(410).end();
+    };
+    const underWay = deliver(endpoint.id);
+    await receiver.got(1);
+    await updateEndpoint(db, endpoint.id, { ...endpoint, url: `${receiver.url}/moved` });
+    (gone as unknown as () => void)();
+    await underWay;
+    expect(await getEndpoint(db, { id: endpoint.id, accountId: null })).toMatchObject({ enabled: true, failures: 0 });
+    expect((await deliveriesOf(endpoint.id))[0]).toMatchObject({ state: "waiting", attempts: [{ status: 410 }] });
+    receiver.reply = status(200);
+    await passWaits(db, endpoint.id);
+    await deliver(endpoint.id);
+    expect(receiver.received.map(({ path }) => path)).toEqual(["/hook", "/hook/moved"]);
   });
 
   it("with a new secret is signed for with both, then with the new one alone", async () => {
@@ -464,6 +487,27 @@ describe("at least once", () => {
       "call.received",
       "call.routed",
     ]);
+  });
+
+  it("an event that was being read when the database's connection was lost waits for nothing else", async () => {
+    const { endpoint } = await makeEndpoint(db, { url: receiver.url });
+    const { numbers } = await makeWorld(db, 1);
+    await callLog.open({ call: inboundCall(numbers[0] as string), callId: ids.next("call"), signal: never });
+    let isLost = false;
+    const losing: Database = {
+      ...db,
+      query: (query, values) => {
+        if (query.name !== "call_select_newest" || isLost) return db.query(query, values);
+        isLost = true;
+        return db.query({ name: "", text: "select pg_terminate_backend(pg_backend_pid())" });
+      },
+    };
+    const { kinds, secrets: sealed, log } = deps;
+    await expect(relayEvents({ db: losing, ids, secrets: sealed, log, kinds })).rejects.toMatchObject({
+      code: "database_unavailable",
+    });
+    expect(isLost).toBe(true);
+    expect([...(await relay())]).toEqual([endpoint.id]);
   });
 });
 

@@ -20,7 +20,7 @@ export function changeOf(input: {
   if (now === null) return told === null ? { kind: "nothing" } : { kind: "skipped", reason: "cannot_be_taken_back" };
   if (told === null) return { kind: "tell" };
   const isSameValue = told.value === now.value && told.currency === now.currency;
-  if (isSameValue && told.who === now.who) return { kind: "nothing" };
+  if (isSameValue && (told.who === null || told.who === now.who)) return { kind: "nothing" };
   // A value that is gone is not said by leaving it out: the network keeps the one it has.
   if (canRestate && !isSameValue && now.value !== null) return { kind: "tell" };
   return { kind: "skipped", reason: "cannot_be_restated" };

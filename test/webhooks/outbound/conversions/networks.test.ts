@@ -32,6 +32,11 @@ const { relay, deliver, deliveriesOf, attempts, shift, side } = conversions(db, 
 const world: World = await makeWorld(db, 90);
 const accountId = world.account.id;
 const KINDS = ["ga4", "google_ads", "meta"] as const;
+const PATHS = {
+  ga4: "/ga4/mp/collect",
+  google_ads: "/google/v1/events:ingest",
+  meta: "/meta/v25.0/555/events",
+} as const;
 
 beforeEach(async () => {
   await rows(db, "truncate outbox, outgoing_delivery, webhook_endpoint");
@@ -125,10 +130,40 @@ describe.each(KINDS)("%s", (kind) => {
     expect(taken(kind)).toHaveLength(1);
   });
 
+  it("is not told of what turned out to be none while it waited, and is when it turns out to be one after all", async () => {
+    networks.scripted.set(PATHS[kind], [{ status: 503, body: "" }]);
+    const { endpoint, ref, deliveries } = await told(kind);
+    expect(deliveries).toMatchObject([{ state: "waiting" }]);
+    await correct(ref, { conversion: false });
+    await relay();
+    await passWaits(db, endpoint.id);
+    await deliver(endpoint.id);
+    expect(taken(kind)).toHaveLength(0);
+    expect(await deliveriesOf(endpoint.id)).toMatchObject([
+      { state: "skipped", skippedReason: "superseded" },
+      { state: "skipped", skippedReason: "cannot_be_taken_back" },
+    ]);
+    await correct(ref, { conversion: true });
+    await goOn(endpoint.id);
+    expect((await deliveriesOf(endpoint.id))[2]).toMatchObject({ state: "delivered" });
+    expect(taken(kind)).toHaveLength(1);
+  });
+
+  it("is not told under somebody's click what turned out to be another visitor's while it waited", async () => {
+    const visitorId = ids.next("vis");
+    await presentTo(db, world, visitorId, { touch: {}, customData: {} });
+    networks.scripted.set(PATHS[kind], [{ status: 503, body: "" }]);
+    const { endpoint, ref } = await told(kind);
+    await correct(ref, { match: { kind: "visitor", visitorId } });
+    await relay();
+    await passWaits(db, endpoint.id);
+    await deliver(endpoint.id);
+    expect((await deliveriesOf(endpoint.id)).map(({ state }) => state)).toEqual(["skipped", "skipped"]);
+    expect(taken(kind)).toHaveLength(0);
+  });
+
   it("is not tried again with what it refuses, and is with what fails for the moment", async () => {
-    const path = { ga4: "/ga4/mp/collect", google_ads: "/google/v1/events:ingest", meta: "/meta/v25.0/555/events" }[
-      kind
-    ];
+    const path = PATHS[kind];
     networks.scripted.set(path, [
       { status: 503, body: "<html>" },
       { status: 429, body: "{}" },
@@ -163,9 +198,7 @@ describe.each(KINDS)("%s", (kind) => {
   });
 
   it("leaves neither secret nor number in logs, settings, attempts or what is stored in the clear", async () => {
-    const path = { ga4: "/ga4/mp/collect", google_ads: "/google/v1/events:ingest", meta: "/meta/v25.0/555/events" }[
-      kind
-    ];
+    const path = PATHS[kind];
     const secretsOf = [
       "ga4-secret-for-tests-0001",
       "1//refresh-token-for-tests",
@@ -195,6 +228,21 @@ describe.each(KINDS)("%s", (kind) => {
       { state: "canceled", body_enc: null, conversion: null },
     ]);
     expect(networks.requests).toEqual([]);
+  });
+
+  it("is not told a second time what was told before an erasure", async () => {
+    const { endpoint, ref } = await told(kind);
+    expect(await emptyDeliveries(db, [ref.callId], Date.now() + 1_000_000)).toBe(1);
+    expect(JSON.stringify(await rows(db, "select conversion from outgoing_delivery"))).not.toMatch(/[0-9a-f]{64}/);
+    await correct(ref, { customData: { note: "called back" } });
+    await goOn(endpoint.id);
+    expect(taken(kind)).toHaveLength(1);
+    await correct(ref, { revenue: 200 });
+    await goOn(endpoint.id);
+    expect((await deliveriesOf(endpoint.id)).map(({ skippedReason }) => skippedReason)).toEqual(
+      kind === "google_ads" ? [null, null] : [null, "cannot_be_restated"],
+    );
+    expect(taken(kind)).toHaveLength(kind === "google_ads" ? 2 : 1);
   });
 });
 
@@ -280,6 +328,19 @@ describe("a replay", () => {
   it("to Google Analytics is refused: it would count twice", async () => {
     const { endpoint, deliveries } = await told("ga4");
     await expect(replayDelivery(db, endpoint, deliveries[0]?.id as string)).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("to Google Analytics is refused too while an attempt is under way", async () => {
+    networks.scripted.set(PATHS.ga4, [{ status: 400, body: "{}" }]);
+    const { endpoint, deliveries } = await told("ga4");
+    const [{ id = "" } = {}] = deliveries;
+    await replayDelivery(db, endpoint, id);
+    await rows(db, "update outgoing_delivery set lease = 'a process', lease_until = now() + interval '1 minute'");
+    await expect(replayDelivery(db, endpoint, id)).rejects.toMatchObject({ code: "conflict" });
+    await rows(db, "update outgoing_delivery set lease_until = now()");
+    await replayDelivery(db, endpoint, id);
+    await deliver(endpoint.id);
+    expect(taken("ga4")).toHaveLength(1);
   });
 });
 
