@@ -112,23 +112,32 @@ it("a business whose port refuses the connection was not reached, on the record 
   await nothingLeft(sip);
 });
 
-itOnEdge("a business that names no Contact is called and hung up where it was rung", "needs one", async () => {
-  const business = await rawPeer(edge);
-  const { number } = await presentedNumber(db, [targetAt(business.port)]);
-  const caller = await rawPeer(edge);
-  const call = callTexts(caller, edge, number);
-  caller.send(call.invite());
-  business.send(respondTo(await business.request("INVITE"), 200, "OK", { tag: "desk", body: SDP }));
-  const ok = await caller.response(200, "INVITE");
-  caller.send(call.ack(ok));
-  await business.request("ACK");
-  caller.send(call.inDialog("BYE", ok, 2));
-  const bye = await business.request("BYE");
-  expect(bye).toMatch(new RegExp(`^BYE ${targetAt(business.port)} `));
-  business.send(respondTo(bye, 200, "OK"));
-  expect((await recordOf(db, number, "completed")).attempts).toMatchObject([{ sipStatus: 200 }]);
-  await nothingLeft(sip);
-});
+itOnEdge(
+  "a business that names no Contact is hung up where it was rung, and the next target rings",
+  "forgets it",
+  async () => {
+    const business = await rawPeer(edge);
+    const next = await rawPeer(edge);
+    const { number } = await presentedNumber(db, [targetAt(business.port), targetAt(next.port)]);
+    const caller = await rawPeer(edge);
+    const call = callTexts(caller, edge, number);
+    caller.send(call.invite());
+    business.send(respondTo(await business.request("INVITE"), 200, "OK", { tag: "desk", body: SDP }));
+    await business.request("ACK");
+    const bye = await business.request("BYE");
+    expect(bye).toMatch(new RegExp(`^BYE ${targetAt(business.port)} `));
+    business.send(respondTo(bye, 200, "OK"));
+    const contact = `sip:desk@127.0.0.1:${next.port}`;
+    next.send(respondTo(await next.request("INVITE"), 200, "OK", { tag: "next", contact, body: SDP }));
+    const ok = await caller.response(200, "INVITE");
+    caller.send(call.ack(ok));
+    await next.request("ACK");
+    caller.send(call.inDialog("BYE", ok, 2));
+    next.send(respondTo(await next.request("BYE"), 200, "OK"));
+    expect((await recordOf(db, number, "completed")).attempts).toMatchObject([{ sipStatus: 500 }, { sipStatus: 200 }]);
+    await nothingLeft(sip);
+  },
+);
 
 it("a caller who gave up rang until then, not until the business has confirmed it", async () => {
   const business = await rawPeer(edge);
@@ -174,13 +183,13 @@ describe("a call without an offer", () => {
     await nothingLeft(sip);
   });
 
-  itOnEdge("is up with a business that names no Contact", "needs one", async () => {
+  itOnEdge("and whose business names no Contact ends on both sides and on the record", "forgets it", async () => {
     const { business, number, caller, call, ok } = await offered("none");
     caller.send(call.inDialog("ACK", ok, 1, [], SDP));
     await business.request("ACK");
-    caller.send(call.inDialog("BYE", ok, 2));
     business.send(respondTo(await business.request("BYE"), 200, "OK"));
-    await recordOf(db, number, "completed");
+    caller.send(respondTo(await caller.request("BYE"), 200, "OK"));
+    expect(await recordOf(db, number, "completed")).toMatchObject({ released_by: "system" });
     await nothingLeft(sip);
   });
 });

@@ -54,14 +54,17 @@ export interface Dialog extends DialogFacts {
   readonly held: Map<string, () => void>;
 }
 
+/** `cancel`: the app had cancelled when the 2xx came. `no_contact`: srf acknowledges an answer without Contact and forgets it. */
+export type AfterAck = "cancel" | "no_contact";
+
 /** An INVITE of ours that was answered with a 2xx: what its ACK needs, and the ACK itself once it was sent. */
 export interface SentInvite {
   readonly cseq: number;
   /** The ACK carries the INVITE's (RFC 3261 §13.2.2.4). */
   readonly credentials: readonly Header[];
   ack: { readonly text: string; readonly flow: Flow } | null;
-  /** The app had cancelled when the 2xx came: hang up as soon as it is acknowledged. */
-  byeAfterAck: boolean;
+  /** Not null: hang up as soon as it is acknowledged, and why. */
+  byeAfterAck: AfterAck | null;
   /** Ends an answer that the app never acknowledges. */
   timer: Timer | null;
 }

@@ -3,15 +3,21 @@ import { appHeaders, contentTypeHeaders, DIALOG_FIELDS } from "./app-headers.js"
 import type { AppLink } from "./app-link.js";
 import { tellFailed, tellRequestSent } from "./app-notices.js";
 import type { SipCommand } from "./app-protocol.js";
-import type { Dialog } from "./call-state.js";
+import type { AfterAck, Dialog } from "./call-state.js";
 import { dialogRequest } from "./dialog.js";
 import { holdPeer } from "./dialog-life.js";
 import type { EdgeContext } from "./edge-context.js";
-import { hangUp } from "./hang-up.js";
+import { type HangUp, hangUp } from "./hang-up.js";
 import { sendWithVia } from "./outgoing.js";
 import { reachDialog } from "./reach.js";
 import { rememberSdp } from "./session-timer.js";
 import type { SipRequest } from "./sip-message.js";
+
+const BYE_AFTER_ACK: Readonly<Record<AfterAck, HangUp>> = {
+  cancel: { why: "answered after CANCEL", tellApp: true },
+  // The app has no dialog that could hear of it.
+  no_contact: { why: "answered without Contact", tellApp: false },
+};
 
 /** @param dialog null when the app names none that is its own: srf acknowledges every final answer, harmlessly */
 export function sendAck(
@@ -43,6 +49,6 @@ export function sendAck(
     const text = sendWithVia(ctx, ack, flow);
     sent.ack = { text, flow };
     tellRequestSent(ctx, app, { msgId: command.msgId, flow, text, txn: ctx.random.uuid() });
-    if (sent.byeAfterAck) hangUp(ctx, dialog, { why: "answered after CANCEL", tellApp: true });
+    if (sent.byeAfterAck !== null) hangUp(ctx, dialog, BYE_AFTER_ACK[sent.byeAfterAck]);
   });
 }

@@ -21,7 +21,7 @@ import { reach } from "./reach.js";
 import { reliableSeq } from "./reliable-provisional.js";
 import { agreedSession } from "./session-expires.js";
 import { rememberSdp, setSession } from "./session-timer.js";
-import { header, headerValue, type SipMessage, type SipRequest } from "./sip-message.js";
+import { headerValue, type SipMessage, type SipRequest } from "./sip-message.js";
 import { writeMessage } from "./sip-writer.js";
 import { parseNameAddr } from "./name-addr.js";
 import { transactionTimeoutMs } from "./timers.js";
@@ -115,18 +115,20 @@ function onInviteResponse(ctx: EdgeContext, life: Life, response: CheckedRespons
     return forward(ctx, outgoing, response);
   }
   life.call = null;
-  life.answered = answeredBy(outgoing, response);
+  life.answered = answeredBy(call, response);
   onAnswer(ctx, call, response, life.answered.sent);
 }
 
-function answeredBy(outgoing: Outgoing, response: CheckedResponse): Answered {
+function answeredBy({ outgoing, isInitial }: Call, response: CheckedResponse): Answered {
+  // A re-INVITE's answer may do without: the dialog has its target.
+  const hasContact = !isInitial || headerValue(response.message.headers, "contact") !== null;
   const sent: SentInvite = {
     cseq: response.cseq.number,
     credentials: outgoing.request.headers.filter(
       (one) => one.key === "authorization" || one.key === "proxy-authorization",
     ),
     ack: null,
-    byeAfterAck: outgoing.cancel === "sent",
+    byeAfterAck: outgoing.cancel === "sent" ? "cancel" : hasContact ? null : "no_contact",
     timer: null,
   };
   return { toTag: keptText(response.toTag ?? ""), sent, flow: outgoing.flow };
@@ -198,19 +200,12 @@ function onAnswer(ctx: EdgeContext, call: Call, response: CheckedResponse, sent:
     hangUp(ctx, dialog, { why: "the application sent no ACK", tellApp: true });
   });
   if (call.isInitial) cdrStart(ctx, "network", "uac", () => writeMessage(response.message));
-  forward(ctx, outgoing, asUnderstood(response, outgoing.request.uri));
+  forward(ctx, outgoing, asOk(response));
 }
 
-/**
- * Any 2xx answers an INVITE as 200 does (RFC 3261 §8.1.3.2), and one without a Contact is reached where the INVITE was (uacDialogFacts). srf takes only a
- * 200 with a Contact for an answer, and would leave the call of another to itself: up at the business, with nobody on the other end.
- */
-function asUnderstood(response: CheckedResponse, requestUri: string): CheckedResponse {
-  const { message } = response;
-  const hasContact = headerValue(message.headers, "contact") !== null;
-  if (message.status === 200 && hasContact) return response;
-  const contact = hasContact ? [] : [header("Contact", `<${requestUri}>`)];
-  return { ...response, message: { ...message, status: 200, headers: [...message.headers, ...contact] } };
+/** Any 2xx answers an INVITE as 200 does (RFC 3261 §8.1.3.2); srf takes only that for an answer, and would leave the call of another to itself. */
+function asOk(response: CheckedResponse): CheckedResponse {
+  return response.message.status === 200 ? response : { ...response, message: { ...response.message, status: 200 } };
 }
 
 function confirmDialog(ctx: EdgeContext, call: Call, response: CheckedResponse): Dialog | null {
