@@ -11,8 +11,8 @@ export interface FailedAttempt {
 export const RING_TIMEOUT: FailedAttempt = { failure: { kind: "ring_timeout" }, cause: "ring_timeout" };
 
 /**
- * What nobody said (no answer in time, no way there) is told by the edge or the server as 408 and 503 (RFC 3261 §8.1.3.1), without the To tag that every
- * phone's answer has: the record must not say that a business refused which was never reached.
+ * What nobody said (no answer in time, no way there) is told by the edge as 408 and 503 (RFC 3261 §8.1.3.1), without the To tag that every phone's answer
+ * has: the record must not say that a business refused which was never reached. drachtio-server does so of what it proxies; of calls of ours its 503 has one.
  */
 export function failedBy(final: SipMessage, status: number): FailedAttempt {
   const isOwn = parseNameAddr(final.get("To") ?? "")?.params.get("tag") === undefined;

@@ -95,22 +95,26 @@ describe("a business's machine that says nothing at all", () => {
   });
 });
 
-it("a business whose port refuses the connection was not reached, on the record too: it has said nothing", async () => {
-  const business = await rawPeer(edge);
-  // Nobody's port: no server of these tests may be given it.
-  const { number } = await presentedNumber(db, ["sip:business@127.0.0.1:1;transport=tcp", targetAt(business.port)]);
-  const caller = await rawPeer(edge);
-  const call = callTexts(caller, edge, number);
-  caller.send(call.invite());
-  business.send(respondTo(await business.request("INVITE"), 503, "Service Unavailable", { tag: "desk" }));
-  caller.send(call.ack(await caller.response(503)));
-  const record = await recordOf(db, number, "failed");
-  expect(record.attempts).toMatchObject([
-    { sipStatus: null, cause: "transport: not reachable" },
-    { sipStatus: 503, cause: "sip_503" },
-  ]);
-  await nothingLeft(sip);
-});
+itOnEdge(
+  "a business whose port refuses the connection was not reached, on the record too",
+  "says 503 with a To tag, as a phone",
+  async () => {
+    const business = await rawPeer(edge);
+    // Nobody's port: no server of these tests may be given it.
+    const { number } = await presentedNumber(db, ["sip:business@127.0.0.1:1;transport=tcp", targetAt(business.port)]);
+    const caller = await rawPeer(edge);
+    const call = callTexts(caller, edge, number);
+    caller.send(call.invite());
+    business.send(respondTo(await business.request("INVITE"), 503, "Service Unavailable", { tag: "desk" }));
+    caller.send(call.ack(await caller.response(503)));
+    const record = await recordOf(db, number, "failed");
+    expect(record.attempts).toMatchObject([
+      { sipStatus: null, cause: "transport: not reachable" },
+      { sipStatus: 503, cause: "sip_503" },
+    ]);
+    await nothingLeft(sip);
+  },
+);
 
 itOnEdge(
   "a business that names no Contact is hung up where it was rung, and the next target rings",
