@@ -29,6 +29,11 @@ export function parseNetwork(text: string): Network | null {
     : { address, bits };
 }
 
+/** A network, or an address alone for a network of one. */
+export function parseNetworkOrAddress(text: string): Network | null {
+  return parseNetwork(text.includes("/") ? text : `${text}/${isIP(text) === 6 ? 128 : 32}`);
+}
+
 /** An IPv4-mapped address is in no IPv4 network: whoever may get one takes the IPv4 address out of it first (`ipaddr.process`). */
 export function isWithin(address: Address, network: Network): boolean {
   return address.kind() === network.address.kind() && address.match(network.address, network.bits);

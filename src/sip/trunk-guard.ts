@@ -1,7 +1,7 @@
 /** Which trunk a source address belongs to. The most specific network wins; an address of no trunk is nobody's. */
 import ipaddr from "ipaddr.js";
 import type { Trunk } from "../account/trunks.store.js";
-import { isWithin, type Network, parseNetwork } from "../kernel/network.js";
+import { isWithin, type Network, parseNetworkOrAddress } from "../kernel/network.js";
 
 interface TrunkNetwork extends Network {
   readonly trunk: Trunk;
@@ -35,7 +35,6 @@ export function acceptsTransport(trunk: Trunk, protocol: string): boolean {
 }
 
 function networkOf(trunk: Trunk, cidr: string): TrunkNetwork[] {
-  const text = cidr.includes("/") ? cidr : `${cidr}/${cidr.includes(":") ? 128 : 32}`;
-  const network = parseNetwork(text);
+  const network = parseNetworkOrAddress(cidr);
   return network === null ? [] : [{ trunk, ...network }];
 }

@@ -5,6 +5,7 @@
  */
 import { BlockList, isIP } from "node:net";
 import { AppError } from "../../kernel/errors.js";
+import { parseNetworkOrAddress } from "../../kernel/network.js";
 import { SOURCE_VERDICTS } from "./limits.js";
 
 export type SourceVerdict = "trusted" | "peer" | "stranger";
@@ -68,12 +69,10 @@ export function plainAddress(address: string): string {
 }
 
 function addCidr(list: BlockList, cidr: string): void {
-  const [address = "", prefix, ...more] = cidr.trim().split("/");
-  const version = isIP(address);
-  const bits = version === 6 ? 128 : 32;
-  const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
-  if (version === 0 || more.length > 0 || length < 0 || length > bits) {
+  const network = parseNetworkOrAddress(cidr.trim());
+  if (network === null) {
     throw new AppError("invalid_value", `${JSON.stringify(cidr)} is no address range: write it like 192.0.2.0/24.`);
   }
-  list.addSubnet(address, length, version === 6 ? "ipv6" : "ipv4");
+  const { address, bits } = network;
+  list.addSubnet(address.toString(), bits, address.kind());
 }
