@@ -26,15 +26,15 @@ export interface ResolveOptions {
   readonly system?: Resolve;
 }
 
-/** One for a thread. What it throws has a `code`, as errors of node:dns have. */
+/** One for a thread. IPv4 first. What it throws has a `code`, as errors of node:dns have. */
 export function createResolve(options: ResolveOptions = {}): Resolve {
   const { servers, hostsFile = "/etc/hosts", system = askSystem } = options;
   const askSystemInTurn = oneAtATime(system);
   return async (hostname) => {
     const listed = await listedIn(hostsFile, hostname);
-    if (listed.length > 0) return listed;
+    if (listed.length > 0) return ipv4First(listed);
     const said = await askDns(hostname, servers);
-    return said.kind === "unknown" ? askSystemInTurn(hostname) : said.addresses;
+    return said.length > 0 ? said : ipv4First(await askSystemInTurn(hostname));
   };
 }
 
@@ -49,23 +49,25 @@ async function listedIn(path: string, hostname: string): Promise<LookupAddress[]
   });
 }
 
-/** IPv4 first: a machine without IPv6 is told of such addresses too. Asked anew each time, so that a changed resolv.conf counts. */
-async function askDns(
-  hostname: string,
-  servers: readonly string[] | undefined,
-): Promise<{ kind: "known"; addresses: LookupAddress[] } | { kind: "unknown" }> {
+/** A machine without IPv6 is told of such addresses too. */
+function ipv4First(addresses: readonly LookupAddress[]): LookupAddress[] {
+  return addresses.toSorted((one, other) => one.family - other.family);
+}
+
+/** Asked anew each time, so that a changed resolv.conf counts. @returns IPv4 first; none: DNS does not know the name */
+async function askDns(hostname: string, servers: readonly string[] | undefined): Promise<LookupAddress[]> {
   const resolver = new dns.Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERIES_MAX });
   if (servers !== undefined) resolver.setServers(servers);
   const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
   const addresses = answers.flatMap((answer, i) =>
     answer.status === "fulfilled" ? answer.value.map((address) => ({ address, family: i === 0 ? 4 : 6 })) : [],
   );
-  if (addresses.length > 0) return { kind: "known", addresses };
+  if (addresses.length > 0) return addresses;
   for (const answer of answers) {
     if (answer.status === "rejected" && !UNKNOWN_TO_DNS.includes((answer.reason as NodeJS.ErrnoException).code))
       throw answer.reason;
   }
-  return { kind: "unknown" };
+  return [];
 }
 
 function oneAtATime(resolve: Resolve): Resolve {

@@ -45,7 +45,7 @@ const servers = [`127.0.0.1:${server.address().port}`];
 const hostsFile = join(await mkdtemp(join(tmpdir(), "hosts-")), "hosts");
 await writeFile(
   hostsFile,
-  "# ours\n10.0.0.7\tcrm.internal Hooks # both\n\nfd00::7 crm.internal\nnonsense crm.internal\n",
+  "# ours\nfd00::7 crm.internal\n10.0.0.7\tcrm.internal Hooks # both\n\nnonsense crm.internal\n",
 );
 
 const toSystem: string[] = [];
