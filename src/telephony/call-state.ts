@@ -95,7 +95,7 @@ export interface CallTimings {
 export function timingsOf(state: CallState): CallTimings {
   const firstAttemptAt = state.attempts[0]?.startedAt ?? null;
   const firstSignAt = state.ringingAt === null ? state.answeredAt : earlier(state.answeredAt, state.ringingAt);
-  const ringEndAt = state.answeredAt ?? state.end?.at ?? null;
+  const ringEndAt = answeredAtOf(state) ?? state.end?.at ?? null;
   const measuredTalkMs = state.end?.talkMs ?? null;
   return {
     pddMs: between(firstAttemptAt, firstSignAt),

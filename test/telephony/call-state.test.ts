@@ -212,6 +212,8 @@ describe("timings", () => {
     expect(answeredAtOf(fold([{ kind: "answered", at: 5_200 }], talked))).toBe(5_200);
     expect(answeredAtOf(fold([started, { ...end, talkMs: 60_000, at: 9_000 }]))).toBe(1_000);
     expect(answeredAtOf(fold([started, { ...end, talkMs: 0, at: 9_000 }]))).toBeNull();
+    const rung = fold([started, { kind: "ringing", at: 1_200 }, { ...end, talkMs: 4_000, at: 9_000 }]);
+    expect(timingsOf(rung)).toEqual({ pddMs: 200, ringMs: 3_800, talkMs: 4_000 });
     const busy = { ...end, status: "busy", cause: "busy", authority: 2, talkMs: null, at: 9_000 } as const;
     expect(answeredAtOf(fold([busy], talked))).toBeNull();
   });
