@@ -90,16 +90,10 @@ const INSERT = sql(
    where (select count(*) from webhook_endpoint o where o.account_id is not distinct from $2 and o.deleted_at is null) < $10
    returning ${ENDPOINT_COLUMNS}`,
 );
-const SELECT_ONE = sql(
-  "webhook_endpoint_select_one",
-  `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)`,
-);
+const ONE = `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)`;
+const SELECT_ONE = sql("webhook_endpoint_select_one", ONE);
 // Two changes at once must not undo each other: what one does not name stays as the other left it.
-const SELECT_TO_CHANGE = sql(
-  "webhook_endpoint_select_to_change",
-  `select ${ENDPOINT_COLUMNS} from webhook_endpoint e where e.id = $1 and e.deleted_at is null and ($2::text is null or e.account_id = $2)
-   for no key update`,
-);
+const SELECT_TO_CHANGE = sql("webhook_endpoint_select_to_change", `${ONE} for no key update`);
 // Before they are counted: one is made at a time, of an account or of the platform.
 const LOCK_COUNT = sql(
   "webhook_endpoint_lock_count",
