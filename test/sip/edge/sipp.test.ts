@@ -61,7 +61,8 @@ describe("sipp through createB2BUA", () => {
     ]);
     const { code, output } = await caller.done;
     expect(code, output).toBe(0);
-    expect((await business.done).code).toBe(0);
+    const heard = await business.done;
+    expect(heard.code, heard.output).toBe(0);
     expect(running.edge.counters()).toMatchObject({
       invites_received: 200,
       invites_sent: 200,
