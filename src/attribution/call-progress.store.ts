@@ -3,9 +3,11 @@ import { sql, timestamp, type Queryable } from "../db/database.js";
 import { byIndexOnly } from "../db/planner.js";
 import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
-import { answeredAtOf, type CallState, statusOf, timingsOf } from "../telephony/call-state.js";
+import type { CallState } from "../telephony/call-state.js";
+import { JUDGED_COLUMNS, judgedRow, PROGRESS_COLUMNS, progressRow } from "./call-row.js";
 import type { CallRef } from "./calls.store.js";
-import type { JudgedCall, OverCall } from "./judging/judge-calls.js";
+import type { OverCall } from "./judging/judge-calls.js";
+import type { JudgedCall } from "./judging/judged-call.js";
 
 const LOCK_PROGRESS = sql(
   "call_lock_progress",
@@ -34,10 +36,7 @@ const UPDATE_PROGRESS = sql(
      consent = case when new.judged then new.consent else c.consent end,
      previous_call_id = case when new.judged then new.previous_call_id else c.previous_call_id end,
      calls_before = case when new.judged then new.calls_before else c.calls_before end
-   from jsonb_to_recordset($1::jsonb) as new (id text, received_at timestamptz, progress jsonb, status text, answered_at timestamptz,
-     ended_at timestamptz, pdd_ms int, ring_ms int, talk_ms int, hangup_cause text, released_by text, judged boolean, confidence real,
-     delay_model_id bigint, custom_data jsonb, first_touch jsonb, landing_page text, referrer text, source text, medium text, campaign text,
-     channel text, consent jsonb, previous_call_id text, calls_before int)
+   from jsonb_to_recordset($1::jsonb) as new (id text, received_at timestamptz, ${PROGRESS_COLUMNS}, ${JUDGED_COLUMNS})
    where c.id = new.id and c.received_at = new.received_at`,
 );
 export interface LockedProgress extends Omit<OverCall, "ref"> {
@@ -64,43 +63,10 @@ export interface Progress {
 }
 
 export async function writeProgress(tx: Queryable, calls: readonly Progress[]): Promise<void> {
-  await tx.query(UPDATE_PROGRESS, [JSON.stringify(calls.map(progressRow))]);
+  await tx.query(UPDATE_PROGRESS, [JSON.stringify(calls.map(rowOf))]);
 }
 
-function progressRow({ ref, progress, judged }: Progress): Record<string, unknown> {
-  const { pddMs, ringMs, talkMs } = timingsOf(progress);
-  return {
-    id: ref.callId,
-    received_at: timestamp(ref.receivedAt),
-    progress,
-    status: statusOf(progress),
-    answered_at: timestamp(answeredAtOf(progress)),
-    ended_at: timestamp(progress.end?.at ?? null),
-    pdd_ms: pddMs,
-    ring_ms: ringMs,
-    talk_ms: talkMs,
-    hangup_cause: progress.end?.cause ?? null,
-    released_by: progress.end?.releasedBy ?? null,
-    ...(judged === null ? { judged: false } : judgedRow(judged)),
-  };
-}
-
-function judgedRow(judged: JudgedCall): Record<string, unknown> {
-  const { earlierCalls } = judged;
-  return {
-    judged: true,
-    confidence: judged.confidence,
-    delay_model_id: judged.delayModelId,
-    custom_data: judged.customData,
-    first_touch: judged.firstTouch,
-    landing_page: judged.landingPage,
-    referrer: judged.referrer,
-    source: judged.source,
-    medium: judged.medium,
-    campaign: judged.campaign,
-    channel: judged.channel,
-    consent: judged.consent,
-    previous_call_id: earlierCalls?.previousCallId ?? null,
-    calls_before: earlierCalls?.callsBefore ?? null,
-  };
+function rowOf({ ref, progress, judged }: Progress): Record<string, unknown> {
+  const row = { id: ref.callId, received_at: timestamp(ref.receivedAt), ...progressRow(progress) };
+  return judged === null ? row : { ...row, ...judgedRow(judged) };
 }

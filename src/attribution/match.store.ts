@@ -47,10 +47,12 @@ export const MATCH_NUMBER = sql(
   "match_number",
   `select clock_timestamp() as now, n.id, n.e164, n.state, n.role, n.account_id, n.former_account_id, n.pool_id, n.ownership_epoch,
      n.credential_id, n.host_account_id, n.presentation_seq, n.presentation_id, n.visitor_id, n.last_presented_at, n.retained_until,
-     coalesce(s.touch, n.touch) as touch, n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement
+     coalesce(s.touch, n.touch) as touch, n.custom_data, d.number, d.sip_uri, d.failover, d.ring_timeout_s, d.max_concurrent_calls, d.caller_id, d.pass_ids, d.whisper, d.record_announcement,
+     recorded.ingress_key is not null as is_recorded
    from unnest($1::text[]) with ordinality as asked (e164, position) left join promo_number n on n.e164 = asked.e164
      left join static_number s on n.role = 'static' and s.number_id = n.id and s.ownership_epoch = n.ownership_epoch
      left join pool p on p.id = n.pool_id left join destination d on d.id = coalesce(p.destination_id, s.destination_id)
+     left join recorded_calls($2::text[]) recorded (ingress_key) on recorded.ingress_key = ($2::text[])[asked.position]
    order by asked.position`,
 );
 
@@ -90,24 +92,39 @@ export interface SeenNumber {
   readonly facts: NumberFacts | null;
 }
 
+/** A number that is called. `ingressKey` null: whether the call has its record already is not asked. */
+export interface AskedNumber {
+  readonly e164: string;
+  readonly ingressKey: string | null;
+}
+
+export interface SeenCall extends SeenNumber {
+  /** The ingress call has its record already. */
+  readonly isRecorded: boolean;
+}
+
 /**
  * PostgreSQL takes a list of unknown length for ten, and finds a plan made for the very list better whenever that is shorter: it would plan anew for each
  * call (0.86 ms instead of 0.45 ms for one or two). With empty places the list is never shorter.
  */
 const PLANNED_FOR = 10;
 
-/** @returns for each number, in their order, the database's time of the look-up, which is the call's arrival, and what was found */
-export async function readNumbersFacts(db: Queryable, e164s: readonly string[]): Promise<SeenNumber[]> {
-  const padding = Array.from({ length: Math.max(0, PLANNED_FOR - e164s.length) }, () => null);
-  const rows = await db.query<MatchRow>(MATCH_NUMBER, [[...e164s, ...padding]]);
-  return rows.slice(0, e164s.length).map((row) => ({
+/** @returns for each call, in their order, the database's time of the look-up, which is the call's arrival, and what was found */
+export async function readNumbersFacts(db: Queryable, asked: readonly AskedNumber[]): Promise<SeenCall[]> {
+  const padding = Array.from({ length: Math.max(0, PLANNED_FOR - asked.length) }, () => null);
+  const rows = await db.query<MatchRow & { is_recorded: boolean }>(MATCH_NUMBER, [
+    [...asked.map(({ e164 }) => e164), ...padding],
+    [...asked.map(({ ingressKey }) => ingressKey), ...padding],
+  ]);
+  return rows.slice(0, asked.length).map((row) => ({
     now: row.now,
     facts: row.id === null ? null : factsOf(row, row.id, latestOnRow(row)),
+    isRecorded: row.is_recorded,
   }));
 }
 
 export async function readNumberFacts(db: Queryable, e164: string): Promise<SeenNumber> {
-  const [seen] = await readNumbersFacts(db, [e164]);
+  const [seen] = await readNumbersFacts(db, [{ e164, ingressKey: null }]);
   invariant(seen !== undefined, "every number asked for has its row");
   return seen;
 }

@@ -2,7 +2,9 @@
 import { sql, timestamp, type Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
-import { type CallState, statusOf } from "../telephony/call-state.js";
+import type { CallState } from "../telephony/call-state.js";
+import { JUDGED_COLUMNS, judgedRow, PROGRESS_COLUMNS, progressRow } from "./call-row.js";
+import type { JudgedCall } from "./judging/judged-call.js";
 import type { AttributionOutcome } from "./match.js";
 
 export const DISPOSITIONS = ["routed", "intercepted", "unknown_number", "rejected"] as const;
@@ -52,6 +54,8 @@ export interface NewCall {
   readonly disposition: Disposition;
   readonly destinationNumber: string | null;
   readonly progress: CallState;
+  /** Of a call that is over when it is written; null: not judged yet. */
+  readonly judged: JudgedCall | null;
   readonly verstat: string | null;
   readonly attribution: AttributionFields;
   readonly node: string | null;
@@ -59,10 +63,14 @@ export interface NewCall {
 
 /** Columns of a new record by their names, as JSON gives them; `ingress_key` goes to its own table. */
 const NEW_COLUMNS = `id text, received_at timestamptz, ingress text, ingress_call_id text, promo_number text, account_id text, pool_id text,
-  number_id bigint, ownership_epoch int, caller_enc bytea, caller_hash bytea, caller_last4 text, disposition text, status text,
-  destination_number text, progress jsonb, ended_at timestamptz, hangup_cause text, released_by text, verstat text, attribution text,
-  presentation_id text, visitor_id text, presented_at timestamptz, matched_seq bigint, touch jsonb, custom_data jsonb, late boolean, node text,
-  diversion_enc bytea, diversion_last4 text, caller_name_enc bytea`;
+  number_id bigint, ownership_epoch int, caller_enc bytea, caller_hash bytea, caller_last4 text, disposition text, destination_number text,
+  verstat text, attribution text, presentation_id text, visitor_id text, presented_at timestamptz, matched_seq bigint, touch jsonb, late boolean,
+  node text, diversion_enc bytea, diversion_last4 text, caller_name_enc bytea, ${PROGRESS_COLUMNS}, ${JUDGED_COLUMNS}`;
+const WRITTEN = `id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch, caller_enc, caller_hash,
+     caller_last4, disposition, destination_number, verstat, attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, late, node,
+     diversion_enc, diversion_last4, caller_name_enc, progress, status, answered_at, ended_at, pdd_ms, ring_ms, talk_ms, hangup_cause, released_by,
+     confidence, delay_model_id, custom_data, first_touch, landing_page, referrer, source, medium, campaign, channel, consent, previous_call_id,
+     calls_before`;
 // Keys in order: two batches that share some must not wait for one another crosswise.
 const INSERT = sql(
   "call_insert",
@@ -71,25 +79,19 @@ const INSERT = sql(
      insert into call_key (ingress_key, call_id, received_at) select ingress_key, id, received_at from item order by ingress_key
      on conflict (ingress_key) do nothing returning call_id
    )
-   insert into call (id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
-     caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
-     diversion_enc, diversion_last4, caller_name_enc, updated_at)
-   select id, received_at, ingress, ingress_call_id, promo_number, account_id, pool_id, number_id, ownership_epoch,
-     caller_enc, caller_hash, caller_last4, disposition, status, destination_number, progress, ended_at, hangup_cause, released_by, verstat,
-     attribution, presentation_id, visitor_id, presented_at, matched_seq, touch, custom_data, late, node,
-     diversion_enc, diversion_last4, caller_name_enc, clock_timestamp()
+   insert into call (${WRITTEN}, judged_at, updated_at)
+   select ${WRITTEN}, case when judged then clock_timestamp() end, clock_timestamp()
    from item join key on key.call_id = item.id
    returning id`,
 );
 /** @returns the ids of those written; the ingress call of every other one has its record already, and nothing was written for it */
-export async function insertCalls(tx: Queryable, calls: readonly NewCall[]): Promise<ReadonlySet<string>> {
-  const rows = await tx.query<{ id: string }>(INSERT, [JSON.stringify(calls.map(newRow))]);
+export async function insertCalls(tx: Queryable, calls: readonly NewCall[]): Promise<ReadonlySet<CallId>> {
+  const rows = await tx.query<{ id: CallId }>(INSERT, [JSON.stringify(calls.map(newRow))]);
   return new Set(rows.map((row) => row.id));
 }
 
 function newRow(call: NewCall): Record<string, unknown> {
-  const { attribution: a, caller, progress } = call;
+  const { attribution: a, caller, progress, judged } = call;
   return {
     ingress_key: call.ingressKey,
     id: call.id,
@@ -105,12 +107,7 @@ function newRow(call: NewCall): Record<string, unknown> {
     caller_hash: bytea(caller.hash),
     caller_last4: caller.last4,
     disposition: call.disposition,
-    status: statusOf(progress),
     destination_number: call.destinationNumber,
-    progress,
-    ended_at: timestamp(progress.end?.at ?? null),
-    hangup_cause: progress.end?.cause ?? null,
-    released_by: progress.end?.releasedBy ?? null,
     verstat: call.verstat,
     attribution: a.outcome,
     presentation_id: a.presentationId,
@@ -124,6 +121,8 @@ function newRow(call: NewCall): Record<string, unknown> {
     diversion_enc: bytea(call.diversion?.enc ?? null),
     diversion_last4: call.diversion?.last4 ?? null,
     caller_name_enc: bytea(call.callerName),
+    ...progressRow(progress),
+    ...(judged === null ? {} : judgedRow(judged)),
   };
 }
 

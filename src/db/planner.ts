@@ -5,6 +5,10 @@ const BY_INDEX_ONLY = sql(
   "planner_by_index_only",
   `select set_config(setting, 'off', true) from unnest(array['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) as setting`,
 );
+const BY_ANY_JOIN = sql(
+  "planner_by_any_join",
+  `select set_config(setting, 'on', true) from unnest(array['enable_hashjoin', 'enable_mergejoin']) as setting`,
+);
 const IN_INDEX_ORDER = sql(
   "planner_in_index_order",
   `select set_config(setting, 'off', true) from unnest(array['enable_sort', 'enable_incremental_sort']) as setting`,
@@ -17,6 +21,11 @@ const IN_INDEX_ORDER = sql(
  */
 export async function byIndexOnly(tx: Queryable): Promise<void> {
   await tx.query(BY_INDEX_ONLY);
+}
+
+/** Undoes byIndexOnly for a statement that joins what it brings along, each to each: a nested loop would compare all with all. */
+export async function byAnyJoin(tx: Queryable): Promise<void> {
+  await tx.query(BY_ANY_JOIN);
 }
 
 /**

@@ -13,24 +13,28 @@ import type { CallEvent } from "../telephony/call-event.js";
 import { EventBatch, type GatheredEvents } from "./event-batch.js";
 import { foldEvents, foldEventsByKey } from "./fold-events.js";
 import type { InboundCall } from "./inbound-call.js";
-import { type OpenCallDeps, type OpenedCall, openLateCalls } from "./open-call.js";
+import { type MatchedCall, type OpenCallDeps, type OpenedCall, openLateCalls } from "./open-call.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
+import type { OpeningJournal } from "./opening-journal.js";
 import { Rush } from "./rush.js";
 import type { Spool } from "./spool.js";
 import { SpoolReplay } from "./spool-replay.js";
-import { fromSpool, type SpoolEntry, toSpool } from "./spooled-call.js";
+import { fromSpool, type OpenedLater, type SpoolEntry, toSpool } from "./spooled-call.js";
+import { UnwrittenCalls } from "./unwritten-calls.js";
 
 /** The database may be back: look this often while the spool holds something. */
 const REPLAY_EVERY_MS = 1_000;
 
 export interface CallLogOptions extends OpenCallDeps {
   readonly spool: Spool<SpoolEntry>;
+  readonly journal: OpeningJournal<OpenedLater>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export class CallLog {
   private readonly openings: OpeningBatch;
+  private readonly unwritten: UnwrittenCalls;
   private readonly events = new EventBatch((batch) => this.writeOrSpool(batch));
   private timer: NodeJS.Timeout | null = null;
   private replaying: Promise<void> | null = null;
@@ -42,7 +46,13 @@ export class CallLog {
   private readonly spooled = new Set<string>();
 
   constructor(private readonly options: CallLogOptions) {
-    this.openings = new OpeningBatch(options, (callId) => this.events.settle(callId));
+    this.unwritten = new UnwrittenCalls(options);
+    this.openings = new OpeningBatch(options, {
+      take: (calls) => this.take(calls),
+      holds: (ingressKey) => this.unwritten.find(ingressKey) !== null,
+      settleRecord: (ingressKey) => this.settle(this.unwritten.find(ingressKey)),
+      settle: (callId) => this.settle(callId),
+    });
   }
 
   /** @param onCaughtUp called when what a former life left in the spool is in the database; at once when that is nothing */
@@ -60,6 +70,7 @@ export class CallLog {
     await this.events.flush();
     await this.replaying;
     this.options.spool.close();
+    this.options.journal.close();
   }
 
   /** Matches a call that rings now, and opens its record: with all others that wait. @throws as OpeningBatch.open does */
@@ -92,10 +103,28 @@ export class CallLog {
     await this.replaying;
   }
 
+  /** Everything handed over until now is in the database, or in the spool. For tests and shutdown. */
+  async written(): Promise<void> {
+    await this.events.flush();
+  }
+
+  private take(calls: readonly MatchedCall[]): boolean {
+    if (this.events.isFull) return false;
+    const taken = this.unwritten.take(calls);
+    for (const call of taken) void this.events.open(call).then(() => this.unwritten.written(call));
+    return taken.length > 0;
+  }
+
+  private async settle(callId: CallId | null): Promise<void> {
+    if (callId !== null) await this.events.settle(callId);
+  }
+
   private async writeOrSpool(batch: readonly GatheredEvents[]): Promise<void> {
     const { db, log } = this.options;
-    const spool = ({ ref, ingressKey, events }: GatheredEvents): void =>
-      this.spool({ kind: "events", ref, ingressKey, events });
+    const spool = ({ ref, ingressKey, opening, events }: GatheredEvents, isOpened = false): void => {
+      if (opening !== null && !isOpened) this.spool(opening.entry);
+      if (events.length > 0) this.spool({ kind: "events", ref, ingressKey, events });
+    };
     // Something of a call may have gone to the spool after these events were handed over.
     const inTime: GatheredEvents[] = [];
     for (const call of batch) {
@@ -105,7 +134,8 @@ export class CallLog {
     await inHalves(inTime, {
       work: async (some) => {
         const written = await db.transaction((tx) => foldEvents(tx, some));
-        for (const call of some) if (!written.has(call.ref.callId)) spool(call);
+        // Opened by another node at the same moment: the spool finds the record under the call's key.
+        for (const call of some) if (!written.has(call.ref.callId)) spool(call, true);
       },
       refuse: (call, error) => {
         log.warn("call.events_spooled", { callId: call.ref.callId, error: messageOf(error) });

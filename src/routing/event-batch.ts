@@ -1,11 +1,13 @@
 /**
  * What happens to calls, gathered for a moment and written together: a call's ringing, answer and end that come close to each other are one update of
- * its record, and all calls of that moment one transaction. The order within a call is kept. Used by the call log.
+ * its record, and all calls of that moment one transaction. The order within a call is kept, and its record, where that is still to be written, comes
+ * first. Used by the call log.
  */
 import type { CallRef } from "../attribution/calls.store.js";
 import type { CallId } from "../kernel/ids.js";
 import type { CallEvent } from "../telephony/call-event.js";
 import type { CallEvents } from "./fold-events.js";
+import type { UnwrittenCall } from "./unwritten-calls.js";
 
 /**
  * Longer than a phone that answers at once takes to ring and be picked up, shorter than anybody looks at a record. A call's share of PostgreSQL's work
@@ -17,8 +19,11 @@ const BATCH_MAX = 256;
 /** A minute of a busy node; beyond it what comes goes the other way at once (the spool). */
 const WAITING_MAX = 20_000;
 
-/** Events of one call that were handed over one after the other. */
+/** What was handed over of one call, one after the other. */
 export interface GatheredEvents extends CallEvents {
+  /** Its record, when that is still to be written. */
+  readonly opening: UnwrittenCall | null;
+  /** May be none beside an opening. */
   readonly events: CallEvent[];
   /** Finds the record when it was opened under another id; null when `ref` came from the database. */
   readonly ingressKey: string | null;
@@ -32,6 +37,7 @@ export class EventBatch {
   private waiting = new Map<CallId, Waiting>();
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> | null = null;
+  private beingWritten: ReadonlySet<CallId> = new Set();
 
   /** @param write takes every one of them, to the database or elsewhere; never rejects */
   constructor(private readonly write: (batch: readonly GatheredEvents[]) => Promise<void>) {}
@@ -40,23 +46,27 @@ export class EventBatch {
     return this.waiting.size >= WAITING_MAX;
   }
 
+  /** The first that is handed over of its call. Resolves when the record is where it is to stay. */
+  open(opening: UnwrittenCall): Promise<void> {
+    return this.wait({ ref: opening.ref, opening, events: [], ingressKey: opening.record.ingressKey, onWritten: [] });
+  }
+
   /** Resolves when the events are where they are to stay. */
   add(ref: CallRef, events: readonly CallEvent[], ingressKey: string | null): Promise<void> {
-    let waiting = this.waiting.get(ref.callId);
-    if (waiting === undefined) {
-      waiting = { ref, events: [], ingressKey, onWritten: [] };
-      this.waiting.set(ref.callId, waiting);
-    }
+    const waiting = this.waiting.get(ref.callId) ?? { ref, opening: null, events: [], ingressKey, onWritten: [] };
     waiting.events.push(...events);
+    return this.wait(waiting);
+  }
+
+  private wait(waiting: Waiting): Promise<void> {
+    this.waiting.set(waiting.ref.callId, waiting);
     this.writeSoon();
-    const { onWritten } = waiting;
-    return new Promise((resolve) => onWritten.push(resolve));
+    return new Promise((resolve) => waiting.onWritten.push(resolve));
   }
 
   /** Resolves when everything handed over of this call is where it is to stay; other calls' events hold it up by one batch at the most. */
   async settle(callId: CallId): Promise<void> {
-    await this.writing;
-    while (this.waiting.has(callId)) await (this.writing ?? this.writeNow());
+    while (this.waiting.has(callId) || this.beingWritten.has(callId)) await (this.writing ?? this.writeNow());
   }
 
   /** Writes everything that waits, now. */
@@ -79,8 +89,10 @@ export class EventBatch {
     // A new map instead of deletions: each of V8's tables that a map outgrew or emptied refers to its next one, and keeps what was in it from being
     // collected until the next collection of everything.
     this.waiting = new Map(waiting.slice(BATCH_MAX));
+    this.beingWritten = new Set(batch.map(({ ref }) => ref.callId));
     this.writing = this.write(batch).then(() => {
       this.writing = null;
+      this.beingWritten = new Set();
       for (const { onWritten } of batch) for (const written of onWritten) written();
       this.writeSoon();
     });

@@ -14,7 +14,7 @@ import {
 import { type AttributionFields, insertCalls, type NewCall } from "../attribution/new-calls.store.js";
 import type { Database, Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
-import { invariant } from "../kernel/invariant.js";
+import { AppError } from "../kernel/errors.js";
 import type { CallId, IdSource } from "../kernel/ids.js";
 import { PLATFORM_REALM, type Secrets } from "../kernel/secrets.js";
 import type { AvailableWatch } from "../pool/available-watch.js";
@@ -74,7 +74,7 @@ export async function openCall(
   const isNew = isIntercepted(matched)
     ? await writeIntercepted(deps, matched)
     : (await insertCalls(deps.db, [newRecord(deps, matched)])).has(callId);
-  return openedCall(deps, matched, isNew);
+  return isNew ? openedFirst(matched) : openedAgain(deps, matched);
 }
 
 export interface LateOpening extends Opening {
@@ -124,24 +124,24 @@ export async function writeIntercepted(
   return isNew;
 }
 
+export function openedFirst({ callId, receivedAt, decision, attribution }: MatchedCall): OpenedCall {
+  const ref = { callId, receivedAt };
+  const { presentationId } = attribution;
+  return { ref, decision, isRepeat: false, attemptsBefore: 0, presentationId, databaseNow: receivedAt };
+}
+
 /**
- * @param isNew false when the ingress call has its record already, which is then read
+ * Of an ingress call that has its record already, which is read.
  * @param settle waits for what is still to be written of that record
+ * @throws AppError("database_unavailable") also when the record is in the spool meanwhile
  */
-export async function openedCall(
+export async function openedAgain(
   deps: OpenCallDeps,
-  matched: MatchedCall,
-  isNew: boolean,
+  { call, receivedAt, decision }: MatchedCall,
   settle: (callId: CallId) => Promise<void> = () => Promise.resolve(),
 ): Promise<OpenedCall> {
-  const { call, callId, receivedAt, decision } = matched;
-  if (isNew) {
-    const { presentationId } = matched.attribution;
-    const ref = { callId, receivedAt };
-    return { ref, decision, isRepeat: false, attemptsBefore: 0, presentationId, databaseNow: receivedAt };
-  }
   const ref = await findCallByKey(deps.db, call.ingressKey);
-  invariant(ref !== null, "a call that was not inserted has its record already");
+  if (ref === null) throw new AppError("database_unavailable", "The call's record could not be written yet.");
   await settle(ref.callId);
   return { ref, decision, isRepeat: true, ...(await readStanding(deps.db, ref)), databaseNow: receivedAt };
 }
@@ -166,6 +166,7 @@ export function newRecord(deps: OpenCallDeps, matched: MatchedCall): NewCall {
     disposition: dispositionOf(decision),
     destinationNumber: decision.kind === "route" ? decision.destinationNumber : null,
     progress: firstProgress(decision, receivedAt),
+    judged: null,
     verstat: call.verstat,
     attribution,
     node: call.node,

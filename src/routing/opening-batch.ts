@@ -1,6 +1,6 @@
 /**
- * Micro-batching of matches: every call that waits in this process is matched by ONE statement and recorded by ONE more, answered after its commit.
- * What arrives while they run is the next batch. Used by the call log, for calls that ring now.
+ * Micro-batching of matches: every call that waits in this process is matched by ONE statement and recorded by ONE more, answered after its commit, or
+ * before it on a busy node (unwritten-calls.ts). What arrives while they run is the next batch. Used by the call log, for calls that ring now.
  */
 import { insertCalls } from "../attribution/new-calls.store.js";
 import { readNumbersFacts } from "../attribution/match.store.js";
@@ -15,10 +15,12 @@ import {
   newRecord,
   type OpenCallDeps,
   type OpenedCall,
-  openedCall,
+  openedAgain,
+  openedFirst,
   type Opening,
   writeIntercepted,
 } from "./open-call.js";
+import { mayRingFirst } from "./unwritten-calls.js";
 
 /** Larger ones gain little, and all their calls go on in one turn of the event loop, which keeps everybody else waiting (0.3 ms a call). */
 const BATCH_MAX = 48;
@@ -50,12 +52,29 @@ export interface InTimeOpening extends Opening {
   readonly signal: Pick<AbortSignal, "aborted" | "reason">;
 }
 
+/** Calls that ring before their records are written, and what else this process still holds of calls. */
+export interface WrittenLater {
+  /** @returns false when the calls' records are to be written first */
+  take(calls: readonly MatchedCall[]): boolean;
+  holds(ingressKey: string): boolean;
+  /** Resolves when the record of an ingress call that it holds is written. */
+  settleRecord(ingressKey: string): Promise<void>;
+  /** Writes what is held of an earlier try of a call, before a further one goes on from its record. */
+  settle(callId: CallId): Promise<void>;
+}
+
 interface Waiting {
   readonly opening: InTimeOpening;
   /** Monotonic. */
   readonly sinceMs: number;
   readonly resolve: (opened: OpenedCall) => void;
   readonly reject: (error: unknown) => void;
+}
+
+interface Matched {
+  readonly waiting: Waiting;
+  readonly call: MatchedCall;
+  readonly isRecorded: boolean;
 }
 
 export class OpeningBatch {
@@ -67,10 +86,9 @@ export class OpeningBatch {
   private gathering: NodeJS.Timeout | null = null;
   private turnEnd: NodeJS.Immediate | null = null;
 
-  /** @param settle writes what this process still holds of an earlier try of a call, before a further one goes on from its record */
   constructor(
     private readonly deps: OpenCallDeps & { readonly clock: Clock },
-    private readonly settle: (callId: CallId) => Promise<void>,
+    private readonly later: WrittenLater,
   ) {}
 
   /** @throws AppError("overloaded"), AppError("database_unavailable"), what the database refuses in this very call, or the signal's reason */
@@ -137,20 +155,10 @@ export class OpeningBatch {
   }
 
   private async matchAndWrite(batch: readonly Waiting[]): Promise<void> {
-    const seen = await readNumbersFacts(
-      this.deps.db,
-      batch.map(({ opening }) => opening.call.promoNumber),
-    );
-    const matched = new Map<Waiting, MatchedCall>();
-    for (const [index, waiting] of batch.entries()) {
-      const number = seen[index];
-      if (number !== undefined) matched.set(waiting, decideCall(waiting.opening, { isLate: false, ...number }));
-    }
-    const open = dropAborted([...matched.keys()]).map((waiting) => ({
-      waiting,
-      call: matched.get(waiting) as MatchedCall,
-    }));
-    const together = open.filter(({ call }) => !isIntercepted(call));
+    const matched = await this.match(batch);
+    for (const one of matched) if (one.isRecorded) this.answer(one, false);
+    const first = matched.filter(({ isRecorded }) => !isRecorded);
+    const together = this.ring(first.filter(({ call }) => !isIntercepted(call)));
     await Promise.all([
       inHalves(together, {
         work: async (some) => {
@@ -158,28 +166,65 @@ export class OpeningBatch {
             this.deps.db,
             some.map(({ call }) => newRecord(this.deps, call)),
           );
-          for (const { waiting, call } of some) this.answer(waiting, call, written.has(call.callId));
+          for (const one of some) this.answer(one, written.has(one.call.callId));
         },
         refuse: ({ waiting }, error) => waiting.reject(error),
       }),
-      ...open.map(({ waiting, call }) => (isIntercepted(call) ? this.intercept(waiting, call) : undefined)),
+      ...first.map((one) => this.intercept(one)),
     ]);
   }
 
+  private async match(batch: readonly Waiting[]): Promise<Matched[]> {
+    // Asked before the database is: what is written meanwhile may be too late for it to see.
+    const held = batch.map(({ opening }) => this.later.holds(opening.call.ingressKey));
+    const seen = await readNumbersFacts(
+      this.deps.db,
+      batch.map(({ opening }) => ({ e164: opening.call.promoNumber, ingressKey: opening.call.ingressKey })),
+    );
+    const matched = batch.flatMap((waiting, index) => {
+      const number = seen[index];
+      if (number === undefined) return [];
+      const call = decideCall(waiting.opening, { isLate: false, ...number });
+      return [{ waiting, call, isRecorded: number.isRecorded || held[index] === true }];
+    });
+    const waited = new Set(dropAborted(batch));
+    return matched.filter(({ waiting }) => waited.has(waiting));
+  }
+
+  /** Lets the calls ring whose records may come later. @returns the others */
+  private ring(calls: readonly Matched[]): readonly Matched[] {
+    const ringing = new Map<string, Matched>();
+    for (const one of calls)
+      if (mayRingFirst(one.call) && !ringing.has(one.call.call.ingressKey)) ringing.set(one.call.call.ingressKey, one);
+    if (ringing.size === 0 || !this.later.take([...ringing.values()].map(({ call }) => call))) return calls;
+    const others: Matched[] = [];
+    for (const one of calls) {
+      const ringer = ringing.get(one.call.call.ingressKey);
+      if (ringer === undefined) others.push(one);
+      else this.answer(one, ringer === one);
+    }
+    return others;
+  }
+
   /** Rare beside routed calls, and each with its log of callers: one by one. */
-  private async intercept(
-    waiting: Waiting,
-    call: MatchedCall & { facts: NonNullable<MatchedCall["facts"]> },
-  ): Promise<void> {
+  private async intercept(one: Matched): Promise<void> {
+    const { waiting, call } = one;
+    if (!isIntercepted(call)) return;
     try {
-      this.answer(waiting, call, await writeIntercepted(this.deps, call));
+      this.answer(one, await writeIntercepted(this.deps, call));
     } catch (error) {
       waiting.reject(error);
     }
   }
 
-  private answer(waiting: Waiting, call: MatchedCall, isNew: boolean): void {
-    openedCall(this.deps, call, isNew, this.settle).then(waiting.resolve, waiting.reject);
+  private answer(one: Matched, isNew: boolean): void {
+    if (isNew) one.waiting.resolve(openedFirst(one.call));
+    else this.again(one.call).then(one.waiting.resolve, one.waiting.reject);
+  }
+
+  private async again(call: MatchedCall): Promise<OpenedCall> {
+    await this.later.settleRecord(call.call.ingressKey);
+    return openedAgain(this.deps, call, (callId) => this.later.settle(callId));
   }
 }
 

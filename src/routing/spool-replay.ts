@@ -4,17 +4,16 @@
  */
 import { inHalves } from "../db/in-halves.js";
 import type { CallId } from "../kernel/ids.js";
-import type { SpoolEntry } from "./spooled-call.js";
+import type { OpenedLater, SpoolEntry } from "./spooled-call.js";
 
 /** Lines of one round: of a call in a rush there are four, and many calls at a time cost little more than one. */
 const ROUND_MAX = 1_024;
 
-type Opening = SpoolEntry & { readonly kind: "open" };
 type Events = SpoolEntry & { readonly kind: "events" };
 
 export interface ReplayWork {
   /** Each key once. May be asked again for some of them. */
-  readonly open: (entries: readonly Opening[]) => Promise<void>;
+  readonly open: (entries: readonly OpenedLater[]) => Promise<void>;
   /** @returns the calls that were written; the others have no record under that id */
   readonly fold: (entries: readonly Events[]) => Promise<ReadonlySet<CallId>>;
   /** For events of calls that were opened under another id, or at another time: matched in time, and answered too late. */
@@ -26,7 +25,7 @@ export interface ReplayWork {
 export class SpoolReplay {
   private lines = 0;
   /** By the call's key: several ids of ours may stand for one call. */
-  private readonly opens = new Map<string, Opening[]>();
+  private readonly opens = new Map<string, OpenedLater[]>();
   private readonly events = new Map<CallId, Events>();
 
   constructor(private readonly work: ReplayWork) {}

@@ -12,6 +12,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   statSync,
@@ -27,21 +28,31 @@ export class Spool<Entry> {
   private readonly current: string;
   private readonly replaying: string;
   private readonly refused: string;
+  private readonly adopted: string[];
   private fd: number | null = null;
   private bytes: number;
   private lines = 0;
 
   /** @param dir made if missing, mode 0700 */
-  constructor(dir: string) {
+  constructor(private readonly dir: string) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.current = join(dir, "calls.ndjson");
     this.replaying = join(dir, "calls.replaying.ndjson");
     this.refused = join(dir, "calls.refused.ndjson");
     this.bytes = existsSync(this.current) ? statSync(this.current).size : 0;
+    const adopted = readdirSync(dir).filter((name) => placeOfAdopted(name) > 0);
+    this.adopted = adopted.map((name) => join(dir, name)).sort((a, b) => placeOfAdopted(a) - placeOfAdopted(b));
   }
 
   get isEmpty(): boolean {
-    return this.bytes === 0 && !existsSync(this.replaying);
+    return this.bytes === 0 && this.adopted.length === 0 && !existsSync(this.replaying);
+  }
+
+  /** Takes over a file of lines from a former life; by its name alone, since the disk may be full. They are the oldest. */
+  adopt(path: string): void {
+    const adopted = join(this.dir, `calls.adopted-${1 + Math.max(0, ...this.adopted.map(placeOfAdopted))}.ndjson`);
+    renameSync(path, adopted);
+    this.adopted.push(adopted);
   }
 
   /** Lines appended by this process. */
@@ -86,13 +97,17 @@ export class Spool<Entry> {
     onBroken: (line: string) => void,
     settle: () => Promise<void> = () => Promise.resolve(),
   ): Promise<number> {
-    let replayed = await this.replayFile(write, onBroken, settle);
+    let replayed = 0;
+    for (let [path] = this.adopted; path !== undefined; [path] = this.adopted) {
+      replayed += await replayFile(path, { write, onBroken, settle });
+      this.adopted.shift();
+    }
+    if (existsSync(this.replaying)) replayed += await replayFile(this.replaying, { write, onBroken, settle });
     if (this.bytes === 0) return replayed;
     this.close();
     renameSync(this.current, this.replaying);
     this.bytes = 0;
-    replayed += await this.replayFile(write, onBroken, settle);
-    return replayed;
+    return replayed + (await replayFile(this.replaying, { write, onBroken, settle }));
   }
 
   close(): void {
@@ -105,26 +120,33 @@ export class Spool<Entry> {
     if (this.fd !== null) closeSync(this.fd);
     this.fd = null;
   }
+}
 
-  private async replayFile(
-    write: (entry: Entry) => Promise<void>,
-    onBroken: (line: string) => void,
-    settle: () => Promise<void>,
-  ): Promise<number> {
-    if (!existsSync(this.replaying)) return 0;
-    let replayed = 0;
-    for await (const line of linesOf(this.replaying)) {
-      const entry = parse<Entry>(line);
-      if (entry === null) onBroken(line);
-      else {
-        await write(entry);
-        replayed++;
-      }
+/** 1, 2, … of a file that was adopted; 0 of any other. */
+function placeOfAdopted(path: string): number {
+  return Number(/calls\.adopted-(\d+)\.ndjson$/.exec(path)?.[1] ?? 0);
+}
+
+interface Replaying<Entry> {
+  readonly write: (entry: Entry) => Promise<void>;
+  readonly onBroken: (line: string) => void;
+  readonly settle: () => Promise<void>;
+}
+
+/** Removes the file when all of it is written. */
+async function replayFile<Entry>(path: string, { write, onBroken, settle }: Replaying<Entry>): Promise<number> {
+  let replayed = 0;
+  for await (const line of linesOf(path)) {
+    const entry = parse<Entry>(line);
+    if (entry === null) onBroken(line);
+    else {
+      await write(entry);
+      replayed++;
     }
-    await settle();
-    unlinkSync(this.replaying);
-    return replayed;
   }
+  await settle();
+  unlinkSync(path);
+  return replayed;
 }
 
 /** Opens for appending, on a line of its own: a crash or a full disk may have cut the last one short. */

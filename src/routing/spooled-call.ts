@@ -1,7 +1,6 @@
 /** An inbound call as the spool keeps it on disk: the caller's number and name, and who forwarded the call, are sealed. Used by call-log.ts and spool-replay.ts. */
 import type { CallRef } from "../attribution/calls.store.js";
-import type { Instant } from "../kernel/clock.js";
-import type { CallId } from "../kernel/ids.js";
+import type { NewCall } from "../attribution/new-calls.store.js";
 import type { Secrets } from "../kernel/secrets.js";
 import type { CallEvent } from "../telephony/call-event.js";
 import type { InboundCall } from "./inbound-call.js";
@@ -20,6 +19,20 @@ export function toSpool(secrets: Secrets, call: InboundCall): SpooledCall {
     callerSealed: sealed(secrets, caller),
     callerNameSealed: sealed(secrets, callerName),
     diversionSealed: sealed(secrets, diversion),
+  };
+}
+
+/** As its record keeps it, so that nothing is sealed twice. */
+export function toSpoolAs(
+  call: InboundCall,
+  record: Pick<NewCall, "caller" | "callerName" | "diversion">,
+): SpooledCall {
+  const { caller: _caller, callerName: _callerName, diversion: _diversion, ...rest } = call;
+  return {
+    ...rest,
+    callerSealed: record.caller.enc?.toString("base64") ?? null,
+    callerNameSealed: record.callerName?.toString("base64") ?? null,
+    diversionSealed: record.diversion?.enc.toString("base64") ?? null,
   };
 }
 
@@ -42,9 +55,15 @@ function opened(secrets: Secrets, text: string | null): string | null {
   return text === null ? null : secrets.open(Buffer.from(text, "base64"));
 }
 
-/** A line of the spool: a call to be given its record, or what happened to one. */
+/** A call to be given its record. */
+export interface OpenedLater extends CallRef {
+  readonly kind: "open";
+  readonly call: SpooledCall;
+}
+
+/** A line of the spool: such a call, or what happened to one. */
 export type SpoolEntry =
-  | { readonly kind: "open"; readonly callId: CallId; readonly receivedAt: Instant; readonly call: SpooledCall }
+  | OpenedLater
   | {
       readonly kind: "events";
       readonly ref: CallRef;

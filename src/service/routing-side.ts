@@ -7,9 +7,11 @@ import { createAvailableWatch } from "../pool/available-watch.js";
 import { Directory } from "../pool/directory.js";
 import type { NumberSchedule } from "../pool/number-moves.js";
 import { CallLog } from "../routing/call-log.js";
+import { OpeningJournal } from "../routing/opening-journal.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
 import { RoutingTable } from "../routing/routing-table.js";
 import { Spool } from "../routing/spool.js";
+import type { OpenedLater, SpoolEntry } from "../routing/spooled-call.js";
 import type { Ambient } from "./ambient.js";
 import type { Infrastructure } from "./infrastructure.js";
 
@@ -40,11 +42,14 @@ export async function startRouting(input: {
   });
   await table.start();
   stack.push("routing table", () => table.stop());
-  const spool: ConstructorParameters<typeof CallLog>[0]["spool"] = new Spool(`${dataDir.path}/spool`);
+  const spoolDir = `${dataDir.path}/spool`;
+  const spool = new Spool<SpoolEntry>(spoolDir);
+  // Calls that rang when a former life was killed.
+  const journal = new OpeningJournal<OpenedLater>(spoolDir, (path) => spool.adopt(path));
   const availableWatch = createAvailableWatch({ db, schedule, log });
   stack.push("watch of available numbers", () => availableWatch.settle());
   const shared = { db, secrets, ids, availableWatch, clock, log };
-  const callLog = new CallLog({ ...shared, spool });
+  const callLog = new CallLog({ ...shared, spool, journal });
   stack.push("call log", () => callLog.stop());
   const databaseClock = new DatabaseClock(clock);
   const askedMs = clock.monotonicMs();

@@ -109,11 +109,40 @@ function expectByIndex(nodes: readonly PlanNode[], indexes: readonly string[]): 
 
 describe("hot queries go by index", () => {
   it("a match: one probe of the number", async () => {
-    expectByIndex(await planOf(db, MATCH_NUMBER.text, [["+18665000100", "+18665000101"]]), ["promo_number_e164_key"]);
+    expectByIndex(await planOf(db, MATCH_NUMBER.text, [["+18665000100", "+18665000101"], []]), [
+      "promo_number_e164_key",
+    ]);
+  });
+
+  it("whether a call has its record already: one probe, also by a plan kept from when there were none", async () => {
+    await db.transaction(async (tx) => {
+      const ask = (keys: readonly string[]) =>
+        tx.query({ name: "", text: "select recorded from recorded_calls($1) recorded" }, [keys]);
+      const scans = async () => {
+        await tx.query({ name: "", text: "select pg_stat_clear_snapshot()" });
+        const [found] = await tx.query({
+          name: "",
+          text: `select pg_stat_get_xact_numscans('call_key'::regclass) as seq, pg_stat_get_xact_numscans('call_key_pkey'::regclass) as index`,
+        });
+        return found as { seq: number; index: number };
+      };
+      await tx.query({ name: "", text: "truncate call_key" });
+      await tx.query({ name: "", text: "analyze call_key" });
+      for (let n = 0; n < 12; n++) expect(await ask(["none"])).toEqual([]);
+      const row = "select 'key ' || n, 'call_' || n, now() from generate_series(1, 20000) n";
+      await tx.query({ name: "", text: `insert into call_key (ingress_key, call_id, received_at) ${row}` });
+      const before = await scans();
+      expect(await ask(["key 1", "key 20000", "key 20001"])).toEqual([
+        { recorded: "key 1" },
+        { recorded: "key 20000" },
+      ]);
+      const after = await scans();
+      expect({ seq: after.seq - before.seq, index: after.index - before.index }).toEqual({ seq: 0, index: 3 });
+    });
   });
 
   it("a match of a static number: its source by index as well", async () => {
-    const nodes = await planOf(db, MATCH_NUMBER.text, [["+18555000100", "+18555000101"]]);
+    const nodes = await planOf(db, MATCH_NUMBER.text, [["+18555000100", "+18555000101"], []]);
     expectByIndex(nodes, ["promo_number_e164_key", "static_number_number_id_ownership_epoch_key"]);
   });
 

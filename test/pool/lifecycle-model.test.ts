@@ -172,7 +172,7 @@ const renew = (visitor: number, index: number) =>
 const call = (index: number) =>
   command(`number ${index} is called`, async (model, real) => {
     const number = numberAt(model, index);
-    const [seen] = await readNumbersFacts(db, [number.e164]);
+    const [seen] = await readNumbersFacts(db, [{ e164: number.e164, ingressKey: null }]);
     const opening = { call: inboundCall(number.e164), callId: ids.next("call") };
     const { attribution, decision } = decideCall(opening, { facts: seen?.facts ?? null, now: real.now, isLate: false });
     const expected = model.call(number);

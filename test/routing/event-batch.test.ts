@@ -83,6 +83,32 @@ describe("what happens to calls within a moment", () => {
   });
 });
 
+describe("what is held of a call", () => {
+  it("is waited for also while somebody else's wait has it written already", async () => {
+    const [first, second] = await openCalls(2);
+    if (first === undefined || second === undefined) throw new Error("no calls");
+    let finish: () => void = () => undefined;
+    const batch = new EventBatch(
+      () =>
+        new Promise<void>((resolve) => {
+          finish = resolve;
+        }),
+    );
+    void batch.add(first, [ringing(1)], null);
+    void batch.add(second, [ringing(1)], null);
+    const settled: string[] = [];
+    const waits = [
+      batch.settle(first.callId).then(() => settled.push("first")),
+      batch.settle(second.callId).then(() => settled.push("second")),
+    ];
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(settled).toEqual([]);
+    finish();
+    await Promise.all(waits);
+    await batch.settle(first.callId);
+  });
+});
+
 describe("the call log", () => {
   it("lets a further try of a call go on from what it still holds of the first", async () => {
     const world = await makeWorld(db, 1);

@@ -5,14 +5,19 @@ import { systemClock } from "../../src/kernel/clock.js";
 import { quarantineNumber } from "../../src/pool/number-moves.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import type { InboundCall } from "../../src/routing/inbound-call.js";
-import { OpeningBatch } from "../../src/routing/opening-batch.js";
+import { OpeningBatch, type WrittenLater } from "../../src/routing/opening-batch.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { until } from "../support/until.js";
 import { allocationFor, ids, inboundCall, makeWorld, secrets } from "../support/world.js";
 
 const { db } = await freshDatabase();
 const never = new AbortController().signal;
-const nothingHeld = (): Promise<void> => Promise.resolve();
+const recordsFirst: WrittenLater = {
+  take: () => false,
+  holds: () => false,
+  settleRecord: () => Promise.resolve(),
+  settle: () => Promise.resolve(),
+};
 const opening = (call: InboundCall, signal = never) => ({ call, callId: ids.next("call"), signal });
 
 /** The real database, telling what is asked of it. */
@@ -25,7 +30,7 @@ function watched() {
       return db.query(query, values);
     },
   };
-  return { asked, batch: new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, nothingHeld) };
+  return { asked, batch: new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, recordsFirst) };
 }
 
 async function presented(count: number) {
@@ -105,7 +110,7 @@ describe("a call that nobody waits for any more", () => {
         return found;
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, nothingHeld);
+    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, recordsFirst);
     const calls = held.map(({ promoNumber }) => inboundCall(promoNumber));
     gaveUp.abort(new Error("the caller waits no more"));
     const signals = [never, gaveUp.signal, during.signal];
@@ -131,7 +136,7 @@ describe("a line that is too long", () => {
       },
     };
     const clock = { ...systemClock, monotonicMs: () => nowMs };
-    const batch = new OpeningBatch({ db: database, ids, secrets, clock }, nothingHeld);
+    const batch = new OpeningBatch({ db: database, ids, secrets, clock }, recordsFirst);
     const numbers = held.map(({ promoNumber }) => promoNumber);
     const open = (n: number) => batch.open(opening(inboundCall(numbers[n] ?? "")));
     const first = open(0);
@@ -166,7 +171,7 @@ describe("a connection on which nothing comes back", () => {
         return db.query(query, values);
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, nothingHeld);
+    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, recordsFirst);
     const [first = "", second = ""] = held.map(({ promoNumber }) => promoNumber);
     const stuck = batch.open(opening(inboundCall(first)));
     await until("the first query is held", () => answers.length === 1);

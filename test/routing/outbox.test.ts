@@ -187,7 +187,29 @@ describe("a call", () => {
     await Promise.all(
       [...calls, ...calls].map((call) => callLog.open({ call, callId: ids.next("call"), signal: never })),
     );
+    await callLog.written();
     expect((await told()).map(({ type }) => type)).toEqual(["call.received", "call.received", "call.received"]);
+  });
+
+  it("that is written when it has ended already is told in order, too", async () => {
+    const { numbers } = await makeWorld(db, 6);
+    await listen(null, CALLS);
+    const opened = await Promise.all(
+      numbers.map((number) => callLog.open({ call: inboundCall(number), callId: ids.next("call"), signal: never })),
+    );
+    const [ended, rings, refused] = opened.map(({ ref }) => ref) as [CallRef, CallRef, CallRef];
+    const e = events(ended.receivedAt);
+    void callLog.record(ended, [e.attempt, e.ringing, e.answered, e.ended]);
+    void callLog.record(rings, [e.attempt, e.ringing]);
+    void callLog.record(refused, [e.attempt, { ...e.ended, status: "busy" } as CallEvent]);
+    await callLog.written();
+    expect(await toldOf(ended)).toEqual(["call.received", "call.routed", "call.completed"]);
+    expect(await toldOf(rings)).toEqual(["call.received", "call.routed"]);
+    expect(await toldOf(refused)).toEqual(["call.received", "call.completed"]);
+    await callLog.record(rings, [e.answered, e.ended]);
+    expect(await toldOf(rings)).toEqual(["call.received", "call.routed", "call.completed"]);
+    const at = (await told()).filter(({ call_id: id }) => id === ended.callId).map((one) => one.at);
+    expect(at).toEqual([ended.receivedAt, ended.receivedAt + 100, ended.receivedAt + 300]);
   });
 
   it("that was rolled back was never told, nor what others changed with it", async () => {

@@ -18,8 +18,9 @@ import { openCall } from "../../src/routing/open-call.js";
 import { DatabaseClock } from "../../src/db/database-clock.js";
 import { MATCH_LIMIT_MS, routeCall } from "../../src/routing/route-call.js";
 import { RoutingTable } from "../../src/routing/routing-table.js";
+import { OpeningJournal } from "../../src/routing/opening-journal.js";
 import { Spool } from "../../src/routing/spool.js";
-import type { SpoolEntry } from "../../src/routing/spooled-call.js";
+import type { OpenedLater, SpoolEntry } from "../../src/routing/spooled-call.js";
 import type { CallEvent } from "../../src/telephony/call-event.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { freshDatabase, rows } from "../support/database.js";
@@ -53,7 +54,8 @@ async function makeNode() {
   const table = new RoutingTable({ database, log: silentLog, onChange: () => undefined });
   await table.start();
   toStop.push(() => table.stop());
-  const shared = { db: database, secrets, ids, clock: systemClock, log: silentLog };
+  const journal = new OpeningJournal<OpenedLater>(dir, (path) => spool.adopt(path));
+  const shared = { db: database, secrets, ids, journal, clock: systemClock, log: silentLog };
   const callLog = new CallLog({ ...shared, spool });
   toStop.push(() => callLog.stop());
   const deps = { ...shared, table, callLog, databaseClock: new DatabaseClock(systemClock) };
@@ -364,6 +366,7 @@ describe("replaying the spool", () => {
     const calls = Array.from({ length: 20 }, () => inboundCall(e164));
     const routed = [];
     for (const call of calls) routed.push(await routeCall(node.deps, call));
+    await node.callLog.written();
     for (const [i, { ref }] of routed.entries()) {
       const [tried, ...rest] = answeredAndEnded(ref.receivedAt);
       const ingressKey = calls[i]?.ingressKey ?? null;

@@ -9,8 +9,9 @@ import { CallLog } from "../../src/routing/call-log.js";
 import { DatabaseClock } from "../../src/db/database-clock.js";
 import type { RouteCallDeps } from "../../src/routing/route-call.js";
 import { RoutingTable } from "../../src/routing/routing-table.js";
+import { OpeningJournal } from "../../src/routing/opening-journal.js";
 import { Spool } from "../../src/routing/spool.js";
-import type { SpoolEntry } from "../../src/routing/spooled-call.js";
+import type { OpenedLater, SpoolEntry } from "../../src/routing/spooled-call.js";
 import { ids, secrets } from "./world.js";
 
 export interface TestRouting {
@@ -18,18 +19,24 @@ export interface TestRouting {
   readonly table: RoutingTable;
   readonly callLog: CallLog;
   readonly spool: Spool<SpoolEntry>;
+  readonly journal: OpeningJournal<OpenedLater>;
+  readonly dir: string;
   /** Everything the spool has on disk right now, as text. */
   spooled(): string;
   stop(): Promise<void>;
 }
 
-/** Started: the table is full and listens. Stop it before the database is closed, e.g. in an afterAll of the test file. */
-export async function startRouting(db: Database, log: Log = silentLog): Promise<TestRouting> {
-  const dir = mkdtempSync(join(tmpdir(), "ringmatch-spool-"));
+/** Started: the table is full and listens, and what a former life left in `dir` is replayed. Stop it before the database is closed, e.g. in an afterAll of the test file. */
+export async function startRouting(
+  db: Database,
+  log: Log = silentLog,
+  dir = mkdtempSync(join(tmpdir(), "ringmatch-spool-")),
+): Promise<TestRouting> {
   const spool = new Spool<SpoolEntry>(dir);
   const table = new RoutingTable({ database: db, log, onChange: () => undefined });
   await table.start();
-  const callLog = new CallLog({ db, secrets, ids, spool, clock: systemClock, log });
+  const journal = new OpeningJournal<OpenedLater>(dir, (path) => spool.adopt(path));
+  const callLog = new CallLog({ db, secrets, ids, spool, journal, clock: systemClock, log });
   callLog.start();
   const databaseClock = new DatabaseClock(systemClock);
   return {
@@ -37,6 +44,8 @@ export async function startRouting(db: Database, log: Log = silentLog): Promise<
     table,
     callLog,
     spool,
+    journal,
+    dir,
     spooled: () =>
       readdirSync(dir)
         .map((name) => readFileSync(join(dir, name), "utf8"))

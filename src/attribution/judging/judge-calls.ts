@@ -9,13 +9,14 @@ import { PRIOR_MODEL } from "./delay-model.js";
 import { readNewestModels } from "./delay-model.store.js";
 import {
   type CallersCall,
-  type EarlierCalls,
   linkLaterCalls,
   type MatchedVisitor,
   readEarlierCalls,
   readVisits,
+  withUnwritten,
 } from "./judge.store.js";
-import { judge, type JudgeInput, type Judgement } from "./judge-call.js";
+import { judge, type JudgeInput } from "./judge-call.js";
+import type { JudgedCall } from "./judged-call.js";
 import type { AttributionOutcome } from "../match.js";
 import { type MatchSeen, readCandidatesOf } from "../candidates.store.js";
 
@@ -38,11 +39,15 @@ export interface OverCall {
   readonly late: boolean;
 }
 
-/** `earlierCalls` null: the caller withheld the number, nobody owns the number called, or the account does not look for repeat callers. */
-export type JudgedCall = Judgement & { readonly earlierCalls: EarlierCalls | null };
-
-/** One for each call, in their order. In a transaction that sorts nothing afterwards (db/planner.ts). */
-export async function judgeCalls(tx: Queryable, calls: readonly OverCall[]): Promise<JudgedCall[]> {
+/**
+ * One for each call, in their order. In a transaction that sorts nothing afterwards (db/planner.ts).
+ * @param unwritten calls, over or not, that the same transaction is yet to insert
+ */
+export async function judgeCalls(
+  tx: Queryable,
+  calls: readonly OverCall[],
+  unwritten: readonly CallersCall[] = [],
+): Promise<JudgedCall[]> {
   await inIndexOrder(tx);
   const seen = await readWhatTheySaw(tx, calls);
   const models = await readNewestModels(
@@ -50,7 +55,8 @@ export async function judgeCalls(tx: Queryable, calls: readonly OverCall[]): Pro
     calls.flatMap(({ attribution, poolId }) => (attribution === "matched" && poolId !== null ? [poolId] : [])),
   );
   const callers = calls.map(callerOf);
-  const earlier = spread(callers, await readEarlierCalls(tx, present(callers)));
+  const asked = present(callers);
+  const earlier = spread(callers, withUnwritten(asked, await readEarlierCalls(tx, asked), unwritten));
   await linkLaterCalls(tx, present(callers.map((caller, i) => (calls[i]?.late === true ? caller : null))));
   return calls.map((call, i) => ({
     earlierCalls: earlier[i] ?? null,
@@ -85,7 +91,11 @@ function matchOf(call: OverCall): (MatchSeen & MatchedVisitor) | null {
   return { accountId, poolId, numberId, ownershipEpoch, matchedSeq, visitorId, presentedAt, receivedAt };
 }
 
-function callerOf({ ref, accountId, callerHash }: OverCall): CallersCall | null {
+export function callerOf({
+  ref,
+  accountId,
+  callerHash,
+}: Pick<OverCall, "ref" | "accountId" | "callerHash">): CallersCall | null {
   if (accountId === null || callerHash === null) return null;
   return { id: ref.callId, receivedAt: ref.receivedAt, accountId, callerHash };
 }

@@ -173,6 +173,35 @@ export async function readEarlierCalls(db: Queryable, calls: readonly CallersCal
   return found;
 }
 
+/** Adds earlier calls of the same callers that no statement can see yet. What is unwritten came last: within a tenth of a second. */
+export function withUnwritten(
+  calls: readonly CallersCall[],
+  found: readonly (EarlierCalls | null)[],
+  unwritten: readonly CallersCall[],
+): (EarlierCalls | null)[] {
+  const byCaller = new Map<string, CallersCall[]>();
+  const keyOf = ({ accountId, callerHash }: CallersCall): string => `${accountId} ${callerHash.toString("latin1")}`;
+  for (const call of unwritten) {
+    const known = byCaller.get(keyOf(call));
+    if (known === undefined) byCaller.set(keyOf(call), [call]);
+    else known.push(call);
+  }
+  return calls.map((call, index) => {
+    const written = found[index] ?? null;
+    const before = (byCaller.get(keyOf(call)) ?? []).filter((other) => isBefore(other, call));
+    const latest = before.reduce<CallersCall | null>((a, b) => (a === null || isBefore(a, b) ? b : a), null);
+    if (written === null || latest === null) return written;
+    return {
+      callsBefore: Math.min(CALLS_BEFORE_MAX, written.callsBefore + before.length),
+      previousCallId: latest.id,
+    };
+  });
+}
+
+function isBefore(a: CallersCall, b: CallersCall): boolean {
+  return a.receivedAt < b.receivedAt || (a.receivedAt === b.receivedAt && a.id < b.id);
+}
+
 /** Puts calls that were recorded afterwards before those of the same caller that came later and are judged already. */
 export async function linkLaterCalls(tx: Queryable, lateCalls: readonly CallersCall[]): Promise<void> {
   if (lateCalls.length === 0) return;

@@ -1,0 +1,195 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import { type JournalFile, OpeningJournal } from "../../src/routing/opening-journal.js";
+import { Spool } from "../../src/routing/spool.js";
+import { compileSource } from "../support/compiled.js";
+
+interface Entry {
+  readonly n: number;
+  readonly text?: string;
+}
+
+const made: string[] = [];
+afterEach(() => {
+  for (const dir of made.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+function freshDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), "ringmatch-journal-"));
+  made.push(dir);
+  return join(dir, "spool");
+}
+
+/** As the service starts: the spool takes over what the journal of a former life left. */
+function start(dir: string): { journal: OpeningJournal<Entry>; spool: Spool<Entry> } {
+  const spool = new Spool<Entry>(dir);
+  return { spool, journal: new OpeningJournal<Entry>(dir, (path) => spool.adopt(path)) };
+}
+
+async function numbersLeft(spool: Spool<Entry>): Promise<number[]> {
+  const left: number[] = [];
+  await spool.replay(
+    ({ n }) => Promise.resolve(void left.push(n)),
+    () => undefined,
+  );
+  return left;
+}
+
+const numbered = (from: number, count: number): Entry[] => Array.from({ length: count }, (_, i) => ({ n: from + i }));
+
+describe("the journal of calls that ring", () => {
+  it("is empty when all are written, and leaves nothing behind", () => {
+    const dir = freshDir();
+    const { journal } = start(dir);
+    const file = journal.append(numbered(0, 3));
+    journal.written(file, 1);
+    expect(statSync(file.path).size).toBeGreaterThan(0);
+    journal.written(file, 2);
+    expect(statSync(file.path).size).toBe(0);
+    journal.close();
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it("is for the service alone", () => {
+    const dir = freshDir();
+    const file = start(dir).journal.append(numbered(0, 1));
+    expect([statSync(dir).mode & 0o777, statSync(file.path).mode & 0o777]).toEqual([0o700, 0o600]);
+  });
+
+  it("leaves to the next life all that is not written, whatever was written before, and to that one alone", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ count: fc.integer({ min: 1, max: 4 }), isWritten: fc.boolean() }), { maxLength: 60 }),
+        async (steps) => {
+          const dir = freshDir();
+          const { journal } = start(dir);
+          const unwritten: number[] = [];
+          const later: { file: JournalFile; count: number }[] = [];
+          let next = 0;
+          for (const { count, isWritten } of steps) {
+            // Long lines, so that both files take their turn.
+            const file = journal.append(numbered(next, count).map(({ n }) => ({ n, text: "x".repeat(20_000) })));
+            if (isWritten) later.push({ file, count });
+            else unwritten.push(...numbered(next, count).map(({ n }) => n));
+            next += count;
+            const done = later.length > 3 ? later.shift() : undefined;
+            if (done !== undefined) journal.written(done.file, done.count);
+          }
+          for (const { file, count } of later) journal.written(file, count);
+          const second = start(dir);
+          const left = await numbersLeft(second.spool);
+          expect(left).toEqual(expect.arrayContaining(unwritten));
+          if (unwritten.length === 0) expect(left).toEqual([]);
+          expect(await numbersLeft(start(dir).spool)).toEqual([]);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it("does not grow while calls come without a pause and are written a moment later", () => {
+    const dir = freshDir();
+    const { journal } = start(dir);
+    const under: JournalFile[] = [];
+    let largest = 0;
+    for (let n = 0; n < 20_000; n++) {
+      under.push(journal.append([{ n, text: "x".repeat(300) }]));
+      const file = under.length > 100 ? under.shift() : undefined;
+      if (file !== undefined) journal.written(file, 1);
+      largest = Math.max(
+        largest,
+        ...(n % 500 === 0 ? readdirSync(dir).map((name) => statSync(join(dir, name)).size) : []),
+      );
+    }
+    expect(largest).toBeLessThan(2 * 256 * 1024);
+  });
+
+  it("is adopted whole, beside what was adopted before and could not be written yet", async () => {
+    const dir = freshDir();
+    start(dir).journal.append(numbered(0, 2));
+    const second = start(dir);
+    expect(second.spool.isEmpty).toBe(false);
+    second.journal.append(numbered(2, 2));
+    second.spool.append({ n: 4 });
+    const third = start(dir);
+    await expect(
+      third.spool.replay(
+        () => Promise.reject(new Error("away")),
+        () => undefined,
+      ),
+    ).rejects.toThrow("away");
+    expect(await numbersLeft(start(dir).spool)).toEqual([0, 1, 2, 3, 4]);
+    expect(await numbersLeft(start(dir).spool)).toEqual([]);
+  });
+
+  it("takes all of them or none when the disk is full, and goes on when it is not", async () => {
+    const { refused, kept } = await appendBeyondLimit(freshDir());
+    expect(refused).toBe(3);
+    expect(kept.length).toBeGreaterThan(10);
+    expect(kept.every(({ text }) => text === "x".repeat(100))).toBe(true);
+  });
+
+  it("survives kill -9: every call whose append returned is there for the next life", async () => {
+    const dir = freshDir();
+    const confirmed = await appendUntilKilled(dir, 500);
+    const left = await numbersLeft(start(dir).spool);
+    expect(confirmed).toBeGreaterThanOrEqual(500);
+    expect(left).toEqual(expect.arrayContaining(numbered(0, confirmed).map(({ n }) => n)));
+    expect(existsSync(join(dir, "calls.ndjson"))).toBe(false);
+  });
+});
+
+/** As a full disk does, a limit on the size of files takes half of a batch and then nothing. */
+async function appendBeyondLimit(dir: string): Promise<{ refused: number; kept: Entry[] }> {
+  const script = `
+    const { OpeningJournal } = await import(process.argv[1]);
+    const journal = new OpeningJournal(process.argv[2], () => {});
+    let refused = 0;
+    for (let n = 0; refused < 3; n += 2)
+      try { journal.append([n, n + 1].map((n) => ({ n, text: "x".repeat(100) }))); } catch { refused++; }
+    process.stdout.write(String(refused));`;
+  const { stdout } = await runCompiled(
+    ["bash", "-c", `trap "" XFSZ; ulimit -f 4; exec "$0" "$@"`, process.execPath],
+    script,
+    dir,
+  );
+  const [name = ""] = readdirSync(dir);
+  const lines = readFileSync(join(dir, name), "utf8").trimEnd().split("\n");
+  return { refused: Number(stdout), kept: lines.map((line) => JSON.parse(line) as Entry) };
+}
+
+/** A process that appends with our own code and says so after each; killed without warning. @returns how many it had confirmed */
+async function appendUntilKilled(dir: string, atLeast: number): Promise<number> {
+  const script = `
+    import { writeSync } from "node:fs";
+    const { OpeningJournal } = await import(process.argv[1]);
+    const journal = new OpeningJournal(process.argv[2], () => {});
+    for (let n = 0; ; n++) { journal.append([{ n }]); writeSync(1, "."); }`;
+  const { stdout } = await runCompiled([process.execPath], script, dir, atLeast);
+  return stdout.length;
+}
+
+async function runCompiled(
+  [command, ...words]: string[],
+  script: string,
+  dir: string,
+  killedAfter = Infinity,
+): Promise<{ stdout: string }> {
+  const compiled = compileSource(["kernel", "routing"]);
+  const module = join(compiled.directory, "routing", "opening-journal.js");
+  const child = spawn(command as string, [...words, "--input-type=module", "-e", script, module, dir], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let stdout = "";
+  child.stdout.on("data", (piece: Buffer) => {
+    stdout += piece.toString();
+    if (stdout.length >= killedAfter) child.kill("SIGKILL");
+  });
+  await new Promise((closed) => child.on("close", closed));
+  compiled.remove();
+  return { stdout };
+}
