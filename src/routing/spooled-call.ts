@@ -13,13 +13,9 @@ export type SpooledCall = Omit<InboundCall, "caller" | "callerName" | "diversion
 };
 
 export function toSpool(secrets: Secrets, call: InboundCall): SpooledCall {
-  const { caller, callerName, diversion, ...rest } = call;
-  return {
-    ...rest,
-    callerSealed: sealed(secrets, caller),
-    callerNameSealed: sealed(secrets, callerName),
-    diversionSealed: sealed(secrets, diversion),
-  };
+  const seal = (text: string | null): Buffer | null => (text === null ? null : secrets.seal(text));
+  const { caller, callerName, diversion } = call;
+  return spooledAs(call, { caller: seal(caller), callerName: seal(callerName), diversion: seal(diversion) });
 }
 
 /** As its record keeps it, so that nothing is sealed twice. */
@@ -27,12 +23,19 @@ export function toSpoolAs(
   call: InboundCall,
   record: Pick<NewCall, "caller" | "callerName" | "diversion">,
 ): SpooledCall {
-  const { caller: _caller, callerName: _callerName, diversion: _diversion, ...rest } = call;
+  const { caller, callerName, diversion } = record;
+  return spooledAs(call, { caller: caller.enc, callerName, diversion: diversion?.enc ?? null });
+}
+
+function spooledAs(
+  { caller: _caller, callerName: _callerName, diversion: _diversion, ...rest }: InboundCall,
+  sealed: Readonly<Record<"caller" | "callerName" | "diversion", Buffer | null>>,
+): SpooledCall {
   return {
     ...rest,
-    callerSealed: record.caller.enc?.toString("base64") ?? null,
-    callerNameSealed: record.callerName?.toString("base64") ?? null,
-    diversionSealed: record.diversion?.enc.toString("base64") ?? null,
+    callerSealed: sealed.caller?.toString("base64") ?? null,
+    callerNameSealed: sealed.callerName?.toString("base64") ?? null,
+    diversionSealed: sealed.diversion?.toString("base64") ?? null,
   };
 }
 
@@ -45,10 +48,6 @@ export function fromSpool(secrets: Secrets, spooled: SpooledCall): InboundCall {
     callerName: opened(secrets, callerNameSealed),
     diversion: opened(secrets, diversionSealed),
   };
-}
-
-function sealed(secrets: Secrets, text: string | null): string | null {
-  return text === null ? null : secrets.seal(text).toString("base64");
 }
 
 function opened(secrets: Secrets, text: string | null): string | null {

@@ -46,7 +46,7 @@ export class UnwrittenCalls {
   take(calls: readonly MatchedCall[]): readonly UnwrittenCall[] {
     if (!this.isBusyWith(calls.length)) return [];
     const { deps } = this;
-    const written = calls.map((matched) => {
+    const kept = calls.map((matched) => {
       const { call, callId, receivedAt } = matched;
       const record = newRecord(deps, matched);
       const entry: OpenedLater = { kind: "open", callId, receivedAt, call: toSpoolAs(call, record) };
@@ -54,13 +54,13 @@ export class UnwrittenCalls {
     });
     let file: JournalFile;
     try {
-      file = deps.journal.append(written.map(({ entry }) => entry));
+      file = deps.journal.append(kept.map(({ entry }) => entry));
     } catch (error) {
       deps.log.error("call.journal_failed", { error: messageOf(error) });
       return [];
     }
-    for (const { ref, record } of written) this.byKey.set(record.ingressKey, ref.callId);
-    return written.map((call) => ({ ...call, file }));
+    for (const { ref, record } of kept) this.byKey.set(record.ingressKey, ref.callId);
+    return kept.map((call) => ({ ...call, file }));
   }
 
   /** In the database or in the spool. */

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { type JournalFile, OpeningJournal } from "../../src/routing/opening-journal.js";
 import { Spool } from "../../src/routing/spool.js";
-import { compileSource } from "../support/compiled.js";
+import { ON_A_FULL_DISK, runCompiled } from "../support/run-compiled.js";
 
 interface Entry {
   readonly n: number;
@@ -143,7 +142,6 @@ describe("the journal of calls that ring", () => {
   });
 });
 
-/** As a full disk does, a limit on the size of files takes half of a batch and then nothing. */
 async function appendBeyondLimit(dir: string): Promise<{ refused: number; kept: Entry[] }> {
   const script = `
     const { OpeningJournal } = await import(process.argv[1]);
@@ -152,11 +150,7 @@ async function appendBeyondLimit(dir: string): Promise<{ refused: number; kept: 
     for (let n = 0; refused < 3; n += 2)
       try { journal.append([n, n + 1].map((n) => ({ n, text: "x".repeat(100) }))); } catch { refused++; }
     process.stdout.write(String(refused));`;
-  const { stdout } = await runCompiled(
-    ["bash", "-c", `trap "" XFSZ; ulimit -f 4; exec "$0" "$@"`, process.execPath],
-    script,
-    dir,
-  );
+  const { stdout } = await runCompiled({ module: "routing/opening-journal", script, dir, command: ON_A_FULL_DISK });
   const [name = ""] = readdirSync(dir);
   const lines = readFileSync(join(dir, name), "utf8").trimEnd().split("\n");
   return { refused: Number(stdout), kept: lines.map((line) => JSON.parse(line) as Entry) };
@@ -169,27 +163,7 @@ async function appendUntilKilled(dir: string, atLeast: number): Promise<number> 
     const { OpeningJournal } = await import(process.argv[1]);
     const journal = new OpeningJournal(process.argv[2], () => {});
     for (let n = 0; ; n++) { journal.append([{ n }]); writeSync(1, "."); }`;
-  const { stdout } = await runCompiled([process.execPath], script, dir, atLeast);
-  return stdout.length;
-}
-
-async function runCompiled(
-  [command, ...words]: string[],
-  script: string,
-  dir: string,
-  killedAfter = Infinity,
-): Promise<{ stdout: string }> {
-  const compiled = compileSource(["kernel", "routing"]);
-  const module = join(compiled.directory, "routing", "opening-journal.js");
-  const child = spawn(command as string, [...words, "--input-type=module", "-e", script, module, dir], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let stdout = "";
-  child.stdout.on("data", (piece: Buffer) => {
-    stdout += piece.toString();
-    if (stdout.length >= killedAfter) child.kill("SIGKILL");
-  });
-  await new Promise((closed) => child.on("close", closed));
-  compiled.remove();
-  return { stdout };
+  const run = await runCompiled({ module: "routing/opening-journal", script, dir, killedAfter: atLeast });
+  expect(run.signal).toBe("SIGKILL");
+  return run.stdout.length;
 }

@@ -1,12 +1,10 @@
-import { execFile, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { Spool } from "../../src/routing/spool.js";
-import { compileSource } from "../support/compiled.js";
+import { ON_A_FULL_DISK, runCompiled } from "../support/run-compiled.js";
 
 interface Entry {
   readonly n: number;
@@ -169,9 +167,7 @@ describe("Spool", () => {
   });
 });
 
-/** As a full disk does, a limit on the size of files takes half of a line and then nothing. */
 async function appendBeyondLimit(dir: string): Promise<{ readonly refused: number; readonly openFiles: number }> {
-  const compiled = compileSource(["kernel", "routing"]);
   const script = `
     import { readdirSync } from "node:fs";
     const { Spool } = await import(process.argv[1]);
@@ -180,35 +176,18 @@ async function appendBeyondLimit(dir: string): Promise<{ readonly refused: numbe
     let refused = 0;
     for (let n = 0; refused < 100; n++) try { spool.append({ n, text: "x".repeat(100) }); } catch { refused++; }
     console.log(JSON.stringify({ refused, openFiles: readdirSync("/dev/fd").length - before }));`;
-  const module = join(compiled.directory, "routing", "spool.js");
-  const limited = `trap "" XFSZ; ulimit -f 4; exec "$0" "$@"`;
-  const args = ["-c", limited, process.execPath, "--input-type=module", "-e", script, module, dir];
-  const { stdout } = await promisify(execFile)("bash", args);
-  compiled.remove();
+  const { stdout } = await runCompiled({ module: "routing/spool", script, dir, command: ON_A_FULL_DISK });
   return JSON.parse(stdout) as { refused: number; openFiles: number };
 }
 
 /** A process that appends with our own code and says so after each; killed without warning. @returns how many it had confirmed */
 async function appendUntilKilled(dir: string, atLeast: number): Promise<number> {
-  const compiled = compileSource(["kernel", "routing"]);
   const script = `
     import { writeSync } from "node:fs";
     const { Spool } = await import(process.argv[1]);
     const spool = new Spool(process.argv[2]);
     for (let n = 0; ; n++) { spool.append({ n }); writeSync(1, "."); }`;
-  const module = join(compiled.directory, "routing", "spool.js");
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script, module, dir], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let confirmed = 0;
-  await new Promise<void>((ended) => {
-    child.stdout.on("data", (dots: Buffer) => {
-      confirmed += dots.length;
-      if (confirmed >= atLeast) child.kill("SIGKILL");
-    });
-    child.on("close", () => ended());
-  });
-  compiled.remove();
-  expect(child.signalCode).toBe("SIGKILL");
-  return confirmed;
+  const run = await runCompiled({ module: "routing/spool", script, dir, killedAfter: atLeast });
+  expect(run.signal).toBe("SIGKILL");
+  return run.stdout.length;
 }

@@ -20,7 +20,6 @@ export interface TestRouting {
   readonly callLog: CallLog;
   readonly spool: Spool<SpoolEntry>;
   readonly journal: OpeningJournal<OpenedLater>;
-  readonly dir: string;
   /** Everything the spool has on disk right now, as text. */
   spooled(): string;
   stop(): Promise<void>;
@@ -45,7 +44,6 @@ export async function startRouting(
     callLog,
     spool,
     journal,
-    dir,
     spooled: () =>
       readdirSync(dir)
         .map((name) => readFileSync(join(dir, name), "utf8"))
