@@ -4,6 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { createLog } from "../../src/kernel/log.js";
+import { keepHeapLean } from "../../src/service/lean-heap.js";
 import { EdgeThread } from "../../src/sip/edge/edge-thread.js";
 
 interface Leg {
@@ -32,6 +33,7 @@ interface BareResponse {
 }
 const Srf = createRequire(import.meta.url)("drachtio-srf") as new () => BareSrf;
 
+keepHeapLean();
 const [business = "", numbers = ""] = process.argv.slice(2);
 const businesses = new Map(numbers.split(",").map((number) => [number, business]));
 const edge = new EdgeThread({

@@ -21,7 +21,8 @@ export interface CompiledRun {
 /** @returns what it wrote, and the signal that ended it */
 export async function runCompiled(run: CompiledRun): Promise<{ stdout: string; signal: NodeJS.Signals | null }> {
   const { module, script, dir, command = [process.execPath], killedAfter = Infinity } = run;
-  const compiled = compileSource(["kernel", "routing"]);
+  const [room = ""] = module.split("/");
+  const compiled = compileSource(["kernel", room]);
   const [program, ...words] = [...command, "--input-type=module", "-e", script];
   const child = spawn(program, [...words, join(compiled.directory, `${module}.js`), dir], {
     stdio: ["ignore", "pipe", "inherit"],

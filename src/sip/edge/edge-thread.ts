@@ -17,11 +17,6 @@ export interface EdgeThreadOptions extends EdgePlan {
   readonly workerFile?: URL;
 }
 
-/**
- * Two halves of 32 MB instead of V8's 16: nearly all that a packet leaves behind is garbage within milliseconds, and at 450 calls/s 40 % fewer scavenges
- * stop the thread (39 instead of 66 in 12 s). CPU a call did not differ measurably; 192 MB had as many.
- */
-const NURSERY_MB = 64;
 /** Binding sockets and answering take milliseconds, hanging up at a stop one second. A thread that says nothing for this long hangs, and is ended. */
 const COMMAND_MS_MAX = 10_000;
 /**
@@ -131,7 +126,7 @@ export class EdgeThread {
       ...(search === undefined ? {} : { search }),
     };
     const file = this.options.workerFile ?? new URL("./edge-worker.js", import.meta.url);
-    const worker = new Worker(file, { workerData, resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB } });
+    const worker = new Worker(file, { workerData });
     this.worker = worker;
     worker.on("message", (notice: EdgeNotice) => this.onNotice(notice));
     worker.on("error", (error) => this.options.log.error("edge.thread_failed", { error }));
