@@ -1,27 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type JournalFile, OpeningJournal } from "../../src/routing/opening-journal.js";
 import { Spool } from "../../src/routing/spool.js";
 import { ON_A_FULL_DISK, runCompiled } from "../support/run-compiled.js";
-
-interface Entry {
-  readonly n: number;
-  readonly text?: string;
-}
-
-const made: string[] = [];
-afterEach(() => {
-  for (const dir of made.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
-
-function freshDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), "ringmatch-journal-"));
-  made.push(dir);
-  return join(dir, "spool");
-}
+import { type Entry, freshSpoolDir } from "../support/spool-entries.js";
 
 /** As the service starts: the spool takes over what the journal of a former life left. */
 function start(dir: string): { journal: OpeningJournal<Entry>; spool: Spool<Entry> } {
@@ -42,7 +26,7 @@ const numbered = (from: number, count: number): Entry[] => Array.from({ length: 
 
 describe("the journal of calls that ring", () => {
   it("is empty when all are written, and leaves nothing behind", () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const { journal } = start(dir);
     const file = journal.append(numbered(0, 3));
     journal.written(file, 1);
@@ -54,7 +38,7 @@ describe("the journal of calls that ring", () => {
   });
 
   it("is for the service alone", () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const file = start(dir).journal.append(numbered(0, 1));
     expect([statSync(dir).mode & 0o777, statSync(file.path).mode & 0o777]).toEqual([0o700, 0o600]);
   });
@@ -64,7 +48,7 @@ describe("the journal of calls that ring", () => {
       fc.asyncProperty(
         fc.array(fc.record({ count: fc.integer({ min: 1, max: 4 }), isWritten: fc.boolean() }), { maxLength: 60 }),
         async (steps) => {
-          const dir = freshDir();
+          const dir = freshSpoolDir();
           const { journal } = start(dir);
           const unwritten: number[] = [];
           const later: { file: JournalFile; count: number }[] = [];
@@ -91,7 +75,7 @@ describe("the journal of calls that ring", () => {
   });
 
   it("does not grow while calls come without a pause and are written a moment later", () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const { journal } = start(dir);
     const under: JournalFile[] = [];
     let largest = 0;
@@ -108,7 +92,7 @@ describe("the journal of calls that ring", () => {
   });
 
   it("is adopted whole, beside what was adopted before and could not be written yet", async () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     start(dir).journal.append(numbered(0, 2));
     const second = start(dir);
     expect(second.spool.isEmpty).toBe(false);
@@ -126,14 +110,14 @@ describe("the journal of calls that ring", () => {
   });
 
   it("takes all of them or none when the disk is full, and goes on when it is not", async () => {
-    const { refused, kept } = await appendBeyondLimit(freshDir());
+    const { refused, kept } = await appendBeyondLimit(freshSpoolDir());
     expect(refused).toBe(3);
     expect(kept.length).toBeGreaterThan(10);
     expect(kept.every(({ text }) => text === "x".repeat(100))).toBe(true);
   });
 
   it("survives kill -9: every call whose append returned is there for the next life", async () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const confirmed = await appendUntilKilled(dir, 500);
     const left = await numbersLeft(start(dir).spool);
     expect(confirmed).toBeGreaterThanOrEqual(500);

@@ -1,26 +1,10 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Spool } from "../../src/routing/spool.js";
 import { ON_A_FULL_DISK, runCompiled } from "../support/run-compiled.js";
-
-interface Entry {
-  readonly n: number;
-  readonly text?: string;
-}
-
-const made: string[] = [];
-afterEach(() => {
-  for (const dir of made.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
-
-function freshDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), "ringmatch-spool-"));
-  made.push(dir);
-  return join(dir, "spool");
-}
+import { type Entry, freshSpoolDir } from "../support/spool-entries.js";
 
 async function readAll(spool: Spool<Entry>): Promise<{ entries: Entry[]; broken: string[] }> {
   const entries: Entry[] = [];
@@ -37,7 +21,7 @@ async function readAll(spool: Spool<Entry>): Promise<{ entries: Entry[]; broken:
 
 describe("Spool", () => {
   it("gives back what was appended, in order, once, and is empty then", async () => {
-    const spool = new Spool<Entry>(freshDir());
+    const spool = new Spool<Entry>(freshSpoolDir());
     expect(spool.isEmpty).toBe(true);
     for (let n = 0; n < 1_000; n++) spool.append({ n, text: "x".repeat(n) });
     expect(spool.isEmpty).toBe(false);
@@ -53,7 +37,7 @@ describe("Spool", () => {
       fc.asyncProperty(
         fc.array(fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\u2028", "\n", "\r\n", "☎️"))),
         async (texts) => {
-          const spool = new Spool<Entry>(freshDir());
+          const spool = new Spool<Entry>(freshSpoolDir());
           texts.forEach((text, n) => spool.append({ n, text }));
           expect((await readAll(spool)).entries).toEqual(texts.map((text, n) => ({ n, text })));
           spool.close();
@@ -64,7 +48,7 @@ describe("Spool", () => {
   });
 
   it("keeps files for the service alone", () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const spool = new Spool<Entry>(dir);
     spool.append({ n: 1 });
     spool.close();
@@ -73,7 +57,7 @@ describe("Spool", () => {
   });
 
   it("keeps everything when writing fails half-way, and replays from the start, with what came meanwhile after it", async () => {
-    const spool = new Spool<Entry>(freshDir());
+    const spool = new Spool<Entry>(freshSpoolDir());
     for (let n = 0; n < 5; n++) spool.append({ n });
     const seen: number[] = [];
     const failing = spool.replay(
@@ -93,7 +77,7 @@ describe("Spool", () => {
   });
 
   it("does not lose what is appended while it replays", async () => {
-    const spool = new Spool<Entry>(freshDir());
+    const spool = new Spool<Entry>(freshSpoolDir());
     spool.append({ n: 0 });
     await spool.replay(
       () => {
@@ -107,7 +91,7 @@ describe("Spool", () => {
   });
 
   it("passes over a line that a crash cut short, tells of it, and loses neither what is before nor what comes after", async () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const first = new Spool<Entry>(dir);
     first.append({ n: 1 });
     first.close();
@@ -119,7 +103,7 @@ describe("Spool", () => {
   });
 
   it("finds what a former life left, also what it was replaying when it died", async () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const first = new Spool<Entry>(dir);
     first.append({ n: 2 });
     first.close();
@@ -130,7 +114,7 @@ describe("Spool", () => {
   });
 
   it("reads lines longer than what is read at a time", async () => {
-    const spool = new Spool<Entry>(freshDir());
+    const spool = new Spool<Entry>(freshSpoolDir());
     const text = "ä".repeat(300_000);
     spool.append({ n: 1, text });
     spool.append({ n: 2 });
@@ -138,7 +122,7 @@ describe("Spool", () => {
   });
 
   it("sets refused entries aside in a file of their own", () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const spool = new Spool<Entry>(dir);
     spool.setAside({ n: 1 });
     spool.setAside({ n: 2 });
@@ -147,7 +131,7 @@ describe("Spool", () => {
   });
 
   it("survives kill -9: everything whose append returned is there for the next life", async () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const confirmed = await appendUntilKilled(dir, 500);
     const { entries } = await readAll(new Spool<Entry>(dir));
     expect(confirmed).toBeGreaterThanOrEqual(500);
@@ -157,7 +141,7 @@ describe("Spool", () => {
   });
 
   it("on a full disk refuses each entry and keeps no file open for it; what was taken before is still there", async () => {
-    const dir = freshDir();
+    const dir = freshSpoolDir();
     const { refused, openFiles } = await appendBeyondLimit(dir);
     expect(refused).toBe(100);
     expect(openFiles).toBeLessThanOrEqual(1);

@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { runCompiled } from "../support/run-compiled.js";
 
 /** As `npm start` gives it to the main thread. */
@@ -21,9 +18,6 @@ const THREAD = `
   console.log(bytes / 1_048_576);
 `;
 
-const dir = mkdtempSync(join(tmpdir(), "lean-heap-"));
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
-
 async function youngMb(before: string): Promise<number> {
   const script = `
     import { Worker } from "node:worker_threads";
@@ -31,7 +25,7 @@ async function youngMb(before: string): Promise<number> {
     ${before}
     new Worker(${JSON.stringify(THREAD)}, { eval: true });
   `;
-  const { stdout } = await runCompiled({ module: "service/lean-heap", script, dir, command: NODE });
+  const { stdout } = await runCompiled({ module: "service/lean-heap", script, command: NODE });
   return Number(stdout);
 }
 
