@@ -1365,6 +1365,14 @@ AS $function$
   from account a cross join lateral billing_cycle(a.billing_day, a.time_zone, p_now) c where a.id = p_account
 $function$;
 
+CREATE OR REPLACE FUNCTION public.analyze_log_less(p_partition text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  execute format('alter table %I set (autovacuum_analyze_scale_factor = 0.5)', p_partition);
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.begin_pool_scaling()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1447,12 +1455,21 @@ CREATE OR REPLACE FUNCTION public.ensure_partition(p_table text, p_column text, 
  RETURNS integer
  LANGUAGE plpgsql
 AS $function$
+declare
+  v_column name;
 begin
   if to_regclass(p_name) is not null then
     return 0;
   end if;
   -- Attaching, unlike "create table … partition of", lets presentations and calls go on meanwhile.
   execute format('create table %I (like %I including defaults including constraints)', p_name, p_table);
+  perform analyze_log_less(p_name);
+  -- "like" leaves that out. Until PostgreSQL 16 a column without a word of its own had -1.
+  for v_column in
+    select attname from pg_attribute where attrelid = p_table::regclass and attnum > 0 and not attisdropped and attstattarget = 0
+  loop
+    execute format('alter table %I alter column %I set statistics 0', p_name, v_column);
+  end loop;
   execute format('with moved as (delete from %I where %I >= %L and %I < %L returning *) insert into %I select * from moved',
     p_table || '_default', p_column, p_from, p_column, p_to, p_name);
   execute format('alter table %I attach partition %I for values from (%L) to (%L)', p_table, p_name, p_from, p_to);

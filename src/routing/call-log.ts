@@ -13,7 +13,8 @@ import type { CallEvent } from "../telephony/call-event.js";
 import { EventBatch, type GatheredEvents } from "./event-batch.js";
 import { foldEvents, foldEventsByKey } from "./fold-events.js";
 import type { InboundCall } from "./inbound-call.js";
-import { type MatchedCall, type OpenCallDeps, type OpenedCall, openLateCalls } from "./open-call.js";
+import type { MatchedCall, OpenCallDeps, OpenedCall } from "./open-call.js";
+import { openLateCalls } from "./open-late-calls.js";
 import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
 import type { OpeningJournal } from "./opening-journal.js";
 import { Rush } from "./rush.js";
@@ -189,10 +190,15 @@ export class CallLog {
   private newReplay(): SpoolReplay {
     const { db, secrets, spool, log } = this.options;
     return new SpoolReplay({
-      open: (entries) =>
+      open: (calls) =>
         openLateCalls(
           this.options,
-          entries.map(({ call, callId, receivedAt }) => ({ call: fromSpool(secrets, call), callId, receivedAt })),
+          calls.map(({ entry: { call, callId, receivedAt }, events }) => ({
+            call: fromSpool(secrets, call),
+            callId,
+            receivedAt,
+            events,
+          })),
         ),
       fold: (entries) => db.transaction((tx) => foldEvents(tx, entries)),
       foldByKey: async (entries) => {

@@ -1,16 +1,11 @@
 /**
  * Gives an ingress call its record, once: matched on the number's row (or, late, on the log), inserted under its key, and, when no business holds
- * the number, logged as an intercept in the same transaction. One call at a time here; opening-batch.ts opens many, of the same parts.
+ * the number, logged as an intercept in the same transaction. One call at a time here; opening-batch.ts opens many, and open-late-calls.ts,
+ * of the same parts.
  */
 import { type CallRef, findCallByKey, readStanding } from "../attribution/calls.store.js";
 import { matchCall } from "../attribution/match.js";
-import {
-  type NumberFacts,
-  readNumberFacts,
-  readNumberFactsAt,
-  readNumbersFactsAt,
-  type SeenNumber,
-} from "../attribution/match.store.js";
+import { type NumberFacts, readNumberFacts, readNumberFactsAt, type SeenNumber } from "../attribution/match.store.js";
 import { type AttributionFields, insertCalls, type NewCall } from "../attribution/new-calls.store.js";
 import type { Database, Queryable } from "../db/database.js";
 import type { Instant } from "../kernel/clock.js";
@@ -75,29 +70,6 @@ export async function openCall(
     ? await writeIntercepted(deps, matched)
     : (await insertCalls(deps.db, [newRecord(deps, matched)])).has(callId);
   return isNew ? openedFirst(matched) : openedAgain(deps, matched);
-}
-
-export interface LateOpening extends Opening {
-  /** By the database's clock as known then. */
-  readonly receivedAt: Instant;
-}
-
-/** Many calls that could not be opened in time. What fails half-way may be tried again: a call that has its record keeps it. */
-export async function openLateCalls(deps: OpenCallDeps, calls: readonly LateOpening[]): Promise<void> {
-  const seen = await readNumbersFactsAt(
-    deps.db,
-    calls.map(({ call, receivedAt }) => ({ e164: call.promoNumber, at: receivedAt })),
-  );
-  const matched = calls.map((late, index) =>
-    decideCall(late, { now: late.receivedAt, facts: seen[index] ?? null, isLate: true }),
-  );
-  const together = matched.filter((call) => !isIntercepted(call));
-  if (together.length > 0)
-    await insertCalls(
-      deps.db,
-      together.map((call) => newRecord(deps, call)),
-    );
-  for (const call of matched) if (isIntercepted(call)) await writeIntercepted(deps, call);
 }
 
 export function decideCall(opening: Opening, seen: SeenNumber & { readonly isLate: boolean }): MatchedCall {

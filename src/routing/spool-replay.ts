@@ -1,9 +1,10 @@
 /**
- * Brings what the spool holds back into the database, some hundred lines at a time: their calls are opened together, then their events folded together.
- * A backlog must not cost the calls that ring now what caused it. Used by the call log, one for each replay.
+ * Brings what the spool holds back into the database, some hundred lines at a time: their calls are opened together, with what happened to them, then the
+ * other events folded together. A backlog must not cost the calls that ring now what caused it. Used by the call log, one for each replay.
  */
 import { inHalves } from "../db/in-halves.js";
 import type { CallId } from "../kernel/ids.js";
+import type { CallEvent } from "../telephony/call-event.js";
 import type { OpenedLater, SpoolEntry } from "./spooled-call.js";
 
 /** Lines of one round: of a call in a rush there are four, and many calls at a time cost little more than one. */
@@ -11,9 +12,18 @@ const ROUND_MAX = 1_024;
 
 type Events = SpoolEntry & { readonly kind: "events" };
 
+/** A call to be opened, and what is known of it in the same round. */
+export interface LateCall {
+  readonly entry: OpenedLater;
+  readonly events: readonly CallEvent[];
+}
+
 export interface ReplayWork {
-  /** Each key once. May be asked again for some of them. */
-  readonly open: (entries: readonly OpenedLater[]) => Promise<void>;
+  /**
+   * Each key once. May be asked again for some of them.
+   * @returns the calls whose events are written with them
+   */
+  readonly open: (calls: readonly LateCall[]) => Promise<ReadonlySet<CallId>>;
   /** @returns the calls that were written; the others have no record under that id */
   readonly fold: (entries: readonly Events[]) => Promise<ReadonlySet<CallId>>;
   /** For events of calls that were opened under another id, or at another time: matched in time, and answered too late. */
@@ -46,17 +56,35 @@ export class SpoolReplay {
   async settle(): Promise<void> {
     const opens = [...this.opens.values()];
     const tries = Math.max(0, ...opens.map((entries) => entries.length));
-    const events = [...this.events.values()];
+    const events = new Map(this.events);
     this.lines = 0;
     this.opens.clear();
     this.events.clear();
     // The first of a key that can be opened gives the record its id; the others find it.
     for (let n = 0; n < tries; n++)
-      await this.together(
+      await this.openAll(
         opens.flatMap((entries) => entries[n] ?? []),
-        this.work.open,
+        events,
       );
-    await this.foldAll(events);
+    await this.foldAll([...events.values()]);
+  }
+
+  /** @param events of them those are taken out that are written with their calls */
+  private async openAll(entries: readonly OpenedLater[], events: Map<CallId, Events>): Promise<void> {
+    const refused: OpenedLater[] = [];
+    await inHalves(
+      entries.map((entry) => ({ entry, events: events.get(entry.callId)?.events ?? [] })),
+      {
+        work: async (calls) => {
+          for (const callId of await this.work.open(calls)) events.delete(callId);
+        },
+        refuse: ({ entry }) => refused.push(entry),
+      },
+    );
+    // It may be for an event: the call is opened without, and its events stand trial by themselves.
+    await this.together(refused, async (some) => {
+      await this.work.open(some.map((entry) => ({ entry, events: [] })));
+    });
   }
 
   private async foldAll(entries: readonly Events[]): Promise<void> {

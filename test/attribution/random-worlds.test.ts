@@ -17,14 +17,8 @@ import type { Pool } from "../../src/pool/pools.store.js";
 import { presentBatch, renewLocks } from "../../src/pool/presentations.store.js";
 import { defaultQuarantineSettings, writeQuarantineSettings } from "../../src/pool/quarantine-settings.js";
 import type { OverflowBehaviour } from "../../src/pool/ring-pool.js";
-import {
-  decideCall,
-  isIntercepted,
-  type LateOpening,
-  newRecord,
-  openLateCalls,
-  writeIntercepted,
-} from "../../src/routing/open-call.js";
+import { decideCall, isIntercepted, newRecord, writeIntercepted } from "../../src/routing/open-call.js";
+import { type LateOpening, openLateCalls } from "../../src/routing/open-late-calls.js";
 import type { E164 } from "../../src/telephony/e164.js";
 import { atTime } from "../support/at-time.js";
 import { freshDatabase } from "../support/database.js";
@@ -285,7 +279,7 @@ const STEPS: Record<Step["do"], Play> = {
   },
   late: async (played, { a }) => {
     const call = inboundCall(numberCalled(played, a));
-    played.waiting.push({ call, callId: ids.next("call"), receivedAt: played.now });
+    played.waiting.push({ call, callId: ids.next("call"), receivedAt: played.now, events: [] });
   },
   settle: async (played) => {
     const calls = played.waiting.splice(0);

@@ -64,4 +64,27 @@ describe("ensure_partitions", () => {
     await ensure(at, 1);
     expect((await where()).map((r) => r.place)).toEqual(["presentation_20330303", "presentation_20330304"]);
   });
+
+  it("gives each what its table says of statistics, and few new ones to a log that grows", async () => {
+    await ensure(Date.parse("2034-01-15T00:00:00Z"), 0);
+    const uncounted = (table: string) =>
+      rows<{ name: string }>(
+        db,
+        "select attname as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and attstattarget = 0 order by 1",
+        [table],
+      );
+    for (const [table, partition, one] of [
+      ["call", "call_203401", "progress"],
+      ["presentation", "presentation_20340115", "context"],
+    ] as const) {
+      expect(await uncounted(partition)).toEqual(await uncounted(table));
+      expect(await uncounted(partition)).toContainEqual({ name: one });
+      expect(await uncounted(`${table}_default`)).toEqual(await uncounted(table));
+    }
+    const options = await rows<{ options: string[] }>(
+      db,
+      "select distinct c.reloptions as options from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent in ('call'::regclass, 'presentation'::regclass)",
+    );
+    expect(options).toEqual([{ options: ["autovacuum_analyze_scale_factor=0.5"] }]);
+  });
 });

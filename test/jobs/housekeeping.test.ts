@@ -4,7 +4,8 @@ import type { Database } from "../../src/db/database.js";
 import { closeFormerLife } from "../../src/jobs/housekeeping.js";
 import { purge } from "../../src/jobs/purge.js";
 import { silentLog } from "../../src/kernel/log.js";
-import { openCall, openLateCalls } from "../../src/routing/open-call.js";
+import { openCall } from "../../src/routing/open-call.js";
+import { openLateCalls } from "../../src/routing/open-late-calls.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { startRouting } from "../support/routing.js";
@@ -52,6 +53,7 @@ it("closes all of them, however many, and none of the present life", async () =>
         call: { ...inboundCall(number), ingressKey: `sip:loopback:${name}`, node: "busy" },
         callId: ids.next("call"),
         receivedAt,
+        events: [],
       })),
     );
   const before = await databaseNow(db);

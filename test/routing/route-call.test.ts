@@ -452,6 +452,66 @@ describe("replaying the spool", () => {
     });
   });
 
+  it("writes calls together with what happened to them, once, and judges them as any other", async () => {
+    const node = await makeNode();
+    const world = await makeWorld(db, 1);
+    const { e164, presentationId } = await present(world, MINUTE);
+    const calls = Array.from({ length: 10 }, () => inboundCall(e164, { caller: CALLER }));
+    node.proxy.cut();
+    for (const call of calls) {
+      const { ref } = await routeCall(node.deps, call);
+      await node.callLog.record(ref, answeredAndEnded(ref.receivedAt), call.ingressKey);
+    }
+    node.proxy.restore();
+    const transactions = vi.spyOn(node.deps.db, "transaction");
+    await until("the database is there", async () => {
+      transactions.mockClear();
+      await replayed(node);
+      return node.spool.isEmpty;
+    });
+    expect(transactions).toHaveBeenCalledOnce();
+    const records = await Promise.all(calls.map((call) => recordOfKey(call.ingressKey)));
+    for (const record of records)
+      expect(record).toMatchObject({
+        status: "completed",
+        talkMs: 60_000,
+        pddMs: 100,
+        attribution: { outcome: "matched", presentationId, late: true, confidence: expect.closeTo(1, 1) },
+      });
+    const [written] = await rows(
+      db,
+      "select count(*)::int as n, count(judged_at)::int as judged, count(finished_at)::int as finished, sum(calls_before)::int as before from call where id = any ($1)",
+      [records.map(({ id }) => id)],
+    );
+    // Each knows how many of its caller's came before it: 0 + 1 + … + 9.
+    expect(written).toEqual({ n: 10, judged: 10, finished: 10, before: 45 });
+  });
+
+  it("sets aside the event that the database will never take, and not the call that it is of", async () => {
+    const node = await makeNode();
+    const { e164 } = await present(await makeWorld(db, 1), MINUTE);
+    const calls = Array.from({ length: 3 }, () => inboundCall(e164));
+    node.proxy.cut();
+    for (const [index, call] of calls.entries()) {
+      const { ref } = await routeCall(node.deps, call);
+      const [started, ...rest] = answeredAndEnded(ref.receivedAt);
+      const bad: CallEvent = { kind: "attempt_started", index: 0, target: "sip:\u0000", at: ref.receivedAt };
+      await node.callLog.record(ref, [(index === 1 ? bad : started) as CallEvent, ...rest], call.ingressKey);
+    }
+    node.proxy.restore();
+    await replayed(node);
+    expect(node.spool.isEmpty).toBe(true);
+    const records = await Promise.all(calls.map((call) => recordOfKey(call.ingressKey)));
+    expect(records.map(({ status }) => status)).toEqual(["completed", "ringing", "completed"]);
+    const aside = readFileSync(node.spoolFile.replace("calls.ndjson", "calls.refused.ndjson"), "utf8");
+    expect(
+      aside
+        .trim()
+        .split("\n")
+        .map((line) => [JSON.parse(line).kind, JSON.parse(line).ref.callId]),
+    ).toEqual([["events", records[1]?.id]]);
+  });
+
   it("sets aside what the database will never take, and writes the rest", async () => {
     const node = await makeNode();
     const { e164 } = await present(await makeWorld(db, 1), MINUTE);
