@@ -53,6 +53,13 @@ const AFTER_FAILURE_MS = 15_000;
  */
 const AFTER_CLIMBS_MS = 35_000;
 /**
+ * Before each round of delays: V8 collects everything in a process that has been idle for eight seconds, with four threads for half a second, and that was
+ * the other side's, in the middle of this one's round (seen by perf: half of the machine, calls waited 150 ms).
+ */
+const BEFORE_DELAYS_MS = 15_000;
+/** What an idle process gave back it fetches again with the first calls; they are not counted, of either side. */
+const RUN_IN_S = 3;
+/**
  * So slow that the first 20,000 calls last longer than the 32 s for which the edge remembers a call (RFC 3261 timers B, H, J): both readings then see as
  * many remembered calls.
  */
@@ -107,6 +114,8 @@ async function measureDelays(bench: Bench, sides: readonly Side[]): Promise<Reco
   const delaysMs: Record<SideName, number[][]> = { bare: [], full: [] };
   for (let round = 0; round < bench.plan.delayRounds; round++)
     for (const side of inTurn(sides, round)) {
+      await wait(BEFORE_DELAYS_MS, undefined, { signal: bench.signal });
+      await step(bench, side, { rate: DELAY_RATE, calls: DELAY_RATE * RUN_IN_S });
       const made = await step(bench, side, { rate: DELAY_RATE, calls: DELAY_RATE * bench.plan.stepS, isTimed: true });
       delaysMs[side.name].push([...made.delaysMs]);
       const p99 = percentile(made.delaysMs, 0.99);

@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Database, isUnavailable, openDatabase, sql, sqlState, timestamp } from "../../src/db/database.js";
 import { Listener } from "../../src/db/listen.js";
 import { migrate, refuseOldServer } from "../../src/db/migrate.js";
 import { silentLog } from "../../src/kernel/log.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { freshDatabase, rows } from "../support/database.js";
+import { until } from "../support/until.js";
 
 const { db, url } = await freshDatabase();
 
@@ -43,6 +44,32 @@ describe("values", () => {
     });
     expect(timestamp(0)).toBe("1970-01-01T00:00:00.000Z");
     expect(timestamp(null)).toBeNull();
+  });
+});
+
+describe("connections", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it("of a rush outlast the lull after it, and some stay for good", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const database = openDatabase({ url, log: silentLog, applicationName: "a rush" });
+    toStop.push(() => database.close());
+    const held = async (): Promise<number | undefined> => {
+      const [row] = await rows<{ n: number }>(
+        db,
+        "select count(*)::int as n from pg_stat_activity where application_name = 'a rush'",
+      );
+      return row?.n;
+    };
+    const rush = () =>
+      Promise.all(Array.from({ length: 10 }, () => database.query(sql("test_nap", "select pg_sleep(0.1)"))));
+    await rush();
+    expect(await held()).toBe(10);
+    await vi.advanceTimersByTimeAsync(299_000);
+    expect(await held()).toBe(10);
+    await vi.advanceTimersByTimeAsync(2_000);
+    vi.useRealTimers();
+    await until("those that are too many are gone", async () => (await held()) === 4);
   });
 });
 
@@ -130,6 +157,7 @@ describe("faults", () => {
     const { proxy, database } = await proxied();
     const sleeping = database.query({ name: "", text: "select pg_sleep(10)" });
     await until(
+      "the statement runs",
       async () => (await rows(db, "select 1 from pg_stat_activity where query = 'select pg_sleep(10)'")).length > 0,
     );
     proxy.cut();
@@ -152,6 +180,7 @@ describe("faults", () => {
     // Expected at once: the session may end before the answer to our own statement is read.
     const refused = expect(database.query({ name: "", text: "select pg_sleep(9)" })).rejects.toMatchObject(unavailable);
     await until(
+      "the statement runs",
       async () => (await rows(db, "select 1 from pg_stat_activity where query = 'select pg_sleep(9)'")).length > 0,
     );
     await rows(db, "select pg_terminate_backend($1)", [session?.pid]);
@@ -181,13 +210,13 @@ describe("Listener", () => {
     toStop.push(() => listener.stop());
     expect(heard).toEqual([null]);
     await rows(db, "select pg_notify('test_channel', 'one')");
-    await until(() => heard.length === 2);
+    await until("2 are heard", () => heard.length === 2);
     proxy.cut();
     await rows(db, "select pg_notify('test_channel', 'lost')");
     proxy.restore();
-    await until(() => heard.length === 3);
+    await until("3 are heard", () => heard.length === 3);
     await rows(db, "select pg_notify('test_channel', 'two')");
-    await until(() => heard.length === 4);
+    await until("4 are heard", () => heard.length === 4);
     expect(heard).toEqual([null, "one", null, "two"]);
   });
 });
@@ -221,11 +250,3 @@ describe("migrate", () => {
     expect(await migrate({ database: db, log: silentLog })).toEqual([]);
   });
 });
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1_000; i++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("It did not come true within 10 s.");
-}
