@@ -53,7 +53,7 @@ const QUERY_TIMEOUT_MS = 12_000;
  * lives, and what a rush needed besides outlasts the lull before the next one.
  */
 const CONNECTIONS_KEPT = 4;
-const IDLE_TIMEOUT_MS = 300_000;
+const IDLE_TIMEOUT_MS = 60_000;
 /** Routers and load balancers forget a silent connection, some after four minutes, and tell nobody: it is probed before that. */
 const KEEP_ALIVE_AFTER_MS = 60_000;
 

@@ -29,8 +29,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const dataDir = await openDataDir({ path, clock: systemClock, log });
   const searchPath = process.env["PATH"] ?? "";
   const common = { dataDir, clock: systemClock, log, searchPath };
-  // The tests' data dies with them: no need to wait for a disk.
-  const postgres = await startEmbeddedPostgres({ ...common, settings: { fsync: "off", max_connections: "200" } });
+  // The tests' data dies with them: no need to wait for a disk. Files that start many services (one a carrier) run beside others, and each keeps its
+  // connections for a while.
+  const postgres = await startEmbeddedPostgres({ ...common, settings: { fsync: "off", max_connections: "500" } });
   const redis = await startEmbeddedRedis(common);
   await makeTemplate(postgres.url);
   project.provide("postgresUrl", postgres.url);
