@@ -53,8 +53,8 @@ const AFTER_FAILURE_MS = 15_000;
  */
 const AFTER_CLIMBS_MS = 35_000;
 /**
- * Before each round of delays: V8 collects everything in a process that has been idle for eight seconds, with four threads for half a second, and that was
- * the other side's, in the middle of this one's round (seen by perf: half of the machine, calls waited 150 ms).
+ * Before each round of delays: V8 collects everything in a process that has been idle for eight seconds, and that is the other side, in the middle of this
+ * one's round (perf: four threads, by their ids the other side's, had half of the machine for 0.35 s; calls waited 150 ms).
  */
 const BEFORE_DELAYS_MS = 15_000;
 /** What an idle process gave back it fetches again with the first calls; they are not counted, of either side. */

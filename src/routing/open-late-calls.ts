@@ -6,7 +6,7 @@ import { readNumbersFactsAt } from "../attribution/match.store.js";
 import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
 import type { CallEvent } from "../telephony/call-event.js";
-import { foldEvents } from "./fold-events.js";
+import { type CallEvents, foldEvents } from "./fold-events.js";
 import {
   decideCall,
   isIntercepted,
@@ -32,16 +32,12 @@ export async function openLateCalls(deps: OpenCallDeps, calls: readonly LateOpen
     deps.db,
     calls.map(({ call, receivedAt }) => ({ e164: call.promoNumber, at: receivedAt })),
   );
-  const matched = calls.map((late, index) => ({
-    call: decideCall(late, { now: late.receivedAt, facts: seen[index] ?? null, isLate: true }),
-    events: late.events,
-  }));
-  for (const { call } of matched) if (isIntercepted(call)) await writeIntercepted(deps, call);
-  const together = matched.flatMap(({ call, events }) => {
-    const { callId, receivedAt } = call;
-    return isIntercepted(call)
-      ? []
-      : { ref: { callId, receivedAt }, events, opening: { record: newRecord(deps, call) } };
-  });
+  const together: CallEvents[] = [];
+  for (const [index, late] of calls.entries()) {
+    const { callId, receivedAt, events } = late;
+    const matched = decideCall(late, { now: receivedAt, facts: seen[index] ?? null, isLate: true });
+    if (isIntercepted(matched)) await writeIntercepted(deps, matched);
+    else together.push({ ref: { callId, receivedAt }, events, opening: { record: newRecord(deps, matched) } });
+  }
   return together.length === 0 ? new Set() : deps.db.transaction((tx) => foldEvents(tx, together));
 }

@@ -2,6 +2,7 @@
  * Brings what the spool holds back into the database, some hundred lines at a time: their calls are opened together, with what happened to them, then the
  * other events folded together. A backlog must not cost the calls that ring now what caused it. Used by the call log, one for each replay.
  */
+import { isUnavailable } from "../db/database.js";
 import { inHalves } from "../db/in-halves.js";
 import type { CallId } from "../kernel/ids.js";
 import type { CallEvent } from "../telephony/call-event.js";
@@ -72,39 +73,45 @@ export class SpoolReplay {
   /** @param events of them those are taken out that are written with their calls */
   private async openAll(entries: readonly OpenedLater[], events: Map<CallId, Events>): Promise<void> {
     const refused: OpenedLater[] = [];
-    await inHalves(
+    await this.together(
       entries.map((entry) => ({ entry, events: events.get(entry.callId)?.events ?? [] })),
-      {
-        work: async (calls) => {
-          for (const callId of await this.work.open(calls)) events.delete(callId);
-        },
-        refuse: ({ entry }) => refused.push(entry),
+      async (calls) => {
+        for (const callId of await this.work.open(calls)) events.delete(callId);
       },
+      ({ entry }, error) => !isUnavailable(error) && refused.push(entry) > 0,
     );
     // It may be for an event: the call is opened without, and its events stand trial by themselves.
-    await this.together(refused, async (some) => {
-      await this.work.open(some.map((entry) => ({ entry, events: [] })));
-    });
+    await this.together(
+      refused,
+      async (some) => void (await this.work.open(some.map((entry) => ({ entry, events: [] })))),
+      this.work.setAside,
+    );
   }
 
   private async foldAll(entries: readonly Events[]): Promise<void> {
     const unwritten: Events[] = [];
-    await this.together(entries, async (some) => {
-      const written = await this.work.fold(some);
-      unwritten.push(...some.filter(({ ref }) => !written.has(ref.callId)));
-    });
-    await this.together(unwritten, this.work.foldByKey);
+    await this.together(
+      entries,
+      async (some) => {
+        const written = await this.work.fold(some);
+        unwritten.push(...some.filter(({ ref }) => !written.has(ref.callId)));
+      },
+      this.work.setAside,
+    );
+    await this.together(unwritten, this.work.foldByKey, this.work.setAside);
   }
 
-  private async together<E extends SpoolEntry>(
-    entries: readonly E[],
-    work: (some: readonly E[]) => Promise<void>,
+  /** @param isAtFault takes note of what is refused; false when the fault is not the item's own */
+  private async together<T>(
+    items: readonly T[],
+    work: (some: readonly T[]) => Promise<void>,
+    isAtFault: (item: T, error: unknown) => boolean,
   ): Promise<void> {
     const failures: unknown[] = [];
-    await inHalves(entries, {
+    await inHalves(items, {
       work,
-      refuse: (entry, error) => {
-        if (!this.work.setAside(entry, error)) failures.push(error);
+      refuse: (item, error) => {
+        if (!isAtFault(item, error)) failures.push(error);
       },
     });
     if (failures.length > 0) throw failures[0];
