@@ -36,6 +36,8 @@ export interface DatabaseOptions {
   /** 16 by default: measured enough to keep a 2-core PostgreSQL busy. */
   readonly connectionsMax?: number;
   readonly applicationName?: string;
+  /** Of each of its sessions. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly log: Log;
 }
 
@@ -59,7 +61,7 @@ const KEEP_ALIVE_AFTER_MS = 60_000;
 
 export function openDatabase(options: DatabaseOptions): Database {
   const config: pg.PoolConfig = {
-    connectionString: withOptions(options.url),
+    connectionString: withOptions(options.url, options.settings),
     max: options.connectionsMax ?? 16,
     min: CONNECTIONS_KEPT,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
@@ -109,9 +111,12 @@ export function openDatabase(options: DatabaseOptions): Database {
  * 10,000,000,000, so that it compiled every such statement anew; a call was written 4 to 10 s after its end instead of 0.2 s. Said before the URL's own
  * options, which therefore win.
  */
-function withOptions(url: string): string {
+function withOptions(url: string, settings: Readonly<Record<string, string>> = {}): string {
   const place = new URL(url);
-  place.searchParams.set("options", `-c datestyle=ISO -c jit=off ${place.searchParams.get("options") ?? ""}`.trim());
+  const ours = Object.entries({ datestyle: "ISO", jit: "off", ...settings }).map(
+    ([name, value]) => `-c ${name}=${value}`,
+  );
+  place.searchParams.set("options", [...ours, place.searchParams.get("options") ?? ""].join(" ").trim());
   return place.href;
 }
 

@@ -1,5 +1,17 @@
-/** What a transaction tells PostgreSQL's planner where it cannot know better by itself. */
+/** What a connection or a transaction tells PostgreSQL's planner where it cannot know better by itself. */
 import { type Queryable, sql } from "./database.js";
+
+/**
+ * For connections that find rows by their keys and do nothing else: a statement is planned once, for however many keys. Left alone, PostgreSQL takes a list
+ * of unknown length for ten, finds a plan made for the very list better whenever that is shorter, and plans anew for each call (0.86 ms instead of 0.45).
+ * And no table is read from end to end, by a plan from when it was small.
+ */
+export const PLANNED_BY_KEYS: Readonly<Record<string, string>> = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+};
 
 const BY_INDEX_ONLY = sql(
   "planner_by_index_only",

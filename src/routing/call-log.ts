@@ -5,7 +5,7 @@
 import type { CallRef } from "../attribution/calls.store.js";
 import { isUnavailable, sqlState } from "../db/database.js";
 import { inHalves } from "../db/in-halves.js";
-import type { Clock, Instant } from "../kernel/clock.js";
+import type { Instant } from "../kernel/clock.js";
 import { AppError, messageOf } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
@@ -13,9 +13,9 @@ import type { CallEvent } from "../telephony/call-event.js";
 import { EventBatch, type GatheredEvents } from "./event-batch.js";
 import { foldEvents, foldEventsByKey } from "./fold-events.js";
 import type { InboundCall } from "./inbound-call.js";
-import type { MatchedCall, OpenCallDeps, OpenedCall } from "./open-call.js";
+import type { MatchedCall, OpenedCall } from "./open-call.js";
 import { openLateCalls } from "./open-late-calls.js";
-import { type InTimeOpening, OpeningBatch } from "./opening-batch.js";
+import { type InTimeOpening, OpeningBatch, type OpeningBatchDeps } from "./opening-batch.js";
 import type { OpeningJournal } from "./opening-journal.js";
 import { Rush } from "./rush.js";
 import type { Spool } from "./spool.js";
@@ -26,10 +26,9 @@ import { UnwrittenCalls } from "./unwritten-calls.js";
 /** The database may be back: look this often while the spool holds something. */
 const REPLAY_EVERY_MS = 1_000;
 
-export interface CallLogOptions extends OpenCallDeps {
+export interface CallLogOptions extends OpeningBatchDeps {
   readonly spool: Spool<SpoolEntry>;
   readonly journal: OpeningJournal<OpenedLater>;
-  readonly clock: Clock;
   readonly log: Log;
 }
 

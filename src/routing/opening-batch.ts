@@ -4,6 +4,7 @@
  */
 import { insertCalls } from "../attribution/new-calls.store.js";
 import { readNumbersFacts } from "../attribution/match.store.js";
+import type { Queryable } from "../db/database.js";
 import { inHalves } from "../db/in-halves.js";
 import type { Clock } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
@@ -37,8 +38,8 @@ const WORTHWHILE_BATCH = 16;
 const GATHER_MS = 5;
 /** Who waits gives up after 150 ms (route-call.ts): a batch that takes longer keeps nobody else from being served by another connection. */
 const SLOT_MS_MAX = 150;
-/** But that many at the most, of the 16 connections of a process. */
-const RUNNING_MAX = 6;
+/** But that many at the most: connections that match. */
+export const RUNNING_MAX = 6;
 /** What waits has 150 ms; more than this is not served in that time by any database. */
 const WAITING_MAX = 2_000;
 /**
@@ -61,6 +62,12 @@ export interface WrittenLater {
   settleRecord(ingressKey: string): Promise<void>;
   /** Writes what is held of an earlier try of a call, before a further one goes on from its record. */
   settle(callId: CallId): Promise<void>;
+}
+
+export interface OpeningBatchDeps extends OpenCallDeps {
+  /** Plans by keys (db/planner.ts). */
+  readonly matchingDb: Queryable;
+  readonly clock: Clock;
 }
 
 interface Waiting {
@@ -87,7 +94,7 @@ export class OpeningBatch {
   private turnEnd: NodeJS.Immediate | null = null;
 
   constructor(
-    private readonly deps: OpenCallDeps & { readonly clock: Clock },
+    private readonly deps: OpeningBatchDeps,
     private readonly later: WrittenLater,
   ) {}
 
@@ -178,7 +185,7 @@ export class OpeningBatch {
     // Asked before the database is: what is written meanwhile may be too late for it to see.
     const held = batch.map(({ opening }) => this.later.holds(opening.call.ingressKey));
     const seen = await readNumbersFacts(
-      this.deps.db,
+      this.deps.matchingDb,
       batch.map(({ opening }) => ({ e164: opening.call.promoNumber, ingressKey: opening.call.ingressKey })),
     );
     const matched = batch.flatMap((waiting, index) => {

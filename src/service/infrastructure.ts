@@ -2,6 +2,7 @@
 import type { Config } from "../config.js";
 import { openDatabase, type Database } from "../db/database.js";
 import { migrate } from "../db/migrate.js";
+import { PLANNED_BY_KEYS } from "../db/planner.js";
 import { type DataDir, openDataDir } from "../dev/data-dir.js";
 import { startEmbeddedPostgres } from "../dev/embedded-postgres.js";
 import { startEmbeddedRedis } from "../dev/embedded-redis.js";
@@ -10,6 +11,7 @@ import { ensurePartitions } from "../jobs/housekeeping.js";
 import type { Clock } from "../kernel/clock.js";
 import type { Log } from "../kernel/log.js";
 import { IN_FLIGHT_MAX } from "../pool/allocation-batch.js";
+import { RUNNING_MAX } from "../routing/opening-batch.js";
 import { Stack } from "./stack.js";
 
 export interface Infrastructure {
@@ -20,6 +22,8 @@ export interface Infrastructure {
    * any of sixteen, a process that has just started would pay that sixteen times over, and batches would wait behind look-ups.
    */
   readonly presentingDb: Database;
+  /** Connections that match ringing calls and do nothing else: a match waits for no report, and is planned as it wants to be. */
+  readonly matchingDb: Database;
   readonly redisUrl: string;
   /** Also of use when half of it started. */
   readonly stack: Stack;
@@ -37,9 +41,11 @@ export async function startInfrastructure(input: { config: Config; clock: Clock;
     stack.push("database connections", () => db.close());
     const presentingDb = openDatabase({ url: databaseUrl, log, connectionsMax: IN_FLIGHT_MAX });
     stack.push("presenting connections", () => presentingDb.close());
+    const matchingDb = openDatabase({ url: databaseUrl, log, connectionsMax: RUNNING_MAX, settings: PLANNED_BY_KEYS });
+    stack.push("matching connections", () => matchingDb.close());
     await migrate({ database: db, log });
     await ensurePartitions(db);
-    return { dataDir, db, presentingDb, redisUrl, stack };
+    return { dataDir, db, presentingDb, matchingDb, redisUrl, stack };
   } catch (error) {
     await stack.unwind();
     throw error;

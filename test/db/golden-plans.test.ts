@@ -1,10 +1,12 @@
 /** Hot queries as the planner runs them on tables of some size: by index, and never through a whole table. */
 import type pg from "pg";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EARLIER_CALLS, FIRST_VISITS, LATER_CALLS, VISITS } from "../../src/attribution/judging/judge.store.js";
 import { CANDIDATES } from "../../src/attribution/candidates.store.js";
 import { LATEST_AT, MATCH_NUMBER } from "../../src/attribution/match.store.js";
-import type { Database } from "../../src/db/database.js";
+import { type Database, openDatabase } from "../../src/db/database.js";
+import { PLANNED_BY_KEYS } from "../../src/db/planner.js";
+import { silentLog } from "../../src/kernel/log.js";
 import { SELECT_PAGE_OF_ACCOUNT } from "../../src/pool/numbers.store.js";
 import { PICK_ABROAD } from "../../src/pool/number-picks.store.js";
 import { SELECT_HELD_POOL } from "../../src/pool/presentations.store.js";
@@ -13,7 +15,9 @@ import { freshDatabase, rows } from "../support/database.js";
 import { keepUnanalyzed, nodesOf, type PlanNode, planOf, plansKeptWhile, rowsRead } from "../support/plans.js";
 import { addInventory, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
 
-const { db } = await freshDatabase();
+const { db, url } = await freshDatabase();
+const matching = openDatabase({ url, log: silentLog, connectionsMax: 1, settings: PLANNED_BY_KEYS });
+afterAll(() => matching.close());
 const SIZE = 20_000;
 const PRESENTATIONS = 60_000;
 const STATICS = 5_000;
@@ -115,9 +119,9 @@ describe("hot queries go by index", () => {
   });
 
   it("whether a call has its record already: one probe, also by a plan kept from when there were none", async () => {
-    await db.transaction(async (tx) => {
+    await matching.transaction(async (tx) => {
       const ask = (keys: readonly string[]) =>
-        tx.query({ name: "", text: "select recorded from recorded_calls($1) recorded" }, [keys]);
+        tx.query<{ is_recorded: boolean }>(MATCH_NUMBER, [keys.map(() => "+18665000100"), keys]);
       const scans = async () => {
         await tx.query({ name: "", text: "select pg_stat_clear_snapshot()" });
         const [found] = await tx.query({
@@ -128,17 +132,31 @@ describe("hot queries go by index", () => {
       };
       await tx.query({ name: "", text: "truncate call_key" });
       await tx.query({ name: "", text: "analyze call_key" });
-      for (let n = 0; n < 12; n++) expect(await ask(["none"])).toEqual([]);
+      for (let n = 0; n < 12; n++) expect(await ask(["none"])).toMatchObject([{ is_recorded: false }]);
       const row = "select 'key ' || n, 'call_' || n, now() from generate_series(1, 20000) n";
       await tx.query({ name: "", text: `insert into call_key (ingress_key, call_id, received_at) ${row}` });
       const before = await scans();
-      expect(await ask(["key 1", "key 20000", "key 20001"])).toEqual([
-        { recorded: "key 1" },
-        { recorded: "key 20000" },
-      ]);
+      const recorded = (await ask(["key 1", "key 20000", "key 20001"])).map((found) => found.is_recorded);
+      expect(recorded).toEqual([true, true, false]);
       const after = await scans();
       expect({ seq: after.seq - before.seq, index: after.index - before.index }).toEqual({ seq: 0, index: 3 });
     });
+  });
+
+  it("a match is planned once, for one call or for many, and stays so", async () => {
+    const plans = async (): Promise<{ generic: number; custom: number }> => {
+      const text =
+        "select generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements where name = $1";
+      const [made] = await rows<{ generic: number; custom: number }>(matching, text, [MATCH_NUMBER.name]);
+      return made ?? { generic: 0, custom: 0 };
+    };
+    const before = await plans();
+    const counts = [1, 1, 1, 1, 1, 1, 48, 1];
+    for (const count of counts) {
+      const numbers = Array.from({ length: count }, (_, n) => `+1866500${String(100 + n).padStart(4, "0")}`);
+      await matching.query(MATCH_NUMBER, [numbers, []]);
+    }
+    expect(await plans()).toEqual({ generic: before.generic + counts.length, custom: 0 });
   });
 
   it("a match of a static number: its source by index as well", async () => {

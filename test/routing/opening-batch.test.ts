@@ -30,7 +30,10 @@ function watched() {
       return db.query(query, values);
     },
   };
-  return { asked, batch: new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, recordsFirst) };
+  return {
+    asked,
+    batch: new OpeningBatch({ db: database, matchingDb: database, ids, secrets, clock: systemClock }, recordsFirst),
+  };
 }
 
 async function presented(count: number) {
@@ -110,7 +113,10 @@ describe("a call that nobody waits for any more", () => {
         return found;
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, recordsFirst);
+    const batch = new OpeningBatch(
+      { db: database, matchingDb: database, ids, secrets, clock: systemClock },
+      recordsFirst,
+    );
     const calls = held.map(({ promoNumber }) => inboundCall(promoNumber));
     gaveUp.abort(new Error("the caller waits no more"));
     const signals = [never, gaveUp.signal, during.signal];
@@ -136,7 +142,7 @@ describe("a line that is too long", () => {
       },
     };
     const clock = { ...systemClock, monotonicMs: () => nowMs };
-    const batch = new OpeningBatch({ db: database, ids, secrets, clock }, recordsFirst);
+    const batch = new OpeningBatch({ db: database, matchingDb: database, ids, secrets, clock }, recordsFirst);
     const numbers = held.map(({ promoNumber }) => promoNumber);
     const open = (n: number) => batch.open(opening(inboundCall(numbers[n] ?? "")));
     const first = open(0);
@@ -171,7 +177,10 @@ describe("a connection on which nothing comes back", () => {
         return db.query(query, values);
       },
     };
-    const batch = new OpeningBatch({ db: database, ids, secrets, clock: systemClock }, recordsFirst);
+    const batch = new OpeningBatch(
+      { db: database, matchingDb: database, ids, secrets, clock: systemClock },
+      recordsFirst,
+    );
     const [first = "", second = ""] = held.map(({ promoNumber }) => promoNumber);
     const stuck = batch.open(opening(inboundCall(first)));
     await until("the first query is held", () => answers.length === 1);
