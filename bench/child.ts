@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /** Both sides get the same; the service turns pretenuring off by itself (service/lean-heap.ts). */
-const NODE_FLAGS = ["--enable-source-maps", "--max-semi-space-size=64", "--no-allocation-site-pretenuring"];
+const NODE_FLAGS = ["--enable-source-maps", "--max-semi-space-size=16", "--no-allocation-site-pretenuring"];
 /** initdb on a busy machine, and the demonstration. */
 const READY_MS_MAX = 120_000;
 /** A service drains its calls for 10 s, then stops PostgreSQL with a checkpoint. */

@@ -8,9 +8,10 @@
  * collection of everything. At 200 calls a second that was all of a call, 14 kB, scavenges of 4 to 8 ms instead of 2 to 3, and every 17 s a collection
  * of everything, during which calls waited for 60 ms.
  *
- * And what the SIP edge's thread allocates is looked through in small pieces, whatever the command line says for the main thread: a transaction is
- * remembered for 32 s, so each is copied twice, however seldom that happens, and all calls wait meanwhile. At 200 calls a second: every 1.6 s for 8 ms,
- * 65 at the worst, with 64 MB; every 0.6 s for 4 ms, 10 at the worst, with 16, and no more in sum.
+ * And what is allocated is looked through in small pieces, in the SIP edge's thread whatever the command line says (which says the same for the main
+ * thread): a transaction is remembered for 32 s, so each is copied twice, however seldom that happens, and all calls wait meanwhile. At 200 calls a second,
+ * with 64 MB: every 1.6 s for 8 ms, 65 at the worst, in the edge's thread, every second for 10 ms, 20 at the worst, in the main one; with 16 every 0.6 s for
+ * 4 ms, 10 at the worst, and every quarter of a second for 4 ms, 9 at the worst.
  */
 import { setFlagsFromString } from "node:v8";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { runCompiled } from "../support/run-compiled.js";
 
-/** As `npm start` gives it to the main thread. */
+/** An operator's, four times what `npm start` says. */
 const NODE = [process.execPath, "--max-semi-space-size=64"];
 
 /** A thread that keeps its latest objects for a while, as the SIP edge keeps transactions: says how large the space for new ones became, in MB. */
