@@ -38,7 +38,7 @@ const WORTHWHILE_BATCH = 16;
 const GATHER_MS = 5;
 /** Who waits gives up after 150 ms (route-call.ts): a batch that takes longer keeps nobody else from being served by another connection. */
 const SLOT_MS_MAX = 150;
-/** But that many at the most: connections that match. */
+/** But that many at the most: connections that open calls. */
 export const RUNNING_MAX = 6;
 /** What waits has 150 ms; more than this is not served in that time by any database. */
 const WAITING_MAX = 2_000;
@@ -65,8 +65,8 @@ export interface WrittenLater {
 }
 
 export interface OpeningBatchDeps extends OpenCallDeps {
-  /** Plans by keys (db/planner.ts). */
-  readonly matchingDb: Queryable;
+  /** For matches and their records; plans by keys (db/planner.ts). */
+  readonly openingDb: Queryable;
   readonly clock: Clock;
 }
 
@@ -170,7 +170,7 @@ export class OpeningBatch {
       inHalves(together, {
         work: async (some) => {
           const written = await insertCalls(
-            this.deps.db,
+            this.deps.openingDb,
             some.map(({ call }) => newRecord(this.deps, call)),
           );
           for (const one of some) this.answer(one, written.has(one.call.callId));
@@ -185,7 +185,7 @@ export class OpeningBatch {
     // Asked before the database is: what is written meanwhile may be too late for it to see.
     const held = batch.map(({ opening }) => this.later.holds(opening.call.ingressKey));
     const seen = await readNumbersFacts(
-      this.deps.matchingDb,
+      this.deps.openingDb,
       batch.map(({ opening }) => ({ e164: opening.call.promoNumber, ingressKey: opening.call.ingressKey })),
     );
     const matched = batch.flatMap((waiting, index) => {

@@ -22,8 +22,8 @@ export interface Infrastructure {
    * any of sixteen, a process that has just started would pay that sixteen times over, and batches would wait behind look-ups.
    */
   readonly presentingDb: Database;
-  /** Connections that match ringing calls and do nothing else: a match waits for no report, and is planned as it wants to be. */
-  readonly matchingDb: Database;
+  /** Connections that match and record ringing calls and do nothing else: a call waits for no report, and its match is planned as it should be. */
+  readonly openingDb: Database;
   readonly redisUrl: string;
   /** Also of use when half of it started. */
   readonly stack: Stack;
@@ -41,11 +41,11 @@ export async function startInfrastructure(input: { config: Config; clock: Clock;
     stack.push("database connections", () => db.close());
     const presentingDb = openDatabase({ url: databaseUrl, log, connectionsMax: IN_FLIGHT_MAX });
     stack.push("presenting connections", () => presentingDb.close());
-    const matchingDb = openDatabase({ url: databaseUrl, log, connectionsMax: RUNNING_MAX, settings: PLANNED_BY_KEYS });
-    stack.push("matching connections", () => matchingDb.close());
+    const openingDb = openDatabase({ url: databaseUrl, log, connectionsMax: RUNNING_MAX, settings: PLANNED_BY_KEYS });
+    stack.push("opening connections", () => openingDb.close());
     await migrate({ database: db, log });
     await ensurePartitions(db);
-    return { dataDir, db, presentingDb, matchingDb, redisUrl, stack };
+    return { dataDir, db, presentingDb, openingDb, redisUrl, stack };
   } catch (error) {
     await stack.unwind();
     throw error;

@@ -28,7 +28,7 @@ export async function startRouting(input: {
   schedule: NumberSchedule;
 }) {
   const { infrastructure, ids, secrets, ambient, schedule } = input;
-  const { db, matchingDb, dataDir, stack } = infrastructure;
+  const { db, openingDb, dataDir, stack } = infrastructure;
   const { clock, log } = ambient;
   const directory = new Directory(db);
   const listeners: ((what: string | null) => void)[] = [];
@@ -49,7 +49,7 @@ export async function startRouting(input: {
   const availableWatch = createAvailableWatch({ db, schedule, log });
   stack.push("watch of available numbers", () => availableWatch.settle());
   const shared = { db, secrets, ids, availableWatch, clock, log };
-  const callLog = new CallLog({ ...shared, matchingDb, spool, journal });
+  const callLog = new CallLog({ ...shared, openingDb, spool, journal });
   stack.push("call log", () => callLog.stop());
   const databaseClock = new DatabaseClock(clock);
   const askedMs = clock.monotonicMs();

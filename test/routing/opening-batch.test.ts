@@ -32,7 +32,7 @@ function watched() {
   };
   return {
     asked,
-    batch: new OpeningBatch({ db: database, matchingDb: database, ids, secrets, clock: systemClock }, recordsFirst),
+    batch: new OpeningBatch({ db: database, openingDb: database, ids, secrets, clock: systemClock }, recordsFirst),
   };
 }
 
@@ -86,6 +86,16 @@ describe("calls that come at the same time", () => {
     expect(await rows(db, "select 1 from intercept where promo_number = $1", [quarantined])).toHaveLength(1);
   });
 
+  it("are matched and recorded while every other connection of the process is taken", async () => {
+    const { held } = await presented(1);
+    const taken = (): Promise<never> => new Promise(() => undefined);
+    const busy: Database = { ...db, query: taken, transaction: taken };
+    const deps = { db: busy, openingDb: db, ids, secrets, clock: systemClock };
+    const { ref } = await new OpeningBatch(deps, recordsFirst).open(opening(inboundCall(held[0]?.promoNumber ?? "")));
+    const record = await getCall(db, { id: ref.callId, accountId: null });
+    expect(record.attribution).toMatchObject({ outcome: "matched", visitorId: held[0]?.visitorId });
+  });
+
   it("that the database cannot store fail alone", async () => {
     const { held } = await presented(6);
     const { batch } = watched();
@@ -114,7 +124,7 @@ describe("a call that nobody waits for any more", () => {
       },
     };
     const batch = new OpeningBatch(
-      { db: database, matchingDb: database, ids, secrets, clock: systemClock },
+      { db: database, openingDb: database, ids, secrets, clock: systemClock },
       recordsFirst,
     );
     const calls = held.map(({ promoNumber }) => inboundCall(promoNumber));
@@ -142,7 +152,7 @@ describe("a line that is too long", () => {
       },
     };
     const clock = { ...systemClock, monotonicMs: () => nowMs };
-    const batch = new OpeningBatch({ db: database, matchingDb: database, ids, secrets, clock }, recordsFirst);
+    const batch = new OpeningBatch({ db: database, openingDb: database, ids, secrets, clock }, recordsFirst);
     const numbers = held.map(({ promoNumber }) => promoNumber);
     const open = (n: number) => batch.open(opening(inboundCall(numbers[n] ?? "")));
     const first = open(0);
@@ -178,7 +188,7 @@ describe("a connection on which nothing comes back", () => {
       },
     };
     const batch = new OpeningBatch(
-      { db: database, matchingDb: database, ids, secrets, clock: systemClock },
+      { db: database, openingDb: database, ids, secrets, clock: systemClock },
       recordsFirst,
     );
     const [first = "", second = ""] = held.map(({ promoNumber }) => promoNumber);

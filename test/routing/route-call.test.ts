@@ -55,7 +55,7 @@ async function makeNode() {
   await table.start();
   toStop.push(() => table.stop());
   const journal = new OpeningJournal<OpenedLater>(dir, (path) => spool.adopt(path));
-  const shared = { db: database, matchingDb: database, secrets, ids, journal, clock: systemClock, log: silentLog };
+  const shared = { db: database, openingDb: database, secrets, ids, journal, clock: systemClock, log: silentLog };
   const callLog = new CallLog({ ...shared, spool });
   toStop.push(() => callLog.stop());
   const deps = { ...shared, table, callLog, databaseClock: new DatabaseClock(systemClock) };

@@ -25,7 +25,7 @@ const ambient = { clock: systemClock, random: systemRandom, log: silentLog };
 const stack = new Stack(silentLog);
 const registry = new Registry();
 const config = loadConfig({ WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8" });
-const infrastructure = { db, presentingDb: db, matchingDb: db, redisUrl, stack, dataDir: null as never };
+const infrastructure = { db, presentingDb: db, openingDb: db, redisUrl, stack, dataDir: null as never };
 const { jobs } = prepareOutbound({ config, infrastructure, ambient, ids, secrets, registry });
 const leader = new Leader({ database: db, clock: systemClock, log: silentLog, name: "timers" });
 jobs.keepWith(leader);

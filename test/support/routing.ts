@@ -35,7 +35,7 @@ export async function startRouting(
   const table = new RoutingTable({ database: db, log, onChange: () => undefined });
   await table.start();
   const journal = new OpeningJournal<OpenedLater>(dir, (path) => spool.adopt(path));
-  const callLog = new CallLog({ db, matchingDb: db, secrets, ids, spool, journal, clock: systemClock, log });
+  const callLog = new CallLog({ db, openingDb: db, secrets, ids, spool, journal, clock: systemClock, log });
   callLog.start();
   const databaseClock = new DatabaseClock(systemClock);
   return {
