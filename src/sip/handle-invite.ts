@@ -113,8 +113,8 @@ async function act(deps: InviteDeps, acting: Acting): Promise<void> {
 
 /**
  * The edge waits for a word within 5 s. The caller has its 100 from the edge already, so ours goes together with the INVITE to the business, at most the time
- * of a match later: on its own it woke both threads once more (0.3 ms of a call's 5 at 200 calls a second, measured). Not to a proxied call's edge: a
- * drachtio-server passes on only what its app has not answered, even by 100.
+ * of a match later: on its own it woke both threads once more. Not to a proxied call's edge: a drachtio-server passes on only what its app has not
+ * answered, even by 100.
  */
 function takeUp(response: SipResponse, ending: AbortController): void {
   if (!ending.signal.aborted) response.send(100);
