@@ -1,6 +1,6 @@
 /** What the service stands on: its data directory, PostgreSQL and Redis. Own servers are started where no address was given, and stopped last. */
 import type { Config } from "../config.js";
-import { openDatabase, type Database } from "../db/database.js";
+import { openDatabase, type Database, type DatabaseOptions } from "../db/database.js";
 import { migrate } from "../db/migrate.js";
 import { PLANNED_BY_KEYS } from "../db/planner.js";
 import { type DataDir, openDataDir } from "../dev/data-dir.js";
@@ -22,7 +22,7 @@ export interface Infrastructure {
    * any of sixteen, a process that has just started would pay that sixteen times over, and batches would wait behind look-ups.
    */
   readonly presentingDb: Database;
-  /** Connections that match and record ringing calls and do nothing else: a call waits for no report, and its match is planned as it should be. */
+  /** Connections that match calls and record those that ring, and do nothing else: they wait for no report, and are planned as they should be. */
   readonly openingDb: Database;
   readonly redisUrl: string;
   /** Also of use when half of it started. */
@@ -37,12 +37,14 @@ export async function startInfrastructure(input: { config: Config; clock: Clock;
     const dataDir = await openDataDir({ path: config.dataDir, clock, log });
     stack.push("data directory", () => dataDir.close());
     const [databaseUrl, redisUrl] = await startServers({ config, dataDir, clock, log, stack });
-    const db = openDatabase({ url: databaseUrl, log });
-    stack.push("database connections", () => db.close());
-    const presentingDb = openDatabase({ url: databaseUrl, log, connectionsMax: IN_FLIGHT_MAX });
-    stack.push("presenting connections", () => presentingDb.close());
-    const openingDb = openDatabase({ url: databaseUrl, log, connectionsMax: RUNNING_MAX, settings: PLANNED_BY_KEYS });
-    stack.push("opening connections", () => openingDb.close());
+    const connect = (part: string, options: Pick<DatabaseOptions, "connectionsMax" | "settings"> = {}): Database => {
+      const database = openDatabase({ url: databaseUrl, log, ...options });
+      stack.push(part, () => database.close());
+      return database;
+    };
+    const db = connect("database connections");
+    const presentingDb = connect("presenting connections", { connectionsMax: IN_FLIGHT_MAX });
+    const openingDb = connect("opening connections", { connectionsMax: RUNNING_MAX, settings: PLANNED_BY_KEYS });
     await migrate({ database: db, log });
     await ensurePartitions(db);
     return { dataDir, db, presentingDb, openingDb, redisUrl, stack };

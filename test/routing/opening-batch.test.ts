@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { getCall } from "../../src/attribution/calls.store.js";
 import type { Database } from "../../src/db/database.js";
-import { systemClock } from "../../src/kernel/clock.js";
+import { type Clock, systemClock } from "../../src/kernel/clock.js";
 import { quarantineNumber } from "../../src/pool/number-moves.js";
 import { presentBatch } from "../../src/pool/presentations.store.js";
 import type { InboundCall } from "../../src/routing/inbound-call.js";
@@ -20,6 +20,9 @@ const recordsFirst: WrittenLater = {
 };
 const opening = (call: InboundCall, signal = never) => ({ call, callId: ids.next("call"), signal });
 
+const batchOn = (database: Database, clock: Clock = systemClock): OpeningBatch =>
+  new OpeningBatch({ db: database, openingDb: database, ids, secrets, clock }, recordsFirst);
+
 /** The real database, telling what is asked of it. */
 function watched() {
   const asked: string[] = [];
@@ -30,10 +33,7 @@ function watched() {
       return db.query(query, values);
     },
   };
-  return {
-    asked,
-    batch: new OpeningBatch({ db: database, openingDb: database, ids, secrets, clock: systemClock }, recordsFirst),
-  };
+  return { asked, batch: batchOn(database) };
 }
 
 async function presented(count: number) {
@@ -123,10 +123,7 @@ describe("a call that nobody waits for any more", () => {
         return found;
       },
     };
-    const batch = new OpeningBatch(
-      { db: database, openingDb: database, ids, secrets, clock: systemClock },
-      recordsFirst,
-    );
+    const batch = batchOn(database);
     const calls = held.map(({ promoNumber }) => inboundCall(promoNumber));
     gaveUp.abort(new Error("the caller waits no more"));
     const signals = [never, gaveUp.signal, during.signal];
@@ -152,7 +149,7 @@ describe("a line that is too long", () => {
       },
     };
     const clock = { ...systemClock, monotonicMs: () => nowMs };
-    const batch = new OpeningBatch({ db: database, openingDb: database, ids, secrets, clock }, recordsFirst);
+    const batch = batchOn(database, clock);
     const numbers = held.map(({ promoNumber }) => promoNumber);
     const open = (n: number) => batch.open(opening(inboundCall(numbers[n] ?? "")));
     const first = open(0);
@@ -187,10 +184,7 @@ describe("a connection on which nothing comes back", () => {
         return db.query(query, values);
       },
     };
-    const batch = new OpeningBatch(
-      { db: database, openingDb: database, ids, secrets, clock: systemClock },
-      recordsFirst,
-    );
+    const batch = batchOn(database);
     const [first = "", second = ""] = held.map(({ promoNumber }) => promoNumber);
     const stuck = batch.open(opening(inboundCall(first)));
     await until("the first query is held", () => answers.length === 1);
