@@ -1,11 +1,11 @@
 /** Runs the real sipp with one of its built-in scenarios on loopback; ended after the test by its own process. */
 import { spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { freeUdpPort, untilListening } from "../../../support/udp-port.js";
 
 export interface SippRun {
   readonly port: number;
@@ -14,9 +14,9 @@ export interface SippRun {
 }
 
 export async function sipp(scenario: "uac" | "uas", args: readonly string[]): Promise<SippRun> {
-  const port = await freePort();
+  const port = await freeUdpPort();
   const folder = mkdtempSync(join(tmpdir(), "sipp-"));
-  const media = await freePort();
+  // No -mp: sipp then looks for two free media ports by itself; given one, it gives up where it or the second after it is taken.
   const child = spawn(
     "sipp",
     [
@@ -26,8 +26,6 @@ export async function sipp(scenario: "uac" | "uas", args: readonly string[]): Pr
       "127.0.0.1",
       "-p",
       String(port),
-      "-mp",
-      String(media),
       "-nostdin",
       "-trace_err",
       "-error_file",
@@ -45,15 +43,6 @@ export async function sipp(scenario: "uac" | "uas", args: readonly string[]): Pr
     await done;
     rmSync(folder, { recursive: true, force: true });
   });
+  if (scenario === "uas") await untilListening(port);
   return { port, done };
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
 }
