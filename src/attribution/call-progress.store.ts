@@ -1,6 +1,6 @@
 /** The part of call records that events change: read under lock, folded by the call log, written back; many calls in one statement each. */
 import { sql, timestamp, type Queryable } from "../db/database.js";
-import { byIndexOnly } from "../db/planner.js";
+import { byKeys } from "../db/planner.js";
 import type { Instant } from "../kernel/clock.js";
 import type { CallId } from "../kernel/ids.js";
 import type { CallState } from "../telephony/call-state.js";
@@ -47,7 +47,7 @@ export interface LockedProgress extends Omit<OverCall, "ref"> {
 
 /** By call id, locked until the transaction ends; without those that have no record (yet: its start may still be in the spool). */
 export async function lockProgress(tx: Queryable, refs: readonly CallRef[]): Promise<Map<CallId, LockedProgress>> {
-  await byIndexOnly(tx);
+  await byKeys(tx);
   const rows = await tx.query<LockedProgress & { id: CallId }>(LOCK_PROGRESS, [
     refs.map((ref) => ref.callId),
     refs.map((ref) => timestamp(ref.receivedAt)),

@@ -1,6 +1,6 @@
 /** Reading call records. Writing: new-calls.store.ts for the record, call-progress.store.ts for events. */
 import { sql, timestamp, type Queryable } from "../db/database.js";
-import { byIndexOnly } from "../db/planner.js";
+import { byKeys } from "../db/planner.js";
 import type { Instant } from "../kernel/clock.js";
 import { AppError } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
@@ -78,7 +78,7 @@ export async function findCallByKey(db: Queryable, ingressKey: string): Promise<
 
 /** By ingress key; without those of which there is no record. */
 export async function findCallsByKeys(tx: Queryable, ingressKeys: readonly string[]): Promise<Map<string, CallRef>> {
-  await byIndexOnly(tx);
+  await byKeys(tx);
   const rows = await tx.query<CallRef & { ingressKey: string }>(SELECT_BY_KEYS, [ingressKeys]);
   return new Map(rows.map(({ ingressKey, ...ref }) => [ingressKey, ref]));
 }

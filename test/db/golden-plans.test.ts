@@ -13,6 +13,7 @@ import { SELECT_HELD_POOL } from "../../src/pool/presentations.store.js";
 import { COUNT_ABROAD, COUNT_UNUSED, PICK_UNUSED } from "../../src/pool/pool-scaling.store.js";
 import { freshDatabase, rows } from "../support/database.js";
 import { keepUnanalyzed, nodesOf, type PlanNode, planOf, plansKeptWhile, rowsRead } from "../support/plans.js";
+import { endCalls, openTo, presentTo } from "../support/judged.js";
 import { addInventory, makeWorld, tollFreeNumbers, type World } from "../support/world.js";
 
 const { db, url } = await freshDatabase();
@@ -111,6 +112,25 @@ function expectByIndex(nodes: readonly PlanNode[], indexes: readonly string[]): 
   expect(scans.filter((n) => rowsRead(n) >= 1_000)).toEqual([]);
 }
 
+/** Calls of one statement: PostgreSQL compares a kept plan with one for the very values from the sixth time on. */
+const BATCHES = [1, 1, 1, 1, 1, 1, 48, 1];
+
+interface PlansMade {
+  readonly name: string;
+  readonly generic: number;
+  readonly custom: number;
+}
+
+/** Of these statements, in a session of one connection. */
+function plansMade(session: Database, names: readonly string[]): Promise<PlansMade[]> {
+  return rows<PlansMade>(
+    session,
+    `select name, generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements where name = any($1)
+     order by name`,
+    [names],
+  );
+}
+
 describe("hot queries go by index", () => {
   it("a match: one probe of the number", async () => {
     expectByIndex(await planOf(db, MATCH_NUMBER.text, [["+18665000100", "+18665000101"], []]), [
@@ -144,19 +164,33 @@ describe("hot queries go by index", () => {
   });
 
   it("a match is planned once, for one call or for many, and stays so", async () => {
-    const plans = async (): Promise<{ generic: number; custom: number }> => {
-      const text =
-        "select generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements where name = $1";
-      const [made] = await rows<{ generic: number; custom: number }>(matching, text, [MATCH_NUMBER.name]);
-      return made ?? { generic: 0, custom: 0 };
-    };
-    const before = await plans();
-    const counts = [1, 1, 1, 1, 1, 1, 48, 1];
-    for (const count of counts) {
+    const before = (await plansMade(matching, [MATCH_NUMBER.name]))[0]?.generic ?? 0;
+    for (const count of BATCHES) {
       const numbers = Array.from({ length: count }, (_, n) => `+1866500${String(100 + n).padStart(4, "0")}`);
       await matching.query(MATCH_NUMBER, [numbers, []]);
     }
-    expect(await plans()).toEqual({ generic: before.generic + counts.length, custom: 0 });
+    const generic = before + BATCHES.length;
+    expect(await plansMade(matching, [MATCH_NUMBER.name])).toEqual([{ name: MATCH_NUMBER.name, generic, custom: 0 }]);
+  });
+
+  it("what happens to calls is written by statements that are planned once, for one call or for many", async () => {
+    const young = await freshDatabase();
+    const presented = await makeWorld(young.db, Math.max(...BATCHES));
+    for (const number of presented.numbers) await presentTo(young.db, presented, `vis_${number}`);
+    const folding = openDatabase({ url: young.url, log: silentLog, connectionsMax: 1 });
+    try {
+      for (const count of BATCHES) {
+        const refs = await Promise.all(presented.numbers.slice(0, count).map((number) => openTo(young.db, number)));
+        await endCalls(folding, refs);
+      }
+      const written = ["call_lock_progress", "call_update_progress"];
+      const judged = ["delay_model_newest", "judge_earlier_calls", "judge_visits", "match_candidates"];
+      expect(await plansMade(folding, [...written, ...judged])).toEqual(
+        [...written, ...judged].map((name) => ({ name, generic: BATCHES.length, custom: 0 })),
+      );
+    } finally {
+      await folding.close();
+    }
   });
 
   it("a match of a static number: its source by index as well", async () => {

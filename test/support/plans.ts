@@ -1,6 +1,6 @@
 /** How PostgreSQL runs a query: for tests that hold hot queries to their indexes. */
 import type { Database, Queryable } from "../../src/db/database.js";
-import { byIndexOnly, inIndexOrder } from "../../src/db/planner.js";
+import { byKeys, inIndexOrder } from "../../src/db/planner.js";
 import { rows } from "./database.js";
 import { ids } from "./world.js";
 
@@ -59,7 +59,7 @@ export async function plansKeptWhile(
   const byIndex = async (work: () => Promise<void>): Promise<void> => {
     await client.query("begin");
     const tx: Queryable = { query: async (query) => (await client.query(query.text)).rows };
-    await byIndexOnly(tx);
+    await byKeys(tx);
     await inIndexOrder(tx);
     await work();
     await client.query("commit");
