@@ -22,18 +22,13 @@ import {
   writeIntercepted,
 } from "./open-call.js";
 import { mayRingFirst } from "./unwritten-calls.js";
+import { UsualBatch } from "./usual-batch.js";
 
 /** Larger ones gain little, and all their calls go on in one turn of the event loop, which keeps everybody else waiting (0.3 ms a call). */
 const BATCH_MAX = 48;
 /** One that is matched while another is written. */
 const IN_FLIGHT_MAX = 2;
-/**
- * A call's share of PostgreSQL's work was measured 0.57 ms alone, 0.20 ms among 4, 0.09 ms among 16. Behind batches of more than a few, calls come faster
- * than batches end: the next one then waits until so many are together, or until the pause after the batch is over. With fewer, nobody waits.
- */
-const BUSY_BATCH = 3;
-/** How much the latest batch counts beside those before it: calls that came together by chance make nobody wait, the third batch of a rush does. */
-const LATEST_SHARE = 1 / 3;
+/** In a rush (usual-batch.ts) the next batch waits until so many are together, or until the pause after the one before is over. */
 const WORTHWHILE_BATCH = 16;
 const GATHER_MS = 5;
 /** Who waits gives up after 150 ms (route-call.ts): a batch that takes longer keeps nobody else from being served by another connection. */
@@ -88,8 +83,7 @@ export class OpeningBatch {
   private waiting: Waiting[] = [];
   private inFlight = 0;
   private running = 0;
-  /** Calls in a batch, of late. */
-  private usualSize = 0;
+  private readonly usual = new UsualBatch();
   private gathering: NodeJS.Timeout | null = null;
   private turnEnd: NodeJS.Immediate | null = null;
 
@@ -128,7 +122,7 @@ export class OpeningBatch {
       };
       const timer = setTimeout(leaveSlot, SLOT_MS_MAX);
       const batch = this.waiting.splice(0, BATCH_MAX);
-      this.usualSize += (batch.length - this.usualSize) * LATEST_SHARE;
+      this.usual.began(batch.length);
       void this.serve(batch).finally(() => {
         clearTimeout(timer);
         this.running--;
@@ -139,12 +133,12 @@ export class OpeningBatch {
 
   private mayBegin(): boolean {
     if (this.waiting.length === 0 || this.inFlight >= IN_FLIGHT_MAX || this.running >= RUNNING_MAX) return false;
-    if (this.usualSize < BUSY_BATCH || this.waiting.length >= WORTHWHILE_BATCH) return true;
+    if (!this.usual.isLarge || this.waiting.length >= WORTHWHILE_BATCH) return true;
     return this.inFlight === 0 && this.gathering === null;
   }
 
   private pumpSoon(): void {
-    if (this.usualSize >= BUSY_BATCH && this.gathering === null) {
+    if (this.usual.isLarge && this.gathering === null) {
       this.gathering = setTimeout(() => {
         this.gathering = null;
         this.pump();
