@@ -4,6 +4,7 @@
  */
 import type { E164 } from "../telephony/e164.js";
 import { normalizeNumber } from "../telephony/e164.js";
+import { isWithheldNumber } from "../telephony/withheld-number.js";
 import { parseNameAddr } from "./edge/name-addr.js";
 import { splitList } from "./edge/sip-message.js";
 
@@ -62,9 +63,9 @@ export function numberOf(address: Address | null, country: string): E164 | null 
   return inContext ?? normalizeNumber(user, country);
 }
 
-/** RFC 3323 §4.1.1.3: From of somebody who wants to be nobody. */
-export function isAnonymous(address: Address): boolean {
-  return address.host === "anonymous.invalid" || address.user?.toLowerCase() === "anonymous";
+/** RFC 3323 §4.1.1.3: From of somebody who wants to be nobody, by name or by a number that spells it. */
+export function isAnonymous({ user, host }: Address): boolean {
+  return host === "anonymous.invalid" || user?.toLowerCase() === "anonymous" || isWithheldNumber(user ?? "");
 }
 
 function userOf(text: string): string | null {

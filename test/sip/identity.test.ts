@@ -110,6 +110,7 @@ describe("the business's phone", () => {
         headers: ["P-Asserted-Identity: <tel:+14155550123>"],
       },
     ],
+    ["a number that spells anonymous", { from: "<sip:+266696687@carrier.example>" }],
   ])("shows nobody for %s, and the record has nobody", async (_name, call) => {
     const to = await presented();
     const invite = await callAndSee(to, call);

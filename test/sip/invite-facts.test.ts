@@ -121,6 +121,7 @@ describe("the caller", () => {
     ["never the display name", { From: '"<sip:+14155550199@h>" <sip:+14155550123@h>;tag=t1' }, "+14155550123"],
     ["anonymous From with an identity", { From: ANONYMOUS, "P-Asserted-Identity": "<sip:+14155550199@host>" }, null],
     ["anonymous at another host", { From: "<sip:Anonymous@carrier.example>;tag=t1" }, null],
+    ["From that spells anonymous", { From: "<sip:+266696687@carrier.example>;tag=t1" }, null],
     ["an anonymous identity", { "P-Asserted-Identity": "<sip:anonymous@anonymous.invalid>" }, null],
     ["Privacy: user", { Privacy: "user" }, null],
     ["Privacy: header", { Privacy: "Header;critical" }, null],
@@ -207,6 +208,7 @@ describe("the number that forwarded the call", () => {
     ["that withholds itself", diverted("<sip:+12125550101@pbx>;privacy=full,<sip:+12125550100@pbx>"), null],
     ["that withholds its URI", diverted('<sip:+12125550101@pbx>;privacy="uri"'), null],
     ["that is anonymous", diverted("<sip:anonymous@anonymous.invalid>,<sip:+12125550100@pbx>"), null],
+    ["that spells anonymous", diverted("<sip:+266696687@carrier>,<sip:+12125550100@pbx>"), null],
     ["of nonsense", diverted(';;<<>>,,"%zz'), null],
     ["of an empty field", diverted(""), null],
     [

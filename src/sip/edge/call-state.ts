@@ -25,8 +25,8 @@ export interface Dialog extends DialogFacts {
   /** `early` until a 2xx; `ended` once out of the table, whoever still holds it. */
   state: "early" | "confirmed" | "ended";
   readonly app: AppLink;
-  /** How the peer is reached when its Contact cannot be (NAT, a TCP client). */
-  readonly flow: Flow;
+  /** How the peer is reached when its Contact cannot be (NAT, a TCP client): as it was first heard, or since that connection closed, last. */
+  flow: Flow;
   /** Our Contact as last sent to this peer. */
   localContact: string;
   readonly startedAtMs: number;

@@ -2,7 +2,7 @@
 import { requestText, tellDialogRequest } from "./app-notices.js";
 import type { Dialog, Incoming } from "./call-state.js";
 import { cdrStop } from "./cdr.js";
-import { endDialog, runWhenAcked } from "./dialog-life.js";
+import { endDialog, holdPeer, runWhenAcked } from "./dialog-life.js";
 import type { EdgeContext } from "./edge-context.js";
 import { handToOwner } from "./hand-to-owner.js";
 import { giveUpInvite } from "./inbound-cancel.js";
@@ -12,6 +12,7 @@ import { openIncoming, refuse, respond } from "./incoming.js";
 import { MAX_RINGING_MS, RETRY_AFTER_S } from "./limits.js";
 import type { CheckedRequest } from "./message-check.js";
 import { reasonPhrase } from "./reason-phrases.js";
+import { latestFlow } from "./reach.js";
 import { parseRack } from "./reliable-provisional.js";
 import { sessionTooShort } from "./session-expires.js";
 import { header, headerValue } from "./sip-message.js";
@@ -26,6 +27,7 @@ export function onAck(ctx: EdgeContext, request: CheckedRequest, flow: Flow): vo
   if (dialog === null || answer === undefined) return ctx.counters.add("dropped_stray_ack");
   answer.stop();
   dialog.awaitingAck.delete(cseq.number);
+  hearPeer(ctx, dialog, flow);
   const via = stampVia(request.via, flow.peer);
   tellDialogRequest(ctx, dialog.app, { request, via, flow, txn: answer.txn, dialogId: dialog.id });
   if (dialog.awaitingAck.size === 0) runWhenAcked(dialog);
@@ -36,6 +38,7 @@ export function onDialogRequest(ctx: EdgeContext, dialog: Dialog, request: Check
   // §12.2.2: older than what was seen is out of order.
   if (dialog.remoteSeq !== null && request.cseq.number < dialog.remoteSeq) return refuse(ctx, incoming, 500);
   dialog.remoteSeq = request.cseq.number;
+  hearPeer(ctx, dialog, flow);
   const unsupported = unsupportedExtensions(request);
   if (unsupported !== "") return refuse(ctx, incoming, 420, [header("Unsupported", unsupported)]);
   if (dialog.subscriptions !== null) return onSubscriptionRequest(ctx, dialog, incoming);
@@ -51,6 +54,14 @@ export function onDialogRequest(ctx: EdgeContext, dialog: Dialog, request: Check
     default:
       return handToOwner(ctx, dialog, incoming);
   }
+}
+
+/** A peer that lost its connection is to be reached over the one it has made since: it rarely listens where its Contact says. */
+function hearPeer(ctx: EdgeContext, dialog: Dialog, flow: Flow): void {
+  const latest = latestFlow(dialog.flow, flow);
+  if (latest === dialog.flow) return;
+  dialog.flow = latest;
+  holdPeer(ctx, dialog, latest.peer.address);
 }
 
 function onBye(ctx: EdgeContext, dialog: Dialog, bye: Incoming): void {

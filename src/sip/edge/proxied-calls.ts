@@ -13,7 +13,7 @@ export interface ProxiedCall {
   readonly calleeTags: Set<string>;
   readonly startedAtMs: number;
   /** Where the caller was heard from, and the called side that answered (null before). */
-  readonly callerFlow: Flow;
+  callerFlow: Flow;
   calleeFlow: Flow | null;
   isAnswered: boolean;
   /** Somebody has sent BYE. */

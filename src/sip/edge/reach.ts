@@ -46,6 +46,14 @@ export function prefersFlow(flow: Flow, contact: SipUri): boolean {
   return peer.connection?.isOpen === true && contact.host === peer.address;
 }
 
+/**
+ * The way back to a peer, once it was heard on another: a connection that is closed reaches nobody, and one that the peer made instead does. An open one stays
+ * what it is, and so does an address, where something listens.
+ */
+export function latestFlow(kept: Flow, heard: Flow): Flow {
+  return kept.peer.connection?.isOpen === false ? heard : kept;
+}
+
 export function isOwn(transports: readonly Transport[], hop: NextHop): boolean {
   const samePort = transports.filter((one) => one.kind === hop.transport && one.port === hop.port);
   if (samePort.some((one) => one.host === hop.address)) return true;

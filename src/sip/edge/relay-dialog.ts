@@ -11,7 +11,7 @@ import { parseNameAddr } from "./name-addr.js";
 import { sendWithVia } from "./outgoing.js";
 import { routesAfterUs } from "./own-route.js";
 import { admit, type ProxiedCall, rememberCallee } from "./proxied-calls.js";
-import { prefersFlow, reach, type Reached } from "./reach.js";
+import { latestFlow, prefersFlow, reach, type Reached } from "./reach.js";
 import { reasonPhrase } from "./reason-phrases.js";
 import { relayedHeaders, startRelay } from "./relay-request.js";
 import { relayResponse } from "./relay-response.js";
@@ -25,6 +25,7 @@ const DROPPED: ReadonlySet<string> = new Set(["route"]);
 /** The ACK of a 2xx has no transaction: every copy goes on, as every copy of the 2xx did. */
 export function relayAck(ctx: EdgeContext, call: ProxiedCall, request: CheckedRequest, flow: Flow): void {
   if (request.maxForwards === 0) return;
+  hearCaller(call, request, flow);
   const routes = routesAfterUs(ctx, request.message);
   const via = stampVia(request.via, flow.peer);
   reachNext(ctx, call, request, routes, (reached) => {
@@ -37,6 +38,7 @@ export function relayAck(ctx: EdgeContext, call: ProxiedCall, request: CheckedRe
 export function relayInDialog(ctx: EdgeContext, call: ProxiedCall, request: CheckedRequest, flow: Flow): void {
   const incoming = openIncoming(ctx, request, flow);
   if (request.maxForwards === 0) return refuse(ctx, incoming, 483);
+  hearCaller(call, request, flow);
   let cancel = (): void => refuse(ctx, incoming, 487);
   incoming.proxy = { cancel: () => cancel() };
   const { method } = request.message;
@@ -65,6 +67,11 @@ export function relayInDialog(ctx: EdgeContext, call: ProxiedCall, request: Chec
     if (relay === null) return fail(503);
     cancel = relay.cancel;
   });
+}
+
+/** The called side is reached where it listens; a caller may have had to connect again. */
+function hearCaller(call: ProxiedCall, request: CheckedRequest, flow: Flow): void {
+  if (request.fromTag === call.callerTag) call.callerFlow = latestFlow(call.callerFlow, flow);
 }
 
 /** Where no Route is left it is the Request-URI; to a phone behind a NAT, or on an open connection, it is the way it was heard from. */

@@ -7,7 +7,6 @@
 import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
 import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, TerminalStatus } from "../../telephony/call-event.js";
-import { parseE164 } from "../../telephony/e164.js";
 import type { CallFailure } from "../../telephony/sip-status.js";
 import {
   fallbackBxml,
@@ -29,6 +28,7 @@ import type {
   StatusReport,
   WebhookKind,
 } from "./carrier-adapter.js";
+import { callerNumberOf } from "./reading/caller-number.js";
 import { callDurationMs, eventTime, instantOf } from "./reading/event-times.js";
 import {
   callIdIn,
@@ -207,11 +207,11 @@ function callOf(event: JsonEvent): CallReport {
     carrierCallId: callIdIn(event, textIn(event, "parentCallId") === "" ? "callId" : "parentCallId"),
     handle: null,
     // Restricted, Anonymous, Private or Unavailable when it is withheld.
-    caller: parseE164(textIn(event, "from")),
+    caller: callerNumberOf(textIn(event, "from")),
     callerName: null,
     // TN-Validation-Passed, or TN-Verification-Passed as it was once called, and -Failed.
     verstat: verstatOf(peekText(stirShaken, "verstat") ?? ""),
-    diversion: parseE164(peekText(diversion, "origTo") ?? ""),
+    diversion: callerNumberOf(peekText(diversion, "origTo") ?? ""),
   };
 }
 

@@ -13,9 +13,9 @@ import { createHash, createHmac } from "node:crypto";
 import type { CarrierCredential } from "../../account/carrier-credentials.store.js";
 import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, ReleasedBy } from "../../telephony/call-event.js";
-import { type E164, parseE164 } from "../../telephony/e164.js";
+import type { E164 } from "../../telephony/e164.js";
 import type { CallReport, CarrierAdapter, CarrierRequest, DialReport, StatusReport } from "./carrier-adapter.js";
-import { withPlus } from "./reading/bare-number.js";
+import { bareE164, withPlus } from "./reading/bare-number.js";
 import { callDurationMs, eventTime, instantOf } from "./reading/event-times.js";
 import {
   callIdIn,
@@ -189,5 +189,5 @@ function callOf(event: JsonEvent): CallReport {
 
 /** "private" when the number is withheld. */
 function numberIn(event: JsonEvent, name: string): E164 | null {
-  return parseE164(withPlus(textIn(event, name)));
+  return bareE164(textIn(event, name));
 }

@@ -211,7 +211,7 @@ function divertedFrom(payload: TelnyxEvent["payload"]): E164 | null {
     const { name, value } = (header ?? {}) as { name?: unknown; value?: unknown };
     if (typeof name !== "string" || typeof value !== "string" || name.toLowerCase() !== "diversion") continue;
     const user = /(?:sips?|tel):(\+?[\d.()-]{1,32})/i.exec(value.slice(0, DIVERSION_CHARS_MAX))?.[1];
-    return user === undefined ? null : normalizeNumber(user);
+    return user === undefined ? null : callerNumberOf(normalizeNumber(user) ?? "");
   }
   return null;
 }

@@ -6,7 +6,6 @@
 import type { Carrier } from "../../account/carrier-credentials.store.js";
 import type { Instant } from "../../kernel/clock.js";
 import type { CallEvent, ReleasedBy, TerminalStatus } from "../../telephony/call-event.js";
-import { parseE164 } from "../../telephony/e164.js";
 import { type CallFailure, huntsOn } from "../../telephony/sip-status.js";
 import type {
   CallReport,
@@ -210,7 +209,7 @@ function callOf(dialect: TwimlDialect, params: FormParams, idField: "CallSid" | 
     caller: callerNumberOf(text(params, "From")),
     callerName: safeNameOf(text(params, dialect.nameField)),
     verstat: dialect.verstatOf(params),
-    diversion: parseE164(text(params, "ForwardedFrom")),
+    diversion: callerNumberOf(text(params, "ForwardedFrom")),
   };
 }
 

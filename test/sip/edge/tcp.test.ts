@@ -3,8 +3,9 @@ import { connect, createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type RunningEdge, startEdge, until } from "./support/edge.js";
-import { callTexts, type CallTexts, field, SDP } from "./support/raw-peer.js";
-import { connectSrf, type SrfDialog } from "./support/srf.js";
+import { answer, fromDesk, routed, uriOf } from "./support/proxied-call.js";
+import { callTexts, type CallTexts, contactOf, field, rawPeer, SDP, tagOf } from "./support/raw-peer.js";
+import { connectSrf, type SrfDialog, type SrfResponse } from "./support/srf.js";
 
 interface TcpPeer {
   readonly host: string;
@@ -69,6 +70,45 @@ describe("a caller on TCP", () => {
     peer.socket.write(["SIP/2.0 200 OK", ...lines, "Content-Length: 0", "", ""].join("\r\n"));
     await ended;
     expect(running.edge.activeDialogs()).toBe(0);
+  });
+
+  it("that lost its connection is hung up on over the one that it has sent on since", async () => {
+    const { running, peer, call, dialogs } = await setUp();
+    peer.socket.write(overTcp(call.invite()));
+    await until("the 200", () => peer.count("SIP/2.0 200 OK") === 1);
+    const ok = peer.text().slice(peer.text().indexOf("SIP/2.0 200"));
+    peer.socket.write(overTcp(call.ack(ok)));
+    await until("the dialog", () => dialogs.length === 1);
+    dialogs[0]?.on("modify", (_request: unknown, response: SrfResponse) => response.send(200, { body: SDP }));
+    peer.socket.destroy();
+    const second = await tcpPeer(running);
+    const again = { cseq: 2, branch: "z9hG4bKagain", uri: contactOf(ok), toTag: tagOf(field(ok, "To")) };
+    second.socket.write(overTcp(call.invite(again)));
+    await until("the second 200", () => second.count("SIP/2.0 200 OK") === 1);
+    second.socket.write(overTcp(call.ack(second.text().slice(second.text().indexOf("SIP/2.0 200")))));
+    void dialogs[0]?.destroy().catch(() => undefined);
+    await until("the BYE", () => second.count("BYE sip:caller@") === 1);
+  });
+
+  it("of a proxied call that lost its connection is reached over its next one as well", async () => {
+    const running = await startEdge();
+    const desk = await rawPeer(running);
+    await connectSrf(running, (srf) =>
+      srf.invite((req) => void srf.proxyRequest(req, uriOf(desk), { remainInDialog: true }).catch(() => undefined)),
+    );
+    const peer = await tcpPeer(running);
+    const call = callTexts(peer, running);
+    peer.socket.write(overTcp(call.invite()));
+    const invite = await desk.request("INVITE");
+    desk.send(answer(desk, invite));
+    await until("the 200", () => peer.count("SIP/2.0 200 OK") === 1);
+    const ok = peer.text().slice(peer.text().indexOf("SIP/2.0 200"));
+    peer.socket.destroy();
+    const second = await tcpPeer(running);
+    second.socket.write(overTcp(call.inDialog("ACK", ok, 1, routed(ok))));
+    await desk.request("ACK");
+    desk.send(fromDesk(desk, invite, "BYE", 7));
+    await until("the BYE", () => second.count("BYE sip:caller@") === 1);
   });
 
   it("may put two messages into one segment", async () => {

@@ -243,7 +243,7 @@ describe("an incoming call", () => {
   });
 
   it("whose number is withheld or none at all has no caller", async () => {
-    for (const cli of ["private", "", "anonymous", "+0", "1234"]) {
+    for (const cli of ["private", "", "anonymous", "+0", "1234", "+266696687", "266696687"]) {
       const call = await calling();
       await ring(call, { cli });
       expect((await speaker.record(call)).caller).toEqual({ enc: null, hash: null, last4: null });

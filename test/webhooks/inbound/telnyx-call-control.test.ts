@@ -110,6 +110,8 @@ describe("a call", () => {
     // Without a name it gives the number again.
     const nameless = read(voice.voice({ ...call, callerName: null, isVerified: false }, PUBLIC_URL));
     expect(nameless).toMatchObject({ callerName: null, diversion: null, verstat: null });
+    const withheld = [{ name: "Diversion", value: "<sip:+266696687@carrier.example>" }];
+    expect(read(changed(request, { sip_headers: withheld }))).toMatchObject({ diversion: null });
   });
 
   it("sends the same commands again for the same call, and others for another", async () => {
