@@ -13,10 +13,15 @@ defined( 'ABSPATH' ) || exit;
 const RINGMATCH_HOST = 'ringmatch_host';
 const RINGMATCH_KEY  = 'ringmatch_key';
 
+/** @param mixed $given Of a form, where a field may be a list. @return string */
+function ringmatch_text( $given ) {
+	return is_string( $given ) ? trim( $given ) : '';
+}
+
 /** @param mixed $given @return string The service's origin, or empty. */
 function ringmatch_clean_host( $given ) {
-	$parts = wp_parse_url( trim( (string) $given ) );
-	if ( ! is_array( $parts ) || 'https' !== ( $parts['scheme'] ?? '' ) || empty( $parts['host'] ) ) {
+	$parts = wp_parse_url( ringmatch_text( $given ) );
+	if ( ! is_array( $parts ) || 'https' !== ( $parts['scheme'] ?? '' ) || ! preg_match( '/^[\w.:\[\]-]+$/D', $parts['host'] ?? '' ) ) {
 		return '';
 	}
 	return 'https://' . $parts['host'] . ( isset( $parts['port'] ) ? ':' . (int) $parts['port'] : '' );
@@ -24,8 +29,26 @@ function ringmatch_clean_host( $given ) {
 
 /** @param mixed $given @return string The tag key, or empty. */
 function ringmatch_clean_key( $given ) {
-	$key = trim( (string) $given );
+	$key = ringmatch_text( $given );
 	return preg_match( '/^tag_[0-9A-Za-z]+$/', $key ) ? $key : '';
+}
+
+/** What was entered, cleaned; what cannot be used is told, and leaves the setting as it was. Empty takes the script off the pages. */
+function ringmatch_accept( $name, $given, $clean, $message ) {
+	$value = call_user_func( $clean, $given );
+	if ( '' !== $value || '' === ringmatch_text( $given ) ) {
+		return $value;
+	}
+	add_settings_error( $name, $name . '_invalid', $message );
+	return get_option( $name, '' );
+}
+
+function ringmatch_accept_host( $given ) {
+	return ringmatch_accept( RINGMATCH_HOST, $given, 'ringmatch_clean_host', 'The address of the service begins with https://' );
+}
+
+function ringmatch_accept_key( $given ) {
+	return ringmatch_accept( RINGMATCH_KEY, $given, 'ringmatch_clean_key', 'A tag key begins with tag_' );
 }
 
 add_action(
@@ -53,8 +76,8 @@ add_action(
 add_action(
 	'admin_init',
 	function () {
-		register_setting( 'ringmatch', RINGMATCH_HOST, array( 'sanitize_callback' => 'ringmatch_clean_host' ) );
-		register_setting( 'ringmatch', RINGMATCH_KEY, array( 'sanitize_callback' => 'ringmatch_clean_key' ) );
+		register_setting( 'ringmatch', RINGMATCH_HOST, array( 'type' => 'string', 'sanitize_callback' => 'ringmatch_accept_host' ) );
+		register_setting( 'ringmatch', RINGMATCH_KEY, array( 'type' => 'string', 'sanitize_callback' => 'ringmatch_accept_key' ) );
 	}
 );
 

@@ -8,6 +8,8 @@ export const PRESENTATIONS_PER_MINUTE_MAX = 30;
 /** About 5 MB. Who was seen longest ago is forgotten first, and starts with a full bucket. */
 export const ADDRESSES_MAX = 50_000;
 const MINUTE_MS = 60_000;
+/** Not each time: the front of a map that is deleted from all the time is full of holes. */
+const FORGET_EVERY_MS = 1_000;
 
 interface Bucket {
   tokens: number;
@@ -20,13 +22,20 @@ interface Bucket {
  */
 export const FALLBACKS_PER_MINUTE_MAX = 6_000;
 
-/** @returns a function that takes one token of an address and says whether there was one */
+export interface AddressLimit {
+  /** Takes one token of an address and says whether there was one. */
+  (address: string): boolean;
+  /** How many addresses are in memory. */
+  known(): number;
+}
+
 export function createAddressLimit(
   clock: Pick<Clock, "monotonicMs">,
   perMinuteMax = PRESENTATIONS_PER_MINUTE_MAX,
-): (address: string) => boolean {
+): AddressLimit {
   const buckets = new Map<string, Bucket>();
-  return (address) => {
+  let lookedAt = clock.monotonicMs();
+  const take = (address: string): boolean => {
     const key = keyOf(address);
     const now = clock.monotonicMs();
     const bucket = buckets.get(key) ?? { tokens: perMinuteMax, at: now };
@@ -38,9 +47,22 @@ export function createAddressLimit(
     // To the end, so that the first key of the map is the one seen longest ago.
     buckets.delete(key);
     if (buckets.size >= ADDRESSES_MAX) buckets.delete(buckets.keys().next().value as string);
+    if (now - lookedAt >= FORGET_EVERY_MS) {
+      lookedAt = now;
+      forgetFull(buckets, now);
+    }
     buckets.set(key, bucket);
     return isWithin;
   };
+  return Object.assign(take, { known: () => buckets.size });
+}
+
+/** Whose bucket is full again is like one who never came: whose addresses these are is nobody's business any more. */
+function forgetFull(buckets: Map<string, Bucket>, now: number): void {
+  for (const [key, { at }] of buckets) {
+    if (now - at < MINUTE_MS) return;
+    buckets.delete(key);
+  }
 }
 
 /** Whoever has one IPv6 address has the whole /64. */

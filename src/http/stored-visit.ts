@@ -47,8 +47,14 @@ function readAddress(
   return address;
 }
 
-/** A fragment never left the browser before the tag did it, and may hold what the page keeps there for itself. */
-function storedUrl(url: string): string {
+/** What browsers run when it is followed, however it is spaced (WHATWG URL: control characters and spaces before it, tabs and line ends within, mean nothing). */
+const RUNS = /^[\0- ]*(?:j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t|v\s*b\s*s\s*c\s*r\s*i\s*p\s*t|d\s*a\s*t\s*a)\s*:/i;
+
+/**
+ * A fragment never left the browser before the tag did it, and may hold what the page keeps there for itself. No page has an address that runs, and whoever
+ * gets the record (a CRM, a dashboard) makes a link of it: empty.
+ */
+export function storedUrl(url: string): string {
   const [withoutFragment = ""] = url.split("#", 1);
-  return safeTextOf(withoutFragment.slice(0, URL_CHARS_MAX));
+  return RUNS.test(url) ? "" : safeTextOf(withoutFragment.slice(0, URL_CHARS_MAX));
 }

@@ -13,7 +13,7 @@ import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
 import type { ConcurrentCalls } from "./concurrent-calls.js";
 import { type InviteFacts, readInvite } from "./invite-facts.js";
 import { joinLegs } from "./join-legs.js";
-import { legHeaders, proxyHeaders } from "./leg-headers.js";
+import { claimsOurWord, legHeaders, proxyHeaders } from "./leg-headers.js";
 import type { ProxiedCalls } from "./proxied-calls.js";
 import { proxyCall } from "./proxy-call.js";
 import { redirectCall } from "./redirect-call.js";
@@ -169,15 +169,16 @@ async function bridge(deps: InviteDeps, acting: Acting): Promise<void> {
 
 /**
  * A proxy may not change who calls (RFC 3261 §16.6): where a number is withheld, or the destination is to see the promo number, the call is bridged on
- * a proxy trunk too.
+ * a proxy trunk too. So is one whose headers speak for us.
  */
-function isProxied({ trunk, routed, facts }: Acting): boolean {
+function isProxied({ request, trunk, routed, facts }: Acting): boolean {
   const { decision } = routed;
   return (
     trunk.mode === "proxy" &&
     decision.kind === "route" &&
     decision.callerId !== "promo_number" &&
-    facts.caller.kind !== "withheld"
+    facts.caller.kind !== "withheld" &&
+    !claimsOurWord(request, trunk)
   );
 }
 

@@ -3,6 +3,8 @@
  * copied, so a caller cannot write into it. Called by handle-invite.ts.
  */
 import type { CallerId } from "../account/destinations.store.js";
+import type { Trunk } from "../account/trunks.store.js";
+import type { InviteView } from "./address.js";
 import type { Caller } from "./caller-identity.js";
 import { HOPS_HEADER } from "./invite-facts.js";
 
@@ -27,10 +29,22 @@ export function legHeaders(input: {
   return Object.assign(proxyHeaders({ hops, business }), shown);
 }
 
-/** What is added to an INVITE that is passed on as it came (trunk mode `proxy`): who calls stays as the caller's carrier wrote it. */
+/** What is added to an INVITE that is passed on as it came (trunk mode `proxy`): who calls stays as the caller's carrier wrote it. @see claimsOurWord */
 export function proxyHeaders(input: { hops: number; business: BusinessView | null }): Record<string, string> {
   const { hops, business } = input;
   return { [HOPS_HEADER]: String(hops + 1), ...(business?.passIds === true ? idsOf(business) : {}) };
+}
+
+/** What a business takes for our word. */
+const ID_HEADERS = ["X-Ringmatch-Call-ID", "X-Ringmatch-Presentation-ID", "X-Ringmatch-Promo-Number"];
+
+/**
+ * Whether an INVITE brings along what the business would believe because it comes from us: our ids, or an identity that the trunk may not assert (RFC 3325
+ * §5). A proxy can add headers but takes none out, so such a call is bridged.
+ */
+export function claimsOurWord(invite: Pick<InviteView, "get">, trunk: Pick<Trunk, "trustIdentity">): boolean {
+  const claims = trunk.trustIdentity ? ID_HEADERS : [...ID_HEADERS, "P-Asserted-Identity"];
+  return claims.some((name) => invite.get(name) !== undefined);
 }
 
 /** The host `localhost` is replaced by the edge with its own address. */

@@ -7,7 +7,7 @@ function limitAt() {
   const isWithin = createAddressLimit({ monotonicMs: () => now });
   const take = (address: string, times: number) =>
     Array.from({ length: times }, () => isWithin(address)).filter(Boolean).length;
-  return { take, wait: (ms: number) => (now += ms) };
+  return { take, wait: (ms: number) => (now += ms), known: () => isWithin.known() };
 }
 
 describe("createAddressLimit", () => {
@@ -38,6 +38,21 @@ describe("createAddressLimit", () => {
     expect(take("198.51.100.7", 1)).toBe(0);
     expect(take("10.0.0.0", 100)).toBe(PRESENTATIONS_PER_MINUTE_MAX);
   });
+});
+
+it("keeps no address in memory whose minute is over, once somebody else comes", () => {
+  const { take, wait, known } = limitAt();
+  take("198.51.100.7", 40);
+  wait(30_000);
+  take("198.51.100.8", 1);
+  wait(31_000);
+  take("198.51.100.9", 1);
+  expect(known()).toBe(2);
+  // Who is forgotten comes back as they would have been.
+  expect(take("198.51.100.7", 40)).toBe(PRESENTATIONS_PER_MINUTE_MAX);
+  wait(3_600_000);
+  take("198.51.100.9", 1);
+  expect(known()).toBe(1);
 });
 
 describe("createTrustedAddresses", () => {

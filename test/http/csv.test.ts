@@ -13,11 +13,28 @@ describe("csvLine", () => {
     expect(csvLine([cell])).toMatch(/^"?'/);
   });
 
+  it.each(["x;=1", "x\t+1", "x\n-2", "x\r\n@SUM(A1)", 'x;"=1', "x;＝1"])(
+    "defuses %j, which begins another cell where spreadsheets divide by semicolons or tabs",
+    (cell) => {
+      const read = csvLine(["a", cell]).split(/[;\t\r\n]/);
+      expect(read.filter((part) => /^"*[=+\-@＝]/.test(part))).toEqual([]);
+    },
+  );
+
+  it("takes no longer for what looks like it than its length", () => {
+    const began = performance.now();
+    expect(csvLine([`;${'"'.repeat(200_000)}x`])).toHaveLength(400_006);
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
   it("is read back as what was written, but for the apostrophe", () => {
     fc.assert(
       fc.property(fc.array(fc.string(), { minLength: 2, maxLength: 6 }), (cells) => {
         expect(readCsv(csvLine(cells))).toEqual(
-          cells.map((cell) => (/^[=+\-@\t\r\n|%＝＋－＠]/.test(cell) ? `'${cell}` : cell)),
+          cells.map((cell) => {
+            const rest = cell.replace(/([;\t\r\n]"*)(?=[=+\-@＝＋－＠])/g, "$1'");
+            return /^[=+\-@\t\r\n|%＝＋－＠]/.test(cell) ? `'${rest}` : rest;
+          }),
         );
       }),
     );

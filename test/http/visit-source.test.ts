@@ -59,6 +59,34 @@ describe("the landing that a page tells of", () => {
   );
 });
 
+describe("an address that would run where somebody makes a link of it", () => {
+  it.each([
+    "javascript:alert(1)",
+    " JavaScript:alert(1)",
+    "java\nscript\t:alert(1)",
+    "\u0001javascript:alert(1)",
+    "vbscript:x",
+    "data:text/html,x",
+  ])("is not kept: %j", async (url) => {
+    const { account } = await makeWorld(db, 1);
+    const page = { url, referrer: url, landing: { url, referrer: url } };
+    expect(await presented({ tag_key: account.tagKey, page })).toMatchObject({ outcome: "presented" });
+    const nothing = { url: "", referrer: "" };
+    expect((await lastLogged())?.context).toEqual({ ...nothing, landing: nothing });
+  });
+
+  it.each([
+    "https://shop.example/javascript:alert(1)",
+    "android-app://com.google.android.gm/",
+    "datalake:x",
+    "file:///a.html",
+  ])("is not %j", async (url) => {
+    const { account } = await makeWorld(db, 1);
+    await presented({ tag_key: account.tagKey, page: { url } });
+    expect((await lastLogged())?.context).toEqual({ url });
+  });
+});
+
 describe("a visitor of a campaign's pool", () => {
   async function makeShop() {
     const { account } = await makeWorld(db, 2);

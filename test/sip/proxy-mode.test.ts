@@ -374,6 +374,39 @@ describe("a trunk in mode proxy", () => {
     await nothingLeft();
   });
 
+  it.each([
+    "X-Ringmatch-Call-ID: call_forged",
+    "x-ringmatch-presentation-id: prs_forged",
+    "X-Ringmatch-Promo-Number: +18885550666",
+  ])("bridges a call that brings an id of ours along (%s): a proxy would pass it on as our word", async (forged) => {
+    const { caller, call, desks } = await scene();
+    const [desk] = desks;
+    caller.send(call.invite({ headers: [forged] }));
+    const invite = await desk.request("INVITE");
+    expect(invite.toLowerCase()).not.toContain(forged.toLowerCase());
+    expect(invite).toContain("+14155550100");
+    desk.send(respondTo(invite, 603, "Decline", { tag: "desk" }));
+    caller.send(call.ack(await caller.response(603, "INVITE")));
+    await nothingLeft();
+  });
+
+  it("bridges a call whose asserted identity is not believed: the business would believe it of us", async () => {
+    await useTrunk({ trustIdentity: false });
+    try {
+      const { caller, call, desks } = await scene();
+      const [desk] = desks;
+      caller.send(call.invite({ headers: ["P-Asserted-Identity: <sip:+14155550199@carrier>"] }));
+      const invite = await desk.request("INVITE");
+      expect(invite).not.toContain("+14155550199");
+      expect(field(invite, "From")).toContain("+14155550100");
+      desk.send(respondTo(invite, 603, "Decline", { tag: "desk" }));
+      caller.send(call.ack(await caller.response(603, "INVITE")));
+      await nothingLeft();
+    } finally {
+      await useTrunk({ trustIdentity: true });
+    }
+  });
+
   it("intercepts quarantined numbers and refuses unknown ones as ever", async () => {
     const place = placeOf(sip);
     const world = await makeWorld(db, 1);

@@ -1,7 +1,12 @@
-/** The Tag Manager template, as far as it can be held against itself here: it loads what its permission names, and nothing else. */
+/**
+ * The examples, as far as they can be held against themselves and the service here: the Tag Manager template loads what its permission names, and nothing
+ * else; the WordPress plugin, which nothing here can run, is read.
+ */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { TAG_KEY_PATTERN } from "../../src/http/contract/tag-delivery.js";
 
+const plugin = readFileSync(new URL("../../examples/wordpress/ringmatch.php", import.meta.url), "utf8");
 const text = readFileSync(new URL("../../examples/gtm/template.tpl", import.meta.url), "utf8");
 const sections = new Map(
   [...text.matchAll(/^___([A-Z_]+)___\n([^]*?)(?=^___[A-Z_]+___\n|$(?![^]))/gm)].map(([, name, body]) => [
@@ -76,4 +81,22 @@ test("without the permission it fails, and loads nothing", () => {
     { encodeUriComponent: encodeURIComponent, injectScript: () => expect.unreachable(), queryPermission: () => false },
   );
   expect(failures).toBe(1);
+});
+
+test("the plugin loads the tag by the key that it was given, and no key that the service would not know", () => {
+  expect(plugin).toContain("$host . '/tag.js?key=' . rawurlencode( $key )");
+  const [, pattern = ""] = /preg_match\( '\/(.*)\/', \$key \)/.exec(plugin) ?? [];
+  const key = `tag_${"0123456789abcdef".repeat(2)}`;
+  for (const one of [new RegExp(pattern), TAG_KEY_PATTERN]) {
+    expect(key).toMatch(one);
+    expect(`${key}"><script>`).not.toMatch(one);
+  }
+});
+
+test("the plugin tells whoever enters what it cannot use, instead of saving nothing", () => {
+  const callbacks = [...plugin.matchAll(/'sanitize_callback' => '(\w+)'/g)].map(([, name]) => name);
+  expect(callbacks).toHaveLength(2);
+  for (const name of callbacks)
+    expect(plugin).toMatch(new RegExp(`function ${name}\\( \\$given \\) \\{\\n\\treturn ringmatch_accept\\(`));
+  expect(plugin).toContain("add_settings_error( $name, ");
 });

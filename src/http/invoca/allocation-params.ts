@@ -5,8 +5,8 @@
 import { isTouchParameter, TOUCH_VALUE_CHARS_MAX, touchOf } from "../../attribution/touch.js";
 import { VISITOR_ID_PATTERN } from "../../kernel/ids.js";
 import { CUSTOM_FIELDS_MAX } from "../../attribution/judging/custom-data.js";
-import { URL_CHARS_MAX } from "../contract/presentation.js";
 import { safeTextOf } from "../safe-text.js";
+import { storedUrl } from "../stored-visit.js";
 
 /** Of our records; longer names are a mistake. */
 const NAME_CHARS_MAX = 64;
@@ -69,9 +69,4 @@ export function readAllocationParams(query: Readonly<Record<string, string>>): A
 function safeTouch(landingPage: string | null, given: Record<string, string>): Record<string, string> {
   const touch = touchOf({ url: landingPage ?? "", given });
   return Object.fromEntries(Object.entries(touch).map(([name, value]) => [name, safeTextOf(value)]));
-}
-
-/** Without a fragment, as pages' own URLs are kept. */
-function storedUrl(url: string): string {
-  return safeTextOf((url.split("#", 1)[0] ?? "").slice(0, URL_CHARS_MAX));
 }
