@@ -10,17 +10,18 @@ import { AppError, messageOf } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
 import type { CallEvent } from "../telephony/call-event.js";
+import type { CallJournal } from "./call-journal.js";
 import { EventBatch, type GatheredEvents } from "./event-batch.js";
+import { EventJournal } from "./event-journal.js";
 import { foldEvents, foldEventsByKey } from "./fold-events.js";
 import type { InboundCall } from "./inbound-call.js";
 import type { MatchedCall, OpenedCall } from "./open-call.js";
 import { openLateCalls } from "./open-late-calls.js";
 import { type InTimeOpening, OpeningBatch, type OpeningBatchDeps } from "./opening-batch.js";
-import type { OpeningJournal } from "./opening-journal.js";
 import { Rush } from "./rush.js";
 import type { Spool } from "./spool.js";
 import { SpoolReplay } from "./spool-replay.js";
-import { fromSpool, type OpenedLater, type SpoolEntry, toSpool } from "./spooled-call.js";
+import { fromSpool, type OpenedLater, type SpooledEvents, type SpoolEntry, toSpool } from "./spooled-call.js";
 import { UnwrittenCalls } from "./unwritten-calls.js";
 
 /** The database may be back: look this often while the spool holds something. */
@@ -28,7 +29,8 @@ const REPLAY_EVERY_MS = 1_000;
 
 export interface CallLogOptions extends OpeningBatchDeps {
   readonly spool: Spool<SpoolEntry>;
-  readonly journal: OpeningJournal<OpenedLater>;
+  readonly journal: CallJournal<OpenedLater>;
+  readonly eventJournal: CallJournal<SpooledEvents>;
   readonly log: Log;
 }
 
@@ -36,10 +38,11 @@ export class CallLog {
   private readonly openings: OpeningBatch;
   private readonly unwritten: UnwrittenCalls;
   private readonly events = new EventBatch((batch) => this.writeOrSpool(batch));
+  private readonly eventJournal: EventJournal;
   private timer: NodeJS.Timeout | null = null;
   private replaying: Promise<void> | null = null;
   private readonly rush = new Rush();
-  /** Told once, when what a former life left in the spool is in the database. */
+  /** Told once, when what a former life left in the spool is in the database, or cannot be written for now. */
   private onCaughtUp: (() => void) | null = null;
   private isStopped = false;
   /** Calls with something in the spool: what follows goes there too, or it would be written before what came first. */
@@ -47,6 +50,7 @@ export class CallLog {
 
   constructor(private readonly options: CallLogOptions) {
     this.unwritten = new UnwrittenCalls(options);
+    this.eventJournal = new EventJournal(options.eventJournal, options.log);
     this.openings = new OpeningBatch(options, {
       take: (calls) => this.take(calls),
       holds: (ingressKey) => this.unwritten.find(ingressKey) !== null,
@@ -55,7 +59,7 @@ export class CallLog {
     });
   }
 
-  /** @param onCaughtUp called when what a former life left in the spool is in the database; at once when that is nothing */
+  /** @param onCaughtUp called when what a former life left in the spool is in the database, or cannot be written for now; at once when that is nothing */
   start(onCaughtUp: () => void = () => undefined): void {
     if (this.options.spool.isEmpty) return onCaughtUp();
     this.onCaughtUp = onCaughtUp;
@@ -71,6 +75,7 @@ export class CallLog {
     await this.replaying;
     this.options.spool.close();
     this.options.journal.close();
+    this.eventJournal.close();
   }
 
   /** Matches a call that rings now, and opens its record: with all others that wait. @throws as OpeningBatch.open does */
@@ -90,8 +95,12 @@ export class CallLog {
    * @param ingressKey finds the record when it was opened under another id (a duplicate that raced); null when `ref` came from the database
    */
   record(ref: CallRef, events: readonly CallEvent[], ingressKey: string | null = null): Promise<void> {
-    if (!this.events.isFull) return this.events.add(ref, events, ingressKey);
-    this.spool({ kind: "events", ref, ingressKey, events });
+    const entry: SpooledEvents = { kind: "events", ref, ingressKey, events };
+    if (!this.events.isFull) {
+      const kept = this.eventJournal.keep(entry);
+      return this.events.add(ref, events, ingressKey).then(() => this.eventJournal.written(kept));
+    }
+    this.spool(entry);
     return Promise.resolve();
   }
 
@@ -176,14 +185,22 @@ export class CallLog {
         () => round.settle(),
       );
       if (count > 0) log.info("call.spool_replayed", { count });
-      this.onCaughtUp?.();
-      this.onCaughtUp = null;
+      this.caughtUp();
       if (spool.isEmpty) this.spooled.clear();
       else this.replaySoon(REPLAY_EVERY_MS);
     } catch (error) {
-      if (!isUnavailable(error)) log.error("call.spool_replay_failed", { error: messageOf(error) });
+      if (!isUnavailable(error)) {
+        log.error("call.spool_replay_failed", { error: messageOf(error) });
+        // That may last: what can be written must not wait for it, and what the spool tells later counts more.
+        this.caughtUp();
+      }
       this.replaySoon(REPLAY_EVERY_MS);
     }
+  }
+
+  private caughtUp(): void {
+    this.onCaughtUp?.();
+    this.onCaughtUp = null;
   }
 
   private newReplay(): SpoolReplay {

@@ -6,12 +6,10 @@ import { isUnavailable } from "../db/database.js";
 import { inHalves } from "../db/in-halves.js";
 import type { CallId } from "../kernel/ids.js";
 import type { CallEvent } from "../telephony/call-event.js";
-import type { OpenedLater, SpoolEntry } from "./spooled-call.js";
+import type { OpenedLater, SpooledEvents, SpoolEntry } from "./spooled-call.js";
 
 /** Lines of one round: of a call in a rush there are four, and many calls at a time cost little more than one. */
 const ROUND_MAX = 1_024;
-
-type Events = SpoolEntry & { readonly kind: "events" };
 
 /** A call to be opened, and what is known of it in the same round. */
 export interface LateCall {
@@ -26,9 +24,9 @@ export interface ReplayWork {
    */
   readonly open: (calls: readonly LateCall[]) => Promise<ReadonlySet<CallId>>;
   /** @returns the calls that were written; the others have no record under that id */
-  readonly fold: (entries: readonly Events[]) => Promise<ReadonlySet<CallId>>;
+  readonly fold: (entries: readonly SpooledEvents[]) => Promise<ReadonlySet<CallId>>;
   /** For events of calls that were opened under another id, or at another time: matched in time, and answered too late. */
-  readonly foldByKey: (entries: readonly Events[]) => Promise<void>;
+  readonly foldByKey: (entries: readonly SpooledEvents[]) => Promise<void>;
   /** @returns false when the fault is not the entry's: the replay ends then, and begins anew later */
   readonly setAside: (entry: SpoolEntry, error: unknown) => boolean;
 }
@@ -37,7 +35,7 @@ export class SpoolReplay {
   private lines = 0;
   /** By the call's key: several ids of ours may stand for one call. */
   private readonly opens = new Map<string, OpenedLater[]>();
-  private readonly events = new Map<CallId, Events>();
+  private readonly events = new Map<CallId, SpooledEvents>();
 
   constructor(private readonly work: ReplayWork) {}
 
@@ -71,7 +69,7 @@ export class SpoolReplay {
   }
 
   /** @param events of them those are taken out that are written with their calls */
-  private async openAll(entries: readonly OpenedLater[], events: Map<CallId, Events>): Promise<void> {
+  private async openAll(entries: readonly OpenedLater[], events: Map<CallId, SpooledEvents>): Promise<void> {
     const refused: OpenedLater[] = [];
     await this.together(
       entries.map((entry) => ({ entry, events: events.get(entry.callId)?.events ?? [] })),
@@ -88,8 +86,8 @@ export class SpoolReplay {
     );
   }
 
-  private async foldAll(entries: readonly Events[]): Promise<void> {
-    const unwritten: Events[] = [];
+  private async foldAll(entries: readonly SpooledEvents[]): Promise<void> {
+    const unwritten: SpooledEvents[] = [];
     await this.together(
       entries,
       async (some) => {

@@ -55,6 +55,13 @@ export class Spool<Entry> {
     this.adopted.push(adopted);
   }
 
+  /** Takes over a file of a former life that goes on from what that life spooled: everything spooled until now is replayed before it. At start only. */
+  adoptLast(path: string): void {
+    for (const own of [this.replaying, this.current]) if (existsSync(own)) this.adopt(own);
+    this.bytes = 0;
+    this.adopt(path);
+  }
+
   /** Lines appended by this process. */
   get appended(): number {
     return this.lines;

@@ -60,12 +60,13 @@ export interface OpenedLater extends CallRef {
   readonly call: SpooledCall;
 }
 
-/** A line of the spool: such a call, or what happened to one. */
-export type SpoolEntry =
-  | OpenedLater
-  | {
-      readonly kind: "events";
-      readonly ref: CallRef;
-      readonly ingressKey: string | null;
-      readonly events: readonly CallEvent[];
-    };
+/** What happened to a call. */
+export interface SpooledEvents {
+  readonly kind: "events";
+  readonly ref: CallRef;
+  readonly ingressKey: string | null;
+  readonly events: readonly CallEvent[];
+}
+
+/** A line of the spool: a call, or what happened to one. */
+export type SpoolEntry = OpenedLater | SpooledEvents;

@@ -8,8 +8,8 @@ import type { Clock } from "../kernel/clock.js";
 import { messageOf } from "../kernel/errors.js";
 import type { CallId } from "../kernel/ids.js";
 import type { Log } from "../kernel/log.js";
+import type { CallJournal, JournalFile } from "./call-journal.js";
 import { type MatchedCall, newRecord, type OpenCallDeps } from "./open-call.js";
-import type { JournalFile, OpeningJournal } from "./opening-journal.js";
 import { type OpenedLater, toSpoolAs } from "./spooled-call.js";
 
 /** A node is busy when so many calls came within so long: fifty a second. */
@@ -26,7 +26,7 @@ export interface UnwrittenCall {
 }
 
 export interface UnwrittenCallsDeps extends OpenCallDeps {
-  readonly journal: OpeningJournal<OpenedLater>;
+  readonly journal: CallJournal<OpenedLater>;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -6,12 +6,12 @@ import type { Secrets } from "../kernel/secrets.js";
 import { createAvailableWatch } from "../pool/available-watch.js";
 import { Directory } from "../pool/directory.js";
 import type { NumberSchedule } from "../pool/number-moves.js";
+import { CallJournal } from "../routing/call-journal.js";
 import { CallLog } from "../routing/call-log.js";
-import { OpeningJournal } from "../routing/opening-journal.js";
 import type { RouteCallDeps } from "../routing/route-call.js";
 import { RoutingTable } from "../routing/routing-table.js";
 import { Spool } from "../routing/spool.js";
-import type { OpenedLater, SpoolEntry } from "../routing/spooled-call.js";
+import type { OpenedLater, SpooledEvents, SpoolEntry } from "../routing/spooled-call.js";
 import type { Ambient } from "./ambient.js";
 import type { Infrastructure } from "./infrastructure.js";
 
@@ -45,11 +45,13 @@ export async function startRouting(input: {
   const spoolDir = `${dataDir.path}/spool`;
   const spool = new Spool<SpoolEntry>(spoolDir);
   // Calls that rang when a former life was killed.
-  const journal = new OpeningJournal<OpenedLater>(spoolDir, (path) => spool.adopt(path));
+  const journal = new CallJournal<OpenedLater>(spoolDir, (path) => spool.adopt(path));
+  // What happened to them, and to calls in the spool.
+  const eventJournal = new CallJournal<SpooledEvents>(spoolDir, (path) => spool.adoptLast(path), "events");
   const availableWatch = createAvailableWatch({ db, schedule, log });
   stack.push("watch of available numbers", () => availableWatch.settle());
   const shared = { db, secrets, ids, availableWatch, clock, log };
-  const callLog = new CallLog({ ...shared, openingDb, spool, journal });
+  const callLog = new CallLog({ ...shared, openingDb, spool, journal, eventJournal });
   stack.push("call log", () => callLog.stop());
   const databaseClock = new DatabaseClock(clock);
   const askedMs = clock.monotonicMs();

@@ -94,7 +94,8 @@ async function startOn(
   keepPrivacy(leader, { db, ids, secrets, log });
   keepHouse(leader, { db, callLog, schedule: jobs, clock, log, onIdleNumbers: createIdleGauge(metrics) });
   const closeFormer = formerLifeOf({ config, db, callLog, log, life: { node, before: routing.startedAt } });
-  await closeFormer();
+  // What it left on disk may tell how calls ended; those are closed when it is written.
+  if (routing.spool.isEmpty) await closeFormer();
 
   const state: State = { isReady: false, isDraining: false, sip: null };
   const parts = { ...base, adminKey, readTag, routing, jobs, inventory, scaling, outbound };

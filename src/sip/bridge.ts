@@ -10,7 +10,7 @@ import { type AttemptFailure, failureOf, finalStatusFor, huntsOn } from "../tele
 import { callBusiness, hangUp, type LegAnswer } from "./b-leg.js";
 import { answerCallerLeg } from "./caller-leg.js";
 import type { Dialog, SipRequest, SipResponse, Srf } from "./drachtio-types.js";
-import { joinLegs } from "./join-legs.js";
+import { joinLegs, type Release } from "./join-legs.js";
 import { relayableStatus } from "./relayable-status.js";
 import { targetUri } from "./target-uri.js";
 
@@ -140,12 +140,9 @@ async function answerCaller(
   }
   const answeredAt = now();
   record({ kind: "answered", index, at: answeredAt });
-  let overAt = answeredAt;
-  const onOver = (): void => {
-    overAt = now();
-  };
-  const release = await joinLegs({ caller, answer, ending: ending.signal, onOver });
-  record(ended("completed", { at: overAt, ...release }));
+  // At once: who hung up has been told that the call is over, and a process that is killed before the other leg is down would not know of it.
+  const onOver = (release: Release): void => record(ended("completed", { at: now(), ...release }));
+  await joinLegs({ caller, answer, ending: ending.signal, onOver });
 }
 
 /** A CANCEL was faster than our 200: drachtio-srf then says 487, or, having forgotten the INVITE already, that the 200 was an answer to nothing. */

@@ -21,8 +21,8 @@ export async function joinLegs(input: {
   readonly answer: LegAnswer;
   readonly ending: AbortSignal;
   /** The call is over; taking its legs down may last two seconds more, when one of them says nothing to its BYE. */
-  readonly onOver?: () => void;
-}): Promise<Release> {
+  readonly onOver?: (release: Release) => void;
+}): Promise<void> {
   const { caller, answer, ending, onOver } = input;
   const over = new Promise<Release>((resolve) => {
     caller.once("destroy", (bye: SipMessage | undefined) => resolve(releaseOf("caller", bye)));
@@ -46,7 +46,7 @@ export async function joinLegs(input: {
     );
     caller.queueRequests = false;
     const joined = await joining;
-    if (joined.kind === "over") return joined.release;
+    if (joined.kind === "over") return onOver?.(joined.release);
     const { dialog } = joined;
     business = dialog;
     const businessOver = new Promise<Release>((resolve) => {
@@ -54,9 +54,8 @@ export async function joinLegs(input: {
       if (!dialog.connected) resolve({ releasedBy: "callee", cause: "normal_clearing" });
     });
     passThrough(dialog, Promise.resolve(caller));
-    return await Promise.race([over, businessOver, tooLong]);
+    onOver?.(await Promise.race([over, businessOver, tooLong]));
   } finally {
-    onOver?.();
     clearTimeout(timer);
     await Promise.all([caller.connected ? hangUp(caller) : undefined, hangUpBusiness(business, answer)]);
   }

@@ -352,6 +352,31 @@ describe("calls that ring, and are not written", () => {
     await killed.callLog.written();
   });
 
+  it("are over in the next life when they were over in the one that was killed", async () => {
+    const { numbers, visitors } = await presentedWorld();
+    const dir = mkdtempSync(join(tmpdir(), "ringmatch-killed-"));
+    const held = heldBack();
+    const killed = await startNode(held.database, dir);
+    const { calls, routed } = await ringTogether(killed, () => numbers.map((number) => inboundCall(number)));
+    // One more, of a database that was away: it stands in the spool, and what happens to it does not yet.
+    const late = inboundCall(numbers[0] ?? "");
+    const lateRef = { callId: ids.next("call"), receivedAt: (routed[0] as RoutedCall).ref.receivedAt };
+    killed.callLog.openLate({ call: late, ...lateRef });
+    for (const ref of [...routed.map(({ ref }) => ref), lateRef])
+      for (const event of lifeOf(ref.receivedAt)) void killed.callLog.record(ref, [event], null);
+    await until("it is on the disk", () => killed.spooled().split('"ended"').length > calls.length + 1);
+    const next = await startNode(db, dir);
+    await until("the spool is replayed", () => next.spool.isEmpty);
+    for (const [index, { ingressKey }] of [...calls, late].entries())
+      expect(await recordOfKey(ingressKey)).toMatchObject({
+        status: "completed",
+        talkMs: 5_000,
+        attribution: { outcome: "matched", visitorId: visitors[index % MANY], late: true },
+      });
+    held.go();
+    await killed.callLog.written();
+  });
+
   it("cost the others nothing when the database refuses one of them", async () => {
     const { numbers } = await presentedWorld();
     const held = heldBack();

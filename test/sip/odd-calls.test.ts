@@ -93,6 +93,25 @@ describe("a business's machine that says nothing at all", () => {
     await silent.request("ACK");
     await nothingLeft(sip);
   });
+
+  it("to our BYE: the record is closed before that leg is given up", async () => {
+    const business = await rawPeer(edge);
+    const { number } = await presentedNumber(db, [targetAt(business.port)]);
+    const caller = await rawPeer(edge);
+    const call = callTexts(caller, edge, number);
+    caller.send(call.invite({ body: SDP }));
+    const invite = await business.request("INVITE");
+    business.send(respondTo(invite, 200, "OK", { tag: "desk", contact: targetAt(business.port), body: SDP }));
+    const ok = await caller.response(200);
+    caller.send(call.ack(ok));
+    await business.request("ACK");
+    caller.send(call.inDialog("BYE", ok, 2));
+    const bye = await business.request("BYE");
+    expect(await recordOf(db, number, "completed")).toMatchObject({ released_by: "caller" });
+    expect(sip.service.liveCalls).toBe(1);
+    business.send(respondTo(bye, 200, "OK", { tag: "desk" }));
+    await nothingLeft(sip);
+  });
 });
 
 itOnEdge(

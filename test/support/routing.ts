@@ -9,9 +9,9 @@ import { CallLog } from "../../src/routing/call-log.js";
 import { DatabaseClock } from "../../src/db/database-clock.js";
 import type { RouteCallDeps } from "../../src/routing/route-call.js";
 import { RoutingTable } from "../../src/routing/routing-table.js";
-import { OpeningJournal } from "../../src/routing/opening-journal.js";
+import { CallJournal } from "../../src/routing/call-journal.js";
 import { Spool } from "../../src/routing/spool.js";
-import type { OpenedLater, SpoolEntry } from "../../src/routing/spooled-call.js";
+import type { OpenedLater, SpooledEvents, SpoolEntry } from "../../src/routing/spooled-call.js";
 import { ids, secrets } from "./world.js";
 
 export interface TestRouting {
@@ -19,7 +19,7 @@ export interface TestRouting {
   readonly table: RoutingTable;
   readonly callLog: CallLog;
   readonly spool: Spool<SpoolEntry>;
-  readonly journal: OpeningJournal<OpenedLater>;
+  readonly journal: CallJournal<OpenedLater>;
   /** Everything the spool has on disk right now, as text. */
   spooled(): string;
   stop(): Promise<void>;
@@ -34,8 +34,10 @@ export async function startRouting(
   const spool = new Spool<SpoolEntry>(dir);
   const table = new RoutingTable({ database: db, log, onChange: () => undefined });
   await table.start();
-  const journal = new OpeningJournal<OpenedLater>(dir, (path) => spool.adopt(path));
-  const callLog = new CallLog({ db, openingDb: db, secrets, ids, spool, journal, clock: systemClock, log });
+  const journal = new CallJournal<OpenedLater>(dir, (path) => spool.adopt(path));
+  const eventJournal = new CallJournal<SpooledEvents>(dir, (path) => spool.adoptLast(path), "events");
+  const shared = { db, secrets, ids, clock: systemClock, log };
+  const callLog = new CallLog({ ...shared, openingDb: db, spool, journal, eventJournal });
   callLog.start();
   const databaseClock = new DatabaseClock(systemClock);
   return {

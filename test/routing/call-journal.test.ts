@@ -2,15 +2,15 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type JournalFile, OpeningJournal } from "../../src/routing/opening-journal.js";
+import { type JournalFile, CallJournal } from "../../src/routing/call-journal.js";
 import { Spool } from "../../src/routing/spool.js";
 import { ON_A_FULL_DISK, runCompiled } from "../support/run-compiled.js";
 import { type Entry, freshSpoolDir } from "../support/spool-entries.js";
 
 /** As the service starts: the spool takes over what the journal of a former life left. */
-function start(dir: string): { journal: OpeningJournal<Entry>; spool: Spool<Entry> } {
+function start(dir: string): { journal: CallJournal<Entry>; spool: Spool<Entry> } {
   const spool = new Spool<Entry>(dir);
-  return { spool, journal: new OpeningJournal<Entry>(dir, (path) => spool.adopt(path)) };
+  return { spool, journal: new CallJournal<Entry>(dir, (path) => spool.adopt(path)) };
 }
 
 async function numbersLeft(spool: Spool<Entry>): Promise<number[]> {
@@ -109,6 +109,23 @@ describe("the journal of calls that ring", () => {
     expect(await numbersLeft(start(dir).spool)).toEqual([]);
   });
 
+  it("of what goes on from the spool is replayed after it, in every life", async () => {
+    const dir = freshSpoolDir();
+    const startBoth = () => {
+      const { spool } = start(dir);
+      return { spool, events: new CallJournal<Entry>(dir, (path) => spool.adoptLast(path), "events") };
+    };
+    const first = startBoth();
+    first.events.append(numbered(1, 2));
+    first.spool.append({ n: 0 });
+    const second = startBoth();
+    expect(second.spool.isEmpty).toBe(false);
+    second.events.append(numbered(4, 1));
+    second.spool.append({ n: 3 });
+    expect(await numbersLeft(startBoth().spool)).toEqual([0, 1, 2, 3, 4]);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
   it("takes all of them or none when the disk is full, and goes on when it is not", async () => {
     const { refused, kept } = await appendBeyondLimit(freshSpoolDir());
     expect(refused).toBe(3);
@@ -128,13 +145,13 @@ describe("the journal of calls that ring", () => {
 
 async function appendBeyondLimit(dir: string): Promise<{ refused: number; kept: Entry[] }> {
   const script = `
-    const { OpeningJournal } = await import(process.argv[1]);
-    const journal = new OpeningJournal(process.argv[2], () => {});
+    const { CallJournal } = await import(process.argv[1]);
+    const journal = new CallJournal(process.argv[2], () => {});
     let refused = 0;
     for (let n = 0; refused < 3; n += 2)
       try { journal.append([n, n + 1].map((n) => ({ n, text: "x".repeat(100) }))); } catch { refused++; }
     process.stdout.write(String(refused));`;
-  const { stdout } = await runCompiled({ module: "routing/opening-journal", script, dir, command: ON_A_FULL_DISK });
+  const { stdout } = await runCompiled({ module: "routing/call-journal", script, dir, command: ON_A_FULL_DISK });
   const [name = ""] = readdirSync(dir);
   const lines = readFileSync(join(dir, name), "utf8").trimEnd().split("\n");
   return { refused: Number(stdout), kept: lines.map((line) => JSON.parse(line) as Entry) };
@@ -144,10 +161,10 @@ async function appendBeyondLimit(dir: string): Promise<{ refused: number; kept: 
 async function appendUntilKilled(dir: string, atLeast: number): Promise<number> {
   const script = `
     import { writeSync } from "node:fs";
-    const { OpeningJournal } = await import(process.argv[1]);
-    const journal = new OpeningJournal(process.argv[2], () => {});
+    const { CallJournal } = await import(process.argv[1]);
+    const journal = new CallJournal(process.argv[2], () => {});
     for (let n = 0; ; n++) { journal.append([{ n }]); writeSync(1, "."); }`;
-  const run = await runCompiled({ module: "routing/opening-journal", script, dir, killedAfter: atLeast });
+  const run = await runCompiled({ module: "routing/call-journal", script, dir, killedAfter: atLeast });
   expect(run.signal).toBe("SIGKILL");
   return run.stdout.length;
 }

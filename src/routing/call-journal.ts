@@ -1,7 +1,8 @@
 /**
- * Calls that ring and are not in the database yet, one JSON line each, on the disk for the tenth of a second that it takes: what a process that was
- * killed leaves here is for its next life to write. Two files in turn: one is emptied when all of it is written, while the other takes what comes.
- * Survives kill -9, as the spool does: a line is on its way to the disk before the call goes on.
+ * What happens to calls and is not in the database yet, one JSON line each, on the disk for the tenth of a second that it takes: what a process that was
+ * killed leaves here is for its next life to write. One journal holds calls that ring and have no record (unwritten-calls.ts), another one what happened
+ * to calls (event-journal.ts). Two files in turn: one is emptied when all of it is written, while the other takes what comes.
+ * Survives kill -9, as the spool does: a line that was appended is on its way to the disk.
  */
 import { appendFileSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -17,17 +18,18 @@ export interface JournalFile {
   unwritten: number;
 }
 
-export class OpeningJournal<Entry> {
+export class CallJournal<Entry> {
   private current: JournalFile;
   private other: JournalFile;
 
   /**
    * @param dir made if missing, mode 0700
    * @param onLeft told of each file that a former life left, to be taken away
+   * @param holds what its files are named after
    */
-  constructor(dir: string, onLeft: (path: string) => void) {
+  constructor(dir: string, onLeft: (path: string) => void, holds: "ringing" | "events" = "ringing") {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const [current, other] = ["calls.ringing-0.ndjson", "calls.ringing-1.ndjson"].map((name) => join(dir, name));
+    const [current, other] = [0, 1].map((n) => join(dir, `calls.${holds}-${n}.ndjson`));
     for (const path of [current, other] as string[]) if (existsSync(path) && statSync(path).size > 0) onLeft(path);
     this.current = { path: current as string, fd: null, bytes: 0, unwritten: 0 };
     this.other = { path: other as string, fd: null, bytes: 0, unwritten: 0 };
