@@ -34,9 +34,11 @@ function depsOf(database: Database = db, canBuy = false) {
   return { db: database, ids, schedule: new RecordingSchedule(), canBuy };
 }
 
-/** A pool of `size` numbers for visitors that may grow to a hundred. */
-function growing(size: number, settings: Partial<NewPool> = {}): Promise<World> {
-  return makeWorld(db, size, { maxSize: 100, autoscale: rule, ...settings });
+/** A pool of `size` numbers for visitors that may grow to a hundred. In no month's last hours, when numbers go that may stay otherwise. */
+async function growing(size: number, settings: Partial<NewPool> = {}): Promise<World> {
+  const world = await makeWorld(db, size, { maxSize: 100, autoscale: rule, ...settings });
+  await updateAccount(db, world.account.id, { billingDay: farBillingDay() });
+  return world;
 }
 
 function exhaust(world: World, count = 1): Promise<void> {
