@@ -75,7 +75,7 @@ export class CallLog {
     await this.replaying;
     this.options.spool.close();
     this.options.journal.close();
-    this.eventJournal.close();
+    await this.eventJournal.close();
   }
 
   /** Matches a call that rings now, and opens its record: with all others that wait. @throws as OpeningBatch.open does */

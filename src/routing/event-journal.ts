@@ -7,10 +7,7 @@ import type { Log } from "../kernel/log.js";
 import type { CallJournal, JournalFile } from "./call-journal.js";
 import type { SpooledEvents } from "./spooled-call.js";
 
-/**
- * What is handed over in this time is one write: each takes 23 us of the thread that rings the phones, and waits for the disk when that is busy. Who is killed
- * has told nobody for longer than that what no disk knows.
- */
+/** What is handed over in this time is one write: who is killed has told nobody for longer than that what no disk knows. */
 const TOGETHER_MS = 10;
 
 /** What was handed over, until it is written. */
@@ -24,20 +21,18 @@ export interface KeptEvents {
 export class EventJournal {
   private waiting: KeptEvents[] = [];
   private timer: NodeJS.Timeout | null = null;
+  private writing: Promise<void> | null = null;
 
   constructor(
     private readonly journal: CallJournal<SpooledEvents>,
     private readonly log: Log,
   ) {}
 
-  /** On its way to the disk within 10 ms, unless it is written by then. */
+  /** Behind the back of whoever tells of it: on its way to the disk within 10 ms, unless it is written by then. */
   keep(entry: SpooledEvents): KeptEvents {
     const kept: KeptEvents = { entry, file: null, isWritten: false };
     this.waiting.push(kept);
-    this.timer ??= setTimeout(() => {
-      this.timer = null;
-      this.append();
-    }, TOGETHER_MS);
+    this.appendSoon();
     return kept;
   }
 
@@ -48,18 +43,33 @@ export class EventJournal {
   }
 
   /** Everything that was kept is written by then; see CallJournal.close. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.timer !== null) clearTimeout(this.timer);
+    await this.writing;
     this.journal.close();
   }
 
-  private append(): void {
+  private appendSoon(): void {
+    if (this.waiting.length === 0 || this.writing !== null) return;
+    this.timer ??= setTimeout(() => {
+      this.timer = null;
+      this.writing = this.append().finally(() => {
+        this.writing = null;
+        this.appendSoon();
+      });
+    }, TOGETHER_MS);
+  }
+
+  private async append(): Promise<void> {
     const unwritten = this.waiting.filter(({ isWritten }) => !isWritten);
     this.waiting = [];
     if (unwritten.length === 0) return;
     try {
-      const file = this.journal.append(unwritten.map(({ entry }) => entry));
-      for (const kept of unwritten) kept.file = file;
+      const file = await this.journal.appendBehind(unwritten.map(({ entry }) => entry));
+      for (const kept of unwritten) {
+        if (kept.isWritten) this.journal.written(file, 1);
+        else kept.file = file;
+      }
     } catch (error) {
       // The events are in memory as before; only a crash in the next tenth of a second would lose them.
       this.log.error("call.journal_failed", { error: messageOf(error) });

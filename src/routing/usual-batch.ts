@@ -7,7 +7,7 @@
 const BUSY_BATCH = 3;
 /**
  * How much the latest batch counts beside those before it. A stall of some 20 ms makes a few large ones out of a day's ordinary calls, and those have
- * waited enough (at 200 calls/s one in forty waited again where a third counted); a rush makes nothing else.
+ * waited enough (where a third counted, one in forty of 200 calls/s waited again, beside other work on both cores); a rush makes nothing else.
  */
 const LATEST_SHARE = 1 / 10;
 

@@ -126,6 +126,20 @@ describe("the journal of calls that ring", () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
+  it("is not emptied while it is written to behind the back of others, and is when that is written as well", async () => {
+    const dir = freshSpoolDir();
+    const { journal } = start(dir);
+    const first = journal.append(numbered(0, 1));
+    const behind = journal.appendBehind(numbered(1, 2));
+    journal.written(first, 1);
+    const file = await behind;
+    expect(readFileSync(file.path, "utf8").trimEnd().split("\n")).toHaveLength(3);
+    journal.written(file, 2);
+    expect(statSync(file.path).size).toBe(0);
+    journal.append(numbered(3, 1));
+    expect(await numbersLeft(start(dir).spool)).toEqual([3]);
+  });
+
   it("takes all of them or none when the disk is full, and goes on when it is not", async () => {
     const { refused, kept } = await appendBeyondLimit(freshSpoolDir());
     expect(refused).toBe(3);
