@@ -84,14 +84,6 @@ export class CallJournal<Entry> {
     return file;
   }
 
-  private begin(entries: readonly Entry[]): { file: JournalFile; fd: number; lines: Buffer } {
-    if (this.current.bytes >= FILE_BYTES && this.other.unwritten === 0)
-      [this.current, this.other] = [this.other, this.current];
-    const file = this.current;
-    file.fd ??= openSync(file.path, "a", 0o600);
-    return { file, fd: file.fd, lines: Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join("")) };
-  }
-
   /** That many entries of the file are in the database, or in the spool. */
   written(file: JournalFile, entries: number): void {
     file.unwritten -= entries;
@@ -108,6 +100,14 @@ export class CallJournal<Entry> {
       file.fd = null;
       if (file.unwritten === 0) rmSync(file.path, { force: true });
     }
+  }
+
+  private begin(entries: readonly Entry[]): { file: JournalFile; fd: number; lines: Buffer } {
+    if (this.current.bytes >= FILE_BYTES && this.other.unwritten === 0)
+      [this.current, this.other] = [this.other, this.current];
+    const file = this.current;
+    file.fd ??= openSync(file.path, "a", 0o600);
+    return { file, fd: file.fd, lines: Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join("")) };
   }
 }
 

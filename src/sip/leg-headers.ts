@@ -36,14 +36,18 @@ export function proxyHeaders(input: { hops: number; business: BusinessView | nul
 }
 
 /** What a business takes for our word. */
-const ID_HEADERS = ["X-Ringmatch-Call-ID", "X-Ringmatch-Presentation-ID", "X-Ringmatch-Promo-Number"];
+const ID_HEADERS = {
+  callId: "X-Ringmatch-Call-ID",
+  presentationId: "X-Ringmatch-Presentation-ID",
+  promoNumber: "X-Ringmatch-Promo-Number",
+} as const;
 
 /**
  * Whether an INVITE brings along what the business would believe because it comes from us: our ids, or an identity that the trunk may not assert (RFC 3325
  * §5). A proxy can add headers but takes none out, so such a call is bridged.
  */
 export function claimsOurWord(invite: Pick<InviteView, "get">, trunk: Pick<Trunk, "trustIdentity">): boolean {
-  const claims = trunk.trustIdentity ? ID_HEADERS : [...ID_HEADERS, "P-Asserted-Identity"];
+  const claims = [...Object.values(ID_HEADERS), ...(trunk.trustIdentity ? [] : ["P-Asserted-Identity"])];
   return claims.some((name) => invite.get(name) !== undefined);
 }
 
@@ -69,8 +73,8 @@ function partyOf(caller: Caller): Record<string, string> {
 
 function idsOf({ callId, presentationId, promoNumber }: BusinessView): Record<string, string> {
   return {
-    "X-Ringmatch-Call-ID": callId,
-    ...(presentationId === null ? {} : { "X-Ringmatch-Presentation-ID": presentationId }),
-    "X-Ringmatch-Promo-Number": promoNumber,
+    [ID_HEADERS.callId]: callId,
+    ...(presentationId === null ? {} : { [ID_HEADERS.presentationId]: presentationId }),
+    [ID_HEADERS.promoNumber]: promoNumber,
   };
 }
