@@ -40,60 +40,75 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-it.each(["tcp", "tls"] as const)(
-  "a drain over %s: calls that are up go on, others are refused, all end in time",
-  async (kind) => {
-    let service = await startService({ dataDir: data.path, env });
-    onTestFinished(async () => {
-      service.child.kill("SIGTERM");
-      await service.exit;
-    });
-    const decade = kind === "tcp" ? "3" : "4";
-    const idle = await carrier(service, kind);
-    const left = await ring(service, kind, `${decade}1`);
-    const hungUp = await ring(service, kind, `${decade}2`);
-    const gone = await ring(service, kind, `${decade}3`);
-    const ringing = await ring(service, kind, `${decade}4`);
-    for (const call of [left, hungUp, gone]) await call.pickUp();
-
-    const toldAt = performance.now();
+it("a drain over tcp and tls: calls that are up go on, others are refused, all end in time", async () => {
+  let service = await startService({ dataDir: data.path, env });
+  onTestFinished(async () => {
     service.child.kill("SIGTERM");
-    await until("it drains", () => service.stderr().includes('"service.stopping"'));
-    for (const peer of [left.caller, await carrier(service, kind)]) {
-      const another = callTexts(peer.place, peer.edge, left.promoNumber);
-      peer.send(another.invite());
-      const refusal = await peer.response(503, "1 INVITE");
-      expect(Number(field(refusal, "Retry-After"))).toBeGreaterThan(0);
-      peer.send(another.ack(refusal));
-    }
-    await left.renegotiate();
-    hungUp.caller.send(hungUp.texts.inDialog("BYE", hungUp.ok(), 2));
-    await hungUp.caller.response(200, "2 BYE");
-    hungUp.business.confirm(await hungUp.business.request("BYE"));
-    gone.caller.socket.destroy();
+    await service.exit;
+  });
+  const scenes = [await scene(service, "tcp", "3"), await scene(service, "tls", "4")];
 
-    for (const leg of [left.caller, left.business, gone.business]) leg.confirm(await leg.request("BYE"));
-    expect(performance.now() - toldAt).toBeGreaterThan(DRAIN_S * 1_000 - 100);
+  const toldAt = performance.now();
+  service.child.kill("SIGTERM");
+  await until("it drains", () => service.stderr().includes('"service.stopping"'));
+  await Promise.all(scenes.map((one) => goOn(service, one)));
+  await Promise.all(
+    scenes.map(async ({ left, gone }) => {
+      for (const leg of [left.caller, left.business, gone.business]) leg.confirm(await leg.request("BYE"));
+      expect(performance.now() - toldAt).toBeGreaterThan(DRAIN_S * 1_000 - 100);
+    }),
+  );
+  for (const { ringing } of scenes) {
     ringing.business.confirm(await ringing.business.request("CANCEL"));
     expect(field(await ringing.caller.response(503, "1 INVITE"), "Retry-After")).not.toBe("");
-    expect(await service.exit).toBe(0);
-    expect(performance.now() - toldAt).toBeLessThan(DRAIN_S * 1_000 + STOP_MS_MAX);
-    await until("the idle connection is closed", () => idle.socket.destroyed);
+  }
+  expect(await service.exit).toBe(0);
+  expect(performance.now() - toldAt).toBeLessThan(DRAIN_S * 1_000 + STOP_MS_MAX);
+  for (const { idle } of scenes) await until("the idle connection is closed", () => idle.socket.destroyed);
 
-    service = await startService({ dataDir: data.path, env });
-    const recordOf = async ({ promoNumber }: { promoNumber: string }): Promise<unknown> => {
-      const { body } = await service.api("GET", `/v1/calls?promo_number=${encodeURIComponent(promoNumber)}`);
-      return body["data"];
-    };
-    const shutdown = { released_by: "system", hangup_cause: "shutdown" };
+  service = await startService({ dataDir: data.path, env });
+  const recordOf = async ({ promoNumber }: { promoNumber: string }): Promise<unknown> => {
+    const { body } = await service.api("GET", `/v1/calls?promo_number=${encodeURIComponent(promoNumber)}`);
+    return body["data"];
+  };
+  const shutdown = { released_by: "system", hangup_cause: "shutdown" };
+  for (const { left, gone, hungUp, ringing } of scenes) {
     expect(await recordOf(left)).toMatchObject([{ status: "completed", ...shutdown }]);
     expect(await recordOf(gone)).toMatchObject([{ status: "completed", ...shutdown }]);
     expect(await recordOf(hungUp)).toMatchObject([{ status: "completed", released_by: "caller" }]);
     expect(await recordOf(ringing)).toMatchObject([{ status: "failed", ...shutdown }]);
-  },
-);
+  }
+});
 
 type Kind = "tcp" | "tls";
+type Scene = Awaited<ReturnType<typeof scene>>;
+
+/** Three calls that are up, one that rings, and a connection without any. @param decade keeps the numbers of two scenes apart */
+async function scene(service: RunningService, kind: Kind, decade: string) {
+  const idle = await carrier(service, kind);
+  const left = await ring(service, kind, `${decade}1`);
+  const hungUp = await ring(service, kind, `${decade}2`);
+  const gone = await ring(service, kind, `${decade}3`);
+  const ringing = await ring(service, kind, `${decade}4`);
+  for (const call of [left, hungUp, gone]) await call.pickUp();
+  return { kind, idle, left, hungUp, gone, ringing };
+}
+
+/** While it drains: new calls are refused on an old connection and a new one, one call changes, one is hung up, and one loses its caller's connection. */
+async function goOn(service: RunningService, { kind, left, hungUp, gone }: Scene): Promise<void> {
+  for (const peer of [left.caller, await carrier(service, kind)]) {
+    const another = callTexts(peer.place, peer.edge, left.promoNumber);
+    peer.send(another.invite());
+    const refusal = await peer.response(503, "1 INVITE");
+    expect(Number(field(refusal, "Retry-After"))).toBeGreaterThan(0);
+    peer.send(another.ack(refusal));
+  }
+  await left.renegotiate();
+  hungUp.caller.send(hungUp.texts.inDialog("BYE", hungUp.ok(), 2));
+  await hungUp.caller.response(200, "2 BYE");
+  hungUp.business.confirm(await hungUp.business.request("BYE"));
+  gone.caller.socket.destroy();
+}
 
 /** A call that rings at a business on TCP. */
 async function ring(service: RunningService, kind: Kind, lastDigits: string) {
